@@ -1,0 +1,1 @@
+//! Prompts and repository -> what each task will touch.

@@ -1,0 +1,1 @@
+//! orch.toml: defaults, validation with file, line and a hint.

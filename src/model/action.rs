@@ -1,0 +1,39 @@
+//! What the engine wants done. The supervisor does it and reports what happened as events.
+
+use super::{AttemptId, RunState, StepId, StopReason, TaskId};
+
+/// Something to do. Deciding it twice is harmless: its intent is in the state before it happens.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Record that a step cannot apply.
+    Skip {
+        /// The task.
+        task: TaskId,
+        /// The step.
+        step: StepId,
+        /// Why.
+        reason: String,
+    },
+    /// Start an attempt.
+    Start {
+        /// Which one.
+        attempt: AttemptId,
+    },
+    /// Draw a delay and record when the next attempt may start.
+    ScheduleRetry {
+        /// The attempt that will run.
+        attempt: AttemptId,
+    },
+    /// Stop an attempt's process tree.
+    Stop {
+        /// Which one.
+        attempt: AttemptId,
+        /// Why.
+        reason: StopReason,
+    },
+    /// Record that the run is over.
+    Finish {
+        /// How it ended.
+        state: RunState,
+    },
+}

@@ -1,0 +1,127 @@
+//! Facts. Everything the program knows about a run is a fold over these.
+
+use super::{AttemptEnd, AttemptId, RunSpec, RunState, StepId, StopReason, TaskId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// An event with its place in the run's history.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Recorded {
+    /// From 1, without gaps, per run.
+    pub seq: u64,
+    /// When it was recorded.
+    pub at: Timestamp,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// A fact about a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "event")]
+pub enum Event {
+    /// The first event of every run.
+    RunCreated {
+        /// What was asked for.
+        spec: Box<RunSpec>,
+    },
+    /// A supervisor took the run (again).
+    SupervisorStarted {
+        /// Its process id.
+        pid: u32,
+    },
+    /// A step cannot apply.
+    StepSkipped {
+        /// The task.
+        task: TaskId,
+        /// The step.
+        step: StepId,
+        /// Why.
+        reason: String,
+    },
+    /// Intent: the attempt is about to start. Written before anything happens outside.
+    AttemptStarting {
+        /// Which attempt.
+        attempt: AttemptId,
+    },
+    /// Outcome of the start: its shim runs.
+    AttemptStarted {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// The shim's process id.
+        pid: u32,
+    },
+    /// A new supervisor found the attempt's shim alive and waits for it.
+    AttemptAdopted {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// The shim's process id.
+        pid: u32,
+    },
+    /// Intent: the attempt is to be stopped.
+    AttemptStopping {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// Why.
+        reason: StopReason,
+    },
+    /// The attempt ended.
+    AttemptEnded {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// How.
+        end: Box<AttemptEnd>,
+    },
+    /// The step is tried again, not before `not_before`.
+    RetryScheduled {
+        /// The attempt that will run.
+        attempt: AttemptId,
+        /// Drawn from the backoff policy (with jitter) when the failure was recorded.
+        not_before: Timestamp,
+    },
+    /// A person asked for tasks to stop.
+    CancelRequested {
+        /// Which ones.
+        tasks: Vec<TaskId>,
+    },
+    /// A person asked for failed, cancelled or lost tasks to run again.
+    RetryRequested {
+        /// Which ones.
+        tasks: Vec<TaskId>,
+    },
+    /// Ctrl-C: nothing new starts, what runs may finish.
+    DrainRequested,
+    /// The run cannot go on in this process; `orch resume` can.
+    RunInterrupted,
+    /// The supervisor ended the run.
+    RunFinished {
+        /// How.
+        state: RunState,
+    },
+    /// The task's work landed.
+    TaskMerged {
+        /// The task.
+        task: TaskId,
+        /// The branch it landed on.
+        into: String,
+        /// The commit of `into` that contains it.
+        commit: String,
+    },
+    /// The task's work could not be landed.
+    MergeConflicted {
+        /// The task.
+        task: TaskId,
+        /// The branch it should have landed on.
+        into: String,
+        /// Paths in conflict.
+        paths: Vec<String>,
+        /// The task (of this run) that landed the other side, where one did.
+        with: Vec<TaskId>,
+    },
+    /// Its worktree (and branch, where merged) was removed.
+    TaskCleaned {
+        /// The task.
+        task: TaskId,
+        /// The ref that keeps unmerged work, when a person forced it.
+        graveyard: Option<String>,
+    },
+}

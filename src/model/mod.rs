@@ -1,0 +1,26 @@
+//! The nouns every room shares: ids, time, tasks and steps, events and actions, outcomes and failures.
+//!
+//! Promise: plain data, serialisable, with the small pure functions that belong to it. What is
+//! serialised here is what the journal keeps for years: a field is added, never given a new meaning.
+//! Never: I/O, clocks, randomness, or a dependency on another room.
+
+mod action;
+mod event;
+mod ids;
+mod outcome;
+mod profile;
+mod spec;
+mod time;
+mod work;
+
+pub use action::Action;
+pub use event::{Event, Recorded};
+pub use ids::{AttemptId, RunId, StepId, TaskId, slug};
+pub use outcome::{AttemptEnd, Ending, Exit, Failure, FailureClass, StopReason, Tokens, Usage};
+pub use profile::{AgentProfile, Dialect, PromptDelivery};
+pub use spec::{
+    BuiltIn, Dependency, DependencyKind, MergeMode, Phase, RunSpec, RunState, StepKind, StepSpec,
+    TaskSpec, TaskState,
+};
+pub use time::Timestamp;
+pub use work::{Access, Complexity, Evidence, Target, WorkType};

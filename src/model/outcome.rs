@@ -1,0 +1,210 @@
+//! How an attempt ended, and why.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// How the process of an attempt ended, as the kernel told the shim.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exit {
+    /// The exit code, when it exited.
+    pub code: Option<i32>,
+    /// The signal, when one ended it.
+    pub signal: Option<i32>,
+}
+
+/// Why `orch` ended a process. Once this is set, what the agent says afterwards does not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopReason {
+    /// The step's time limit passed.
+    Timeout,
+    /// No output for the idle limit.
+    IdleTimeout,
+    /// A person (or `--fail-fast`) asked.
+    Cancelled,
+    /// The supervisor was interrupted, or the attempt's shim died.
+    Interrupted,
+}
+
+/// What kind of failure it was: it decides whether a retry makes sense and what to suggest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureClass {
+    /// No or wrong credentials.
+    Auth,
+    /// Too many requests; may carry the time it lifts.
+    RateLimited,
+    /// The model's service is overloaded or failing (500, 529).
+    Overloaded,
+    /// Usage limit or credit exhausted; may carry the time it lifts.
+    Quota,
+    /// The conversation no longer fits the model.
+    ContextTooLong,
+    /// The agent's own limit of turns or money was reached.
+    MaxTurns,
+    /// A tool the agent needed was denied.
+    PermissionDenied,
+    /// The model declined the request.
+    Refused,
+    /// The agent's command could not be started, or refused its arguments.
+    BadCommand,
+    /// The agent ended by itself with an error.
+    Crashed,
+    /// A signal that `orch` did not send ended it.
+    Killed,
+    /// It exited without the terminal event that proves completion.
+    NoResult,
+    /// It said it was done and nothing in the worktree shows it.
+    NoChanges,
+    /// A verification command failed.
+    VerifyFailed,
+    /// A set-up command failed.
+    SetupFailed,
+    /// It ran longer than it may.
+    Timeout,
+    /// No output for longer than it may.
+    Idle,
+    /// A person asked for it to stop.
+    Cancelled,
+    /// The supervisor or the shim died under it.
+    Interrupted,
+    /// Its prerequisites' work cannot be merged, so it has no base to start from.
+    Conflict,
+    /// Something wrote into the user's own checkout during the attempt.
+    EscapedWorktree,
+    /// Git refused: the message says what.
+    Git,
+    /// The program itself failed (disk full, permission, a bug).
+    Internal,
+}
+
+impl fmt::Display for FailureClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The serialised name is the displayed name; serialising a unit variant cannot fail.
+        let name = serde_json::to_value(self).ok();
+        f.pad(name.as_ref().and_then(|v| v.as_str()).unwrap_or("failure"))
+    }
+}
+
+/// A failure as a person sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// What kind.
+    pub class: FailureClass,
+    /// What happened, one line, in lower case.
+    pub message: String,
+    /// What to do about it, one line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suggestion: Option<String>,
+    /// For `rate_limited` and `quota`: when the limit lifts, if the agent said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_at: Option<super::Timestamp>,
+}
+
+impl Failure {
+    /// A failure without a suggestion.
+    #[must_use]
+    pub fn new(class: FailureClass, message: impl Into<String>) -> Self {
+        Self { class, message: message.into(), suggestion: None, retry_at: None }
+    }
+
+    /// The same failure with what to do about it.
+    #[must_use]
+    pub fn suggest(mut self, suggestion: impl Into<String>) -> Self {
+        self.suggestion = Some(suggestion.into());
+        self
+    }
+}
+
+/// Tokens as the agent counted them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tokens {
+    /// Prompt tokens that were not cached.
+    pub input: u64,
+    /// Generated tokens.
+    pub output: u64,
+    /// Prompt tokens read from the provider's cache.
+    pub cache_read: u64,
+    /// Prompt tokens written to the provider's cache.
+    pub cache_write: u64,
+}
+
+/// What an agent said of itself: session, money, tokens, turns.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Usage {
+    /// The session (thread) id that can be continued later.
+    pub session: Option<String>,
+    /// US dollars.
+    pub cost_usd: Option<f64>,
+    /// Tokens.
+    pub tokens: Tokens,
+    /// Turns of the conversation.
+    pub turns: Option<u64>,
+}
+
+/// The end of an attempt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "outcome")]
+pub enum Ending {
+    /// Done, with evidence.
+    Succeeded,
+    /// Not done.
+    Failed {
+        /// Why.
+        failure: Failure,
+    },
+}
+
+impl Ending {
+    /// The failure, if it is one.
+    #[must_use]
+    pub fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::Succeeded => None,
+            Self::Failed { failure } => Some(failure),
+        }
+    }
+}
+
+/// Everything that is recorded when an attempt ends.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AttemptEnd {
+    /// How it ended.
+    pub ending: Ending,
+    /// The process's exit, for steps that run one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit: Option<Exit>,
+    /// What the agent said of itself.
+    #[serde(default)]
+    pub usage: Usage,
+    /// The commit the task's branch points to afterwards, for steps that commit or branch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// Paths that differ from the task's base afterwards, for steps that commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files_changed: Option<Vec<String>>,
+    /// One line for a person: the agent's closing words, or what the step did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+impl AttemptEnd {
+    /// An end with nothing to add.
+    #[must_use]
+    pub fn of(ending: Ending) -> Self {
+        Self {
+            ending,
+            exit: None,
+            usage: Usage::default(),
+            commit: None,
+            files_changed: None,
+            note: None,
+        }
+    }
+
+    /// A failed end.
+    #[must_use]
+    pub fn failed(failure: Failure) -> Self {
+        Self::of(Ending::Failed { failure })
+    }
+}

@@ -1,0 +1,1 @@
+//! Targets -> conflicts, graph, waves.
