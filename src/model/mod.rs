@@ -22,5 +22,5 @@ pub use spec::{
     BuiltIn, Dependency, DependencyKind, MergeMode, Phase, RunSpec, RunState, StepKind, StepSpec,
     TaskSpec, TaskState,
 };
-pub use time::Timestamp;
+pub use time::{Timestamp, parse_duration};
 pub use work::{Access, Complexity, Evidence, Target, WorkType};

@@ -48,3 +48,40 @@ impl<'de> Deserialize<'de> for Timestamp {
         Ok(Self(time.as_millisecond()))
     }
 }
+
+/// Reads a duration as people write it: `90s`, `10m`, `1h30m`, `2 hours`, or a bare number of seconds.
+///
+/// # Errors
+/// One line saying what was expected.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let text = text.trim();
+    let wrong = || format!("'{text}' is not a duration; write for example 90s, 10m or 1h30m");
+    let seconds = match text.parse::<f64>() {
+        Ok(seconds) => seconds,
+        Err(_) => text.parse::<jiff::SignedDuration>().map_err(|_| wrong())?.as_secs_f64(),
+    };
+    Duration::try_from_secs_f64(seconds).map_err(|_| wrong())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_as_people_write_them() {
+        assert_eq!(parse_duration("1h30m"), Ok(Duration::from_secs(5400)));
+        assert_eq!(parse_duration("0.5"), Ok(Duration::from_millis(500)));
+        assert_eq!(parse_duration("250ms"), Ok(Duration::from_millis(250)));
+        for wrong in ["", "soon", "-3", "-3m", "nan", "inf"] {
+            assert!(parse_duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_time_survives_the_journal() {
+        for ms in [0, 1_767_268_800_123, -1, i64::MAX] {
+            let json = serde_json::to_string(&Timestamp(ms)).unwrap();
+            assert_eq!(serde_json::from_str::<Timestamp>(&json).unwrap(), Timestamp(ms), "{json}");
+        }
+    }
+}
