@@ -188,7 +188,7 @@ impl Repo {
     }
 
     /// A refused compare-and-swap: because the ref moved, or for git's own reason.
-    fn why_not(&self, reference: &str, expected: &str, error: GitError) -> GitError {
+    pub(crate) fn why_not(&self, reference: &str, expected: &str, error: GitError) -> GitError {
         match self.resolve(reference) {
             Ok(Some(found)) if found == expected => error,
             Ok(found) => moved(reference, expected, found),

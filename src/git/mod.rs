@@ -9,10 +9,12 @@
 
 mod changes;
 mod checkout;
+mod clean;
 mod commit;
 mod error;
 mod executable;
 mod fingerprint;
+mod graveyard;
 mod identity;
 mod land;
 mod landing_note;
@@ -22,12 +24,15 @@ mod names;
 mod private_index;
 mod repo;
 mod scratch;
+mod snapshot;
 mod uncommitted;
 
 pub use changes::{DiffOptions, WorktreeState};
+pub use clean::{Proof, Removal, Removed};
 pub use commit::Committed;
 pub use error::GitError;
 pub use fingerprint::Fingerprint;
+pub use graveyard::{Buried, Grave, Restored};
 pub use identity::Identity;
 pub use land::Landed;
 pub use merge::{Integration, Merge};

@@ -95,7 +95,7 @@ impl Repo {
         // Nobody else knows the name yet, so the lock is free.
         file.lock().map_err(GitError::io(format!("lock {}", note.display())))?;
         let name = note.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let path = self.scratch_parent().join(format!(".{name}"));
+        let path = self.worktree_home().join(format!(".{name}"));
         let mut claim = Claim { note, path, common_dir: self.common_dir.clone(), file };
         claim
             .file
@@ -113,7 +113,7 @@ impl Repo {
             Err(TryLockError::WouldBlock | TryLockError::Error(_)) => return None,
         }
         let name = note.file_name()?.to_str()?;
-        let path = self.scratch_parent().join(format!(".{name}"));
+        let path = self.worktree_home().join(format!(".{name}"));
         let written = std::fs::read(note).ok()?;
         // A claim that was cut short was made before its directory.
         let ours = written == path.as_os_str().as_encoded_bytes();
@@ -125,14 +125,6 @@ impl Repo {
 
     fn claims(&self) -> PathBuf {
         self.common_dir.join("orch").join("scratch")
-    }
-
-    /// Beside the tasks' worktrees; inside the git directory where there is no work tree.
-    fn scratch_parent(&self) -> PathBuf {
-        match &self.root {
-            Some(root) => root.join(".worktrees"),
-            None => self.common_dir.join("orch").join("worktrees"),
-        }
     }
 }
 
