@@ -14,6 +14,8 @@ mod commit;
 mod error;
 mod executable;
 mod fingerprint;
+#[cfg(test)]
+mod fixture;
 mod graveyard;
 mod identity;
 mod land;
@@ -25,6 +27,8 @@ mod private_index;
 mod repo;
 mod scratch;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 mod uncommitted;
 
 pub use changes::{DiffOptions, WorktreeState};
