@@ -90,12 +90,17 @@ pub enum Event {
     },
     /// Ctrl-C: nothing new starts, what runs may finish.
     DrainRequested,
-    /// The run cannot go on in this process; `orch resume` can.
-    RunInterrupted,
-    /// The supervisor ended the run.
+    /// The supervisor ended the run; `interrupted` means that `orch resume` goes on.
     RunFinished {
         /// How.
         state: RunState,
+    },
+    /// Something a person should know about a task that goes on all the same.
+    TaskWarned {
+        /// The task.
+        task: TaskId,
+        /// One line.
+        message: String,
     },
     /// The task's work landed.
     TaskMerged {
