@@ -1,5 +1,6 @@
 //! What to do about a state.
 
+use super::derive::Standings;
 use super::retry::{Verdict, retry_verdict};
 use super::state::{State, StepState};
 use crate::model::{Action, AttemptId, RunState, StepId, StopReason, TaskState, Timestamp};
@@ -12,12 +13,13 @@ pub fn decide(state: &State, now: Timestamp) -> Vec<Action> {
         return Vec::new();
     }
     let mut actions = Vec::new();
-    let mut slots = Slots::of(state);
+    let standings = state.standings();
+    let mut slots = Slots::of(state, &standings);
     for task in slots.order(state) {
-        decide_task(state, task, now, &mut slots, &mut actions);
+        decide_task(state, task, &standings, now, &mut slots, &mut actions);
     }
     if actions.is_empty() && state.open_attempts().next().is_none() && !is_waiting(state) {
-        actions.push(Action::Finish { state: final_state(state) });
+        actions.push(Action::Finish { state: final_state(state, &standings) });
     }
     actions
 }
@@ -46,7 +48,7 @@ struct Slots {
 }
 
 impl Slots {
-    fn of(state: &State) -> Self {
+    fn of(state: &State, standings: &Standings) -> Self {
         let jobs = state.spec.jobs.max(1) as usize;
         let running = state
             .open_attempts()
@@ -55,12 +57,12 @@ impl Slots {
             })
             .count();
         let ahead = (0..state.tasks.len())
-            .filter(|task| !state.is_settled(*task) && !state.has_begun(*task))
+            .filter(|task| !standings.is_settled(*task) && !state.has_begun(*task))
             .filter(|task| state.tasks[*task].steps.iter().any(|s| !s.attempts.is_empty()))
             .count();
         let only = (0..state.tasks.len()).find(|task| {
             state.tasks[*task].steps.iter().any(|s| !s.attempts.is_empty())
-                && !state.is_settled(*task)
+                && !standings.is_settled(*task)
         });
         Self {
             processes: jobs.saturating_sub(running),
@@ -83,6 +85,7 @@ impl Slots {
 fn decide_task(
     state: &State,
     task: usize,
+    standings: &Standings,
     now: Timestamp,
     slots: &mut Slots,
     actions: &mut Vec<Action>,
@@ -111,7 +114,7 @@ fn decide_task(
         }
         return;
     }
-    if !state.waits_for(task).is_empty() || (state.draining && !state.has_begun(task)) {
+    if !state.waits_for(task, standings).is_empty() || (state.draining && !state.has_begun(task)) {
         return;
     }
     let untouched = progress.steps.iter().all(|s| s.attempts.is_empty());
@@ -186,9 +189,10 @@ fn is_waiting(state: &State) -> bool {
     })
 }
 
-fn final_state(state: &State) -> RunState {
-    let states: Vec<TaskState> = (0..state.tasks.len()).map(|t| state.task_state(t)).collect();
-    let ended = |task: usize| state.is_settled(task);
+fn final_state(state: &State, standings: &Standings) -> RunState {
+    let states: Vec<TaskState> =
+        (0..state.tasks.len()).map(|t| state.task_state(t, standings)).collect();
+    let ended = |task: usize| standings.is_settled(task);
     if state.draining && !(0..states.len()).all(ended) {
         RunState::Interrupted
     } else if states.iter().all(|s| s.is_good()) {

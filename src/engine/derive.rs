@@ -2,12 +2,43 @@
 
 use super::retry::{Verdict, retry_verdict};
 use super::state::{State, StepState};
-use crate::model::{DependencyKind, FailureClass, Phase, StepKind, TaskState};
+use crate::model::{DependencyKind, Failure, FailureClass, Phase, StepKind, TaskState};
+
+/// Where a task stands for those that wait for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Something may still happen to it.
+    Open,
+    /// Its work is there.
+    Good,
+    /// It ended without success.
+    Over,
+    /// A declared prerequisite ended badly, so it never starts.
+    Stuck,
+}
+
+/// Where every task of a run stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standings(Vec<Standing>);
+
+impl Standings {
+    /// Where the task at `task` stands.
+    #[must_use]
+    pub fn of(&self, task: usize) -> Standing {
+        self.0[task]
+    }
+
+    /// Nothing more will happen to the task at `task` in this run.
+    #[must_use]
+    pub fn is_settled(&self, task: usize) -> bool {
+        self.of(task) != Standing::Open
+    }
+}
 
 impl State {
     /// The state of the task at `task`.
     #[must_use]
-    pub fn task_state(&self, task: usize) -> TaskState {
+    pub fn task_state(&self, task: usize, standings: &Standings) -> TaskState {
         let spec = &self.spec.tasks[task];
         let progress = &self.tasks[task];
         if spec.skip.is_some() {
@@ -44,7 +75,7 @@ impl State {
         if self.was_interrupted(task) {
             return TaskState::Interrupted;
         }
-        if !self.waits_for(task).is_empty() {
+        if !self.waits_for(task, standings).is_empty() {
             return TaskState::Blocked;
         }
         match self.next_phase(task) {
@@ -77,21 +108,46 @@ impl State {
         interrupted && self.tasks[task].steps.iter().any(|s| !s.attempts.is_empty())
     }
 
+    /// Where every task stands, in one pass: the plan's order is topological, so a task's
+    /// prerequisites are judged before it.
+    #[must_use]
+    pub fn standings(&self) -> Standings {
+        let mut standings: Vec<Standing> = Vec::with_capacity(self.tasks.len());
+        for (task, spec) in self.spec.tasks.iter().enumerate() {
+            let stuck = || {
+                spec.depends_on.iter().filter(|d| d.kind.needs_success()).any(|dependency| {
+                    let before = self.position(&dependency.task).and_then(|b| standings.get(b));
+                    matches!(before, Some(Standing::Over | Standing::Stuck))
+                })
+            };
+            standings.push(if self.is_good(task) {
+                Standing::Good
+            } else if self.is_over(task) {
+                Standing::Over
+            } else if stuck() {
+                Standing::Stuck
+            } else {
+                Standing::Open
+            });
+        }
+        Standings(standings)
+    }
+
     /// Positions of the tasks that the task at `task` waits for.
     #[must_use]
-    pub fn waits_for(&self, task: usize) -> Vec<usize> {
+    pub fn waits_for(&self, task: usize, standings: &Standings) -> Vec<usize> {
+        let is_met = |before: usize, kind: DependencyKind| match standings.of(before) {
+            Standing::Good => true,
+            Standing::Over | Standing::Stuck => !kind.needs_success(),
+            Standing::Open => false,
+        };
         self.spec.tasks[task]
             .depends_on
             .iter()
-            .filter_map(|dependency| {
-                let before = self.position(&dependency.task)?;
-                (!self.is_satisfied(before, dependency.kind)).then_some(before)
-            })
+            .filter_map(|d| Some((self.position(&d.task)?, d.kind)))
+            .filter(|(before, kind)| !is_met(*before, *kind))
+            .map(|(before, _)| before)
             .collect()
-    }
-
-    fn is_satisfied(&self, before: usize, kind: DependencyKind) -> bool {
-        if kind.needs_success() { self.is_good(before) } else { self.is_settled(before) }
     }
 
     /// Its work is there for others to build on.
@@ -99,12 +155,6 @@ impl State {
     pub fn is_good(&self, task: usize) -> bool {
         let skipped = self.spec.tasks[task].skip.is_some();
         skipped || self.tasks[task].merged.is_some() || self.is_done(task)
-    }
-
-    /// Nothing more will happen to it in this run: it ended, or it waits for one that ended badly.
-    #[must_use]
-    pub fn is_settled(&self, task: usize) -> bool {
-        self.is_good(task) || self.is_over(task) || self.is_stuck(task)
     }
 
     /// It ended without success (and is not going to be tried again).
@@ -115,17 +165,6 @@ impl State {
         }
         let failed = steps.iter().any(|s| s.state == StepState::Failed);
         self.tasks[task].cancelled || (failed && retry_verdict(self, task) == Verdict::GiveUp)
-    }
-
-    /// A declared prerequisite ended badly, so it can never start. The plan has no cycles.
-    #[must_use]
-    pub fn is_stuck(&self, task: usize) -> bool {
-        self.spec.tasks[task]
-            .depends_on
-            .iter()
-            .filter(|dependency| dependency.kind.needs_success())
-            .filter_map(|dependency| self.position(&dependency.task))
-            .any(|before| !self.is_good(before) && (self.is_over(before) || self.is_stuck(before)))
     }
 
     /// The commits that the task at `task` starts from, beside the run's base: the work of its
@@ -158,6 +197,16 @@ impl State {
         })?;
         let attempts = &self.tasks[task].steps[branch].attempts;
         attempts.iter().rev().find_map(|a| a.ended.as_ref()?.0.commit.as_deref())
+    }
+
+    /// The failure that the next attempt of the task's agent should know about.
+    #[must_use]
+    pub fn previous_failure(&self, task: usize) -> Option<Failure> {
+        let ended = self.tasks[task].steps.iter().flat_map(|s| &s.attempts);
+        let (last, _) = ended.filter_map(|a| a.ended.as_ref()).max_by_key(|(_, at)| *at)?;
+        let failure = last.ending.failure()?;
+        let own = matches!(failure.class, FailureClass::Interrupted | FailureClass::Cancelled);
+        (!own).then(|| failure.clone())
     }
 
     /// How its attempts ended, in the order of the steps.

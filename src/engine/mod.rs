@@ -14,5 +14,6 @@ mod tests;
 mod view;
 
 pub use decide::{decide, next_wakeup};
+pub use derive::{Standing, Standings};
 pub use retry::{Verdict, retry_verdict};
 pub use state::{Attempt, Merged, State, Step, StepState, TaskProgress};

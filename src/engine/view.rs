@@ -1,5 +1,6 @@
 //! From the state to what `orch status` shows.
 
+use super::derive::Standings;
 use super::state::{State, Step, StepState};
 use crate::model::{
     AttemptView, Ending, Failure, FailureClass, RunState, RunView, StepKind, StepSpec, StepView,
@@ -24,16 +25,19 @@ impl State {
 
     /// The task at `task` at a glance.
     #[must_use]
-    pub fn task_view(&self, task: usize) -> TaskView {
+    pub fn task_view(&self, task: usize, standings: &Standings) -> TaskView {
         let spec = &self.spec.tasks[task];
         let progress = &self.tasks[task];
-        let state = self.task_state(task);
+        let state = self.task_state(task, standings);
         let start = self.start(task).map(str::to_owned);
         let names = |positions: Vec<usize>| {
             positions.iter().map(|p| self.spec.tasks[*p].name.clone()).collect::<Vec<_>>()
         };
-        let blocked_on =
-            if state == TaskState::Blocked { names(self.waits_for(task)) } else { Vec::new() };
+        let blocked_on = if state == TaskState::Blocked {
+            names(self.waits_for(task, standings))
+        } else {
+            Vec::new()
+        };
         let error = match (&progress.conflict, state) {
             (Some(paths), _) => Some(
                 Failure::new(FailureClass::Conflict, format!("conflicts in {}", paths.join(", ")))
@@ -78,13 +82,9 @@ impl State {
     }
 
     fn last_failure(&self, task: usize) -> Option<Failure> {
-        let (at, step) = self.tasks[task]
-            .steps
-            .iter()
-            .filter_map(|s| s.attempts.last()?.ended.as_ref().map(|(end, at)| (*at, end)))
-            .max_by_key(|(at, _)| *at)?;
-        let _ = at;
-        step.ending.failure().cloned()
+        let ended = self.tasks[task].steps.iter().filter_map(|s| s.attempts.last()?.ended.as_ref());
+        let (last, _) = ended.max_by_key(|(_, at)| *at)?;
+        last.ending.failure().cloned()
     }
 }
 

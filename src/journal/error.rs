@@ -42,9 +42,6 @@ pub enum JournalError {
         /// Why.
         source: serde_json::Error,
     },
-    /// Events were appended by another process since the caller looked.
-    #[error("another orch process wrote to run {0}; look again")]
-    Behind(String),
     /// Nothing by that name.
     #[error("{0}")]
     NotFound(String),

@@ -2,7 +2,7 @@
 //!
 //! Duty: events (the truth), projections of them (so that a status never replays), and where
 //! everything lies on disk.
-//! Promise: [`Journal::append`] returns only after the events are on the disk; appending is optimistic:
+//! Promise: [`Turn::commit`] returns only after the events are on the disk; appending is optimistic:
 //! a writer that has not seen the newest event is told so and must catch up first, so any number of
 //! `orch` processes may write. A journal written by a newer version is refused, never touched.
 //! Never: interprets an event.
@@ -16,4 +16,4 @@ mod write;
 pub use error::JournalError;
 pub use layout::Layout;
 pub use read::{Counts, TaskRef};
-pub use write::{Append, Journal, Projection};
+pub use write::{Journal, Projection, Turn};

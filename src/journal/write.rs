@@ -22,14 +22,14 @@ pub struct Projection<'a> {
     pub tasks: &'a [(usize, TaskView)],
 }
 
-/// What became of an append.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub enum Append {
-    /// It is on the disk.
-    Done,
-    /// Someone else appended first: read [`Journal::events_after`], fold, and try again.
-    Behind,
+/// The right to append to a run: the caller has seen every event, and no other process can write until
+/// this is committed or dropped.
+#[derive(Debug)]
+pub struct Turn<'j> {
+    transaction: rusqlite::Transaction<'j>,
+    path: &'j Path,
+    run: RunId,
+    ord: Option<i64>,
 }
 
 impl Journal {
@@ -55,20 +55,14 @@ impl Journal {
         if path.is_file() { Self::open(path).map(Some) } else { Ok(None) }
     }
 
-    /// Appends events that directly follow `after` (0 for a new run), with what they change in the
-    /// projections, as one durable step.
+    /// Asks for the turn to append events that directly follow number `after` (0 for a new run).
+    /// `None`: someone else appended first; read [`Journal::events_after`], fold, and ask again.
     ///
     /// # Errors
-    /// A full disk, a damaged file. Nothing was appended then.
-    pub fn append(
-        &mut self,
-        run: &RunId,
-        after: u64,
-        events: &[Recorded],
-        projection: &Projection<'_>,
-    ) -> Result<Append, JournalError> {
-        let path = self.path.clone();
-        let sql = |source| JournalError::Sqlite { path: path.clone(), source };
+    /// A damaged file, or another process that holds the turn for longer than 30 seconds.
+    pub fn turn(&mut self, run: &RunId, after: u64) -> Result<Option<Turn<'_>>, JournalError> {
+        let path = self.path.as_path();
+        let sql = |source| JournalError::Sqlite { path: path.to_owned(), source };
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
@@ -84,12 +78,10 @@ impl Journal {
                 .and_then(|mut s| s.query_row([ord], |row| row.get(0)))
                 .map_err(sql)?,
         };
-        if u64::try_from(last).ok() != Some(after) {
-            return Ok(Append::Behind);
+        if last != after.cast_signed() {
+            return Ok(None);
         }
-        write_run(&transaction, run, ord, events, projection).map_err(sql)?;
-        transaction.commit().map_err(sql)?;
-        Ok(Append::Done)
+        Ok(Some(Turn { transaction, path, run: run.clone(), ord }))
     }
 
     /// A number that changes when another process has written.
@@ -109,6 +101,23 @@ impl Journal {
 
 fn text(value: &impl serde::Serialize) -> rusqlite::Result<String> {
     serde_json::to_string(value).map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))
+}
+
+impl Turn<'_> {
+    /// Appends the events with what they change in the projections, as one step that is on the disk when
+    /// this returns.
+    ///
+    /// # Errors
+    /// A full disk, a damaged file. Nothing was appended then.
+    pub fn commit(
+        self,
+        events: &[Recorded],
+        projection: &Projection<'_>,
+    ) -> Result<(), JournalError> {
+        write_run(&self.transaction, &self.run, self.ord, events, projection)
+            .and_then(|()| self.transaction.commit())
+            .map_err(|source| JournalError::Sqlite { path: self.path.to_owned(), source })
+    }
 }
 
 fn write_run(

@@ -130,3 +130,29 @@ pub enum Event {
         graveyard: Option<String>,
     },
 }
+
+impl Event {
+    /// The tasks the event is about.
+    pub fn tasks(&self) -> Box<dyn Iterator<Item = &TaskId> + '_> {
+        match self {
+            Self::StepSkipped { task, .. }
+            | Self::TaskWarned { task, .. }
+            | Self::TaskMerged { task, .. }
+            | Self::MergeConflicted { task, .. }
+            | Self::TaskCleaned { task, .. } => Box::new(std::iter::once(task)),
+            Self::AttemptStarting { attempt }
+            | Self::AttemptStarted { attempt, .. }
+            | Self::AttemptAdopted { attempt, .. }
+            | Self::AttemptStopping { attempt, .. }
+            | Self::AttemptEnded { attempt, .. }
+            | Self::RetryScheduled { attempt, .. } => Box::new(std::iter::once(&attempt.task)),
+            Self::CancelRequested { tasks } | Self::RetryRequested { tasks } => {
+                Box::new(tasks.iter())
+            }
+            Self::RunCreated { .. }
+            | Self::SupervisorStarted { .. }
+            | Self::DrainRequested
+            | Self::RunFinished { .. } => Box::new(std::iter::empty()),
+        }
+    }
+}
