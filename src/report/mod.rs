@@ -1,1 +1,2 @@
-//! Views.
+//! Views: pure functions from events, state and plans to text.
+pub mod plan;
