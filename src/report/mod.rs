@@ -9,13 +9,13 @@ mod landing;
 pub mod live;
 mod logs;
 mod ndjson;
+pub mod plan;
 mod run;
 mod status;
 mod style;
 mod words;
 
 pub use landing::{cleaning, landing};
-pub use logs::{AttemptChoice, render as render_logs};
 pub use ndjson::Ndjson;
 pub use run::summary;
 pub use status::{StatusJson, runs, status, task};
