@@ -79,6 +79,13 @@ impl Sandbox {
         fs::write(toml, config).unwrap();
     }
 
+    /// Adds to `orch.toml`.
+    pub fn config(&self, toml: &str) {
+        let file = self.repo.join("orch.toml");
+        let config = fs::read_to_string(&file).unwrap_or_default();
+        fs::write(file, format!("{config}{toml}\n")).unwrap();
+    }
+
     /// Where the gate `name` is: agents and tests wait for one another there.
     pub fn gate(&self, name: &str) -> PathBuf {
         self.root.join("gates").join(name)

@@ -70,12 +70,11 @@ impl Sandbox {
         self.no_process_is_left();
         let mut left = Vec::new();
         visit(&self.repo.join(".git"), &mut |path| {
-            let name = path.file_name().map(|n| n.to_string_lossy().into_owned());
-            let name = name.unwrap_or_default();
-            let is_git_lock =
-                name.ends_with(".lock") && !path.starts_with(self.repo.join(".git/orch"));
-            if is_git_lock || name == "locked" || name.ends_with(".tmp") || name.starts_with(".tmp")
-            {
+            let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+            let ending = path.extension().and_then(OsStr::to_str).unwrap_or_default();
+            // The program may keep lock files of its own: there, the lock is what counts.
+            let is_git_lock = ending == "lock" && !path.starts_with(self.repo.join(".git/orch"));
+            if is_git_lock || name == "locked" || ending == "tmp" || name.starts_with(".tmp") {
                 left.push(path.to_owned());
             }
         });

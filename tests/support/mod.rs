@@ -3,7 +3,6 @@
 //! Promise: a [`Sandbox`] has its own HOME, git configuration and temporary directory, sees nothing
 //! of the machine's, and takes every process that was started in it along when it goes.
 //! Never: a blind sleep. Tests wait for a condition ([`wait_until`]) and scripted agents for a gate.
-#![expect(dead_code, reason = "every test crate that includes this uses a part of it")]
 
 mod agents;
 mod leaks;
@@ -12,6 +11,6 @@ mod sandbox;
 mod snapshot;
 mod wait;
 
-pub use run::{Finished, Running};
+pub use run::{Finished, Running, task};
 pub use sandbox::Sandbox;
 pub use wait::wait_until;

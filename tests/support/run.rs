@@ -81,6 +81,15 @@ impl Running {
         fs::read_to_string(&self.err).unwrap_or_default()
     }
 
+    /// Waits until it has printed `text` on standard output.
+    #[track_caller]
+    pub fn wait_for_output(&self, text: &str) {
+        wait_until(&format!("'{text}' was printed"), || {
+            let out = fs::read(&self.out).unwrap_or_default();
+            String::from_utf8_lossy(&out).contains(text)
+        });
+    }
+
     /// Waits for its end.
     #[track_caller]
     pub fn finish(mut self) -> Finished {
@@ -99,22 +108,23 @@ impl Running {
 }
 
 impl Sandbox {
-    /// `orch` with `arguments` (split at spaces), not started yet.
+    /// `orch` with `arguments` as a shell would split them ('single quotes' keep words together),
+    /// not started yet.
     pub fn command(&self, arguments: &str) -> Command {
         let mut command = Command::new(binary());
-        self.furnish(&mut command).args(arguments.split_whitespace()).stdin(Stdio::null());
+        self.furnish(&mut command).args(words(arguments)).stdin(Stdio::null());
         command
     }
 
-    /// Runs `orch` with `arguments` (split at spaces) to its end.
+    /// Runs `orch` with `arguments` to its end.
     #[track_caller]
     pub fn orch(&self, arguments: &str) -> Finished {
-        self.finish(self.command(arguments))
+        Self::finish(self.command(arguments))
     }
 
     /// Runs a prepared command to its end.
     #[track_caller]
-    pub fn finish(&self, command: Command) -> Finished {
+    pub fn finish(command: Command) -> Finished {
         let output = assert_cmd::Command::from_std(command).timeout(PATIENCE).output().unwrap();
         let status = output.status;
         Finished {
@@ -124,7 +134,7 @@ impl Sandbox {
         }
     }
 
-    /// Starts `orch` with `arguments` (split at spaces).
+    /// Starts `orch` with `arguments`.
     pub fn start(&self, arguments: &str) -> Running {
         let stream = |name: &str| {
             let unique = tempfile::Builder::new().prefix(name).tempfile_in(&self.root).unwrap();
@@ -166,6 +176,19 @@ impl Sandbox {
         let path = task["worktree"].as_str();
         self.repo.join(path.unwrap_or_else(|| panic!("{name} has no worktree: {task}")))
     }
+}
+
+/// Words between spaces; what is between single quotes is one word.
+fn words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    for (n, part) in line.split('\'').enumerate() {
+        if n % 2 == 1 {
+            words.push(part.to_owned());
+        } else {
+            words.extend(part.split_whitespace().map(str::to_owned));
+        }
+    }
+    words
 }
 
 /// The task `name` of a status document.
