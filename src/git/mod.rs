@@ -7,8 +7,23 @@
 //! Never: prints, reads configuration of `orch`, or knows what a run is. Object ids cross this room's
 //! border as hexadecimal text.
 
+mod changes;
+mod checkout;
+mod commit;
 mod error;
+mod executable;
+mod fingerprint;
+mod identity;
+mod merge;
+mod names;
+mod private_index;
 mod repo;
+mod uncommitted;
 
+pub use changes::{DiffOptions, WorktreeState};
+pub use commit::Committed;
 pub use error::GitError;
+pub use fingerprint::Fingerprint;
+pub use identity::Identity;
+pub use merge::{Integration, Merge};
 pub use repo::{Head, Repo};
