@@ -6,7 +6,7 @@ use crate::agent::{self, Briefing, LaunchContext, Neighbour, Reader, ShellBlock,
 use crate::model::{
     AttemptEnd, Dialect, Ending, Failure, FailureClass, StepKind, StopReason,
 };
-use crate::process::{LogReader, ShimResult, ShimSpec, Stream};
+use crate::process::{Entry, LogReader, ShimResult, ShimSpec, Stream};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -62,7 +62,7 @@ pub(super) fn plan(world: &World, job: &Job) -> Result<Plan, Failure> {
         let neighbours: Vec<Neighbour> = job
             .others
             .iter()
-            .map(|(task, paths)| Neighbour { task: task.clone(), paths: paths.clone() })
+            .map(|(name, paths)| Neighbour { name, paths })
             .collect();
         agent::compose(&Briefing {
             title: &job.task.title,
@@ -70,11 +70,11 @@ pub(super) fn plan(world: &World, job: &Job) -> Result<Plan, Failure> {
             worktree: &worktree,
             branch: &job.task.branch,
             base: &job.start,
-            phase: "implementation",
+            phase: job.step.phase,
             role: job.task.role.as_deref(),
             constraints: &[],
             verify: &verify,
-            neighbours: &neighbours,
+            others: &neighbours,
             hints: &[],
             previous_error: job.previous.as_ref().map(|f| f.message.as_str()),
         })
@@ -120,24 +120,20 @@ pub(super) fn plan(world: &World, job: &Job) -> Result<Plan, Failure> {
 /// Reads a running agent's output as it grows.
 pub(super) struct Live {
     reader: Option<Reader>,
-    log: Option<LogReader>,
-    dir: std::path::PathBuf,
+    log: LogReader,
 }
 
 impl Live {
     pub(super) fn new(job: &Job) -> Self {
         let is_agent = matches!(job.step.kind, StepKind::Agent);
         let reader = job.profile.as_ref().filter(|_| is_agent).map(Reader::new);
-        Self { reader, log: None, dir: job.dir.clone() }
+        Self { reader, log: LogReader::open(&job.dir) }
     }
 
     /// What the output since the last look says; `None` when there is nothing new.
     pub(super) fn read_new(&mut self) -> Option<Progress> {
         let reader = self.reader.as_mut()?;
-        if self.log.is_none() {
-            self.log = LogReader::open(&self.dir).ok();
-        }
-        if !feed(reader, self.log.as_mut()?) {
+        if !feed(reader, &mut self.log) {
             return None;
         }
         let progress = reader.progress();
@@ -148,11 +144,13 @@ impl Live {
 /// Feeds what the log has to the reader; whether there was anything.
 fn feed(reader: &mut Reader, log: &mut LogReader) -> bool {
     let mut any = false;
-    for (stream, bytes) in log.chunks().filter_map(Result::ok) {
+    for entry in log.map_while(Result::ok) {
         any = true;
-        match stream {
-            Stream::Stdout => reader.feed(&bytes),
-            Stream::Stderr => reader.feed_stderr(&bytes),
+        match entry {
+            Entry::Output { stream: Stream::Stdout, bytes, .. } => reader.feed(&bytes),
+            Entry::Output { stream: Stream::Stderr, bytes, .. } => reader.feed_stderr(&bytes),
+            // The line that was cut must not be joined with what follows the gap.
+            Entry::Dropped(_) => reader.feed(b"\n"),
         }
     }
     any
@@ -169,18 +167,16 @@ pub(super) fn judge(
         return AttemptEnd::failed(internal("the agent's profile is gone"));
     };
     let mut reader = Reader::new(profile);
-    if let Ok(mut log) = LogReader::open(&job.dir) {
-        feed(&mut reader, &mut log);
-    }
+    feed(&mut reader, &mut LogReader::open(&job.dir));
     let worktree = world.worktree(&job.task.worktree);
     let changed = match world.repo.worktree_state(&worktree, &job.start) {
-        Ok(state) => Some(state.is_changed()),
+        Ok(state) => Some(state.head.as_deref() != Some(job.start.as_str()) || state.dirty_count > 0),
         Err(error) => {
             tracing::warn!(task = %job.task.id, "cannot look at the worktree: {error}");
             None
         }
     };
-    let verdict = reader.finish(&agent::Ended {
+    let verdict = reader.finish(agent::Ended {
         exit: result.exit,
         stopped,
         changed,

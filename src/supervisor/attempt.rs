@@ -8,7 +8,7 @@ use crate::model::{
     AgentProfile, AttemptEnd, AttemptId, Ending, Exit, Failure, FailureClass, Phase, StepKind,
     StepSpec, StopReason, TaskSpec,
 };
-use crate::process::{self, Ended, LogReader, Running, ShimResult, ShimSpec, Stopper, Stream};
+use crate::process::{self, Entry, Finished, LogReader, ProcessError, ShimResult, ShimSpec, Stopper};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -101,18 +101,18 @@ pub(super) async fn start(
     };
     // A closed channel means that the supervisor is ending; the shim outlives it by design.
     let _ = sender.send(started);
-    follow(world, job, running, sender).await;
+    follow(world, job, running.wait(), sender).await;
 }
 
 /// Waits for a started or adopted attempt, telling what it does meanwhile.
 pub(super) async fn follow(
     world: Arc<World>,
     job: Job,
-    running: Running,
+    ended: impl Future<Output = Result<Finished, ProcessError>>,
     sender: mpsc::UnboundedSender<Observation>,
 ) {
     let mut live = agents::Live::new(&job);
-    let mut wait = std::pin::pin!(running.wait());
+    let mut wait = std::pin::pin!(ended);
     let mut tick = tokio::time::interval(READ_OUTPUT);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let ended = loop {
@@ -162,7 +162,7 @@ fn prepare(world: &World, job: &Job) -> Result<Plan, Failure> {
 }
 
 /// `sh -c` for each command, one after another; what is run is printed first.
-const RUN_EACH: &str =
+pub(super) const RUN_EACH: &str =
     "n=0; for c do n=$((n+1)); printf '$ %s\\n' \"$c\" >&2; sh -c \"$c\" </dev/null || { e=$?; \
      printf 'orch: command %s of %s failed (exit %s)\\n' \"$n\" \"$#\" \"$e\" >&2; exit \"$e\"; }; done";
 
@@ -185,11 +185,11 @@ fn commands(world: &World, job: &Job, run: &[String]) -> ShimSpec {
 pub(super) fn judge(
     world: &World,
     job: &Job,
-    ended: Result<Ended, process::ProcessError>,
+    ended: Result<Finished, ProcessError>,
 ) -> AttemptEnd {
     let result = match ended {
-        Ok(Ended::Result(result)) => result,
-        Ok(Ended::Lost { survivors }) => return lost(survivors),
+        Ok(Finished::Done(result)) => result,
+        Ok(Finished::Lost { survivors_ended }) => return lost(survivors_ended),
         Err(error) => return AttemptEnd::failed(internal(error)),
     };
     let stopped = result.stopped;
@@ -268,11 +268,10 @@ pub(super) fn stopped_failure(reason: StopReason, step: &StepSpec) -> Failure {
 
 /// The last line of what a command said, for the one line that a status shows.
 fn last_line(job: &Job) -> String {
-    let Ok(reader) = LogReader::open(&job.dir) else { return String::new() };
     let mut tail = Vec::new();
-    for (stream, chunk) in reader.chunks().filter_map(Result::ok) {
-        if matches!(stream, Stream::Stdout | Stream::Stderr) {
-            tail.extend_from_slice(&chunk);
+    for entry in LogReader::open(&job.dir).map_while(Result::ok) {
+        if let Entry::Output { bytes, .. } = entry {
+            tail.extend_from_slice(&bytes);
             let cut = tail.len().saturating_sub(4096);
             tail.drain(..cut);
         }

@@ -208,7 +208,7 @@ pub fn run_spec(
     random: &mut dyn FnMut() -> u16,
 ) -> Result<RunSpec, IntakeError> {
     let all = profiles(config)?;
-    let workflows = Workflows { root: repo.worktrees_root().to_owned(), loaded: HashMap::new() };
+    let workflows = Workflows { root: repo.root.clone().unwrap_or_default(), loaded: HashMap::new() };
     let at = now();
     let run = RunId::new(at, random());
     let mut builder = Builder { config, options, all, workflows, agents: BTreeMap::new() };

@@ -10,20 +10,20 @@
 mod agents;
 mod attempt;
 mod builtin;
-mod clean;
 mod clock;
 mod delay;
 mod error;
 mod escape;
+mod intake;
 mod land;
 mod ledger;
 mod recover;
 mod run;
 mod world;
 
-pub use clean::{Cleaned, Kept, clean};
 pub use clock::now;
 pub use error::SupervisorError;
+pub use intake::{Intake, IntakeError, Options, intake, profiles, run_spec, store_prompts};
 pub use land::{LandOptions, Landing, Outcome, land};
 pub use ledger::Ledger;
 pub use recover::cancel_without_supervisor;

@@ -6,13 +6,13 @@ use super::{Ledger, Supervisor, SupervisorError, World};
 use crate::model::{
     AttemptEnd, AttemptId, Event, Failure, FailureClass, StepKind, StopReason, TaskId,
 };
-use crate::process::{self, Ended, Recovery, Running};
+use crate::process::{self, Adopted, Finished, Recovery, Stop};
 use std::sync::Arc;
 
 /// What became of one open attempt.
 enum Found {
     /// Its shim lives: it is followed as if this process had started it.
-    Alive(Running),
+    Alive(Adopted),
     /// It ended, and this is how.
     Ended(AttemptEnd),
     /// Nothing is left of it; it starts again.
@@ -30,14 +30,14 @@ pub(super) async fn reconcile(
                 let state = supervisor.ledger.state();
                 let stopper = running.stopper();
                 if state.attempt(&id).is_some_and(|a| a.stopping.is_some()) {
-                    stopper.stop();
+                    stopper.stop(Stop::Gracefully);
                 }
                 events.push(Event::AttemptAdopted { attempt: id.clone(), pid: running.pid() });
                 supervisor.stoppers.insert(id.clone(), stopper);
                 if let Some(job) = Job::of(&supervisor.world, state, &id) {
                     let (world, sender) =
                         (Arc::clone(&supervisor.world), supervisor.sender.clone());
-                    tokio::spawn(attempt::follow(world, job, running, sender));
+                    tokio::spawn(attempt::follow(world, job, running.wait(), sender));
                 }
             }
             found => events.extend(outcome(id, found)),
@@ -66,20 +66,20 @@ async fn examine(
         }
         let Some(job) = Job::of(world, state, &id) else { continue };
         let dir = job.dir.clone();
-        let found = match process::recover(&dir).await? {
+        let recovered = tokio::task::spawn_blocking(move || process::recover(&dir));
+        let found = match recovered.await.map_err(panicked)?? {
             Recovery::NeverStarted => {
                 Found::Gone("the supervisor died before it was started".to_owned())
             }
             Recovery::Alive(running) => Found::Alive(running),
-            Recovery::Lost { survivors } => Found::Gone(if survivors == 0 {
-                "it did not survive".to_owned()
-            } else {
-                format!("its shim was gone; {survivors} processes it left behind were ended")
-            }),
+            Recovery::Lost { survivors_ended: 0 } => Found::Gone("it did not survive".to_owned()),
+            Recovery::Lost { survivors_ended } => Found::Gone(format!(
+                "its shim was gone; {survivors_ended} processes it left behind were ended"
+            )),
             Recovery::Finished(result) => {
                 let world = Arc::clone(world);
                 let judged = tokio::task::spawn_blocking(move || {
-                    attempt::judge(&world, &job, Ok(Ended::Result(result)))
+                    attempt::judge(&world, &job, Ok(Finished::Done(result)))
                 });
                 let end = judged.await.unwrap_or_else(|panic| {
                     AttemptEnd::failed(Failure::new(FailureClass::Internal, panic.to_string()))
@@ -90,6 +90,10 @@ async fn examine(
         out.push((id, found));
     }
     Ok(out)
+}
+
+fn panicked(error: tokio::task::JoinError) -> SupervisorError {
+    SupervisorError::Refused(format!("taking over an attempt failed: {error}"))
 }
 
 fn outcome(id: AttemptId, found: Found) -> Vec<Event> {
@@ -127,10 +131,11 @@ pub async fn cancel_without_supervisor(
                 let attempt = id.clone();
                 let reason = StopReason::Cancelled;
                 ledger.record(vec![Event::AttemptStopping { attempt, reason }])?;
-                running.stopper().stop();
+                running.stop(Stop::Gracefully);
                 if let Some(job) = Job::of(world, ledger.state(), &id) {
                     alive += 1;
-                    tokio::spawn(attempt::follow(Arc::clone(world), job, running, sender.clone()));
+                    let sender = sender.clone();
+                    tokio::spawn(attempt::follow(Arc::clone(world), job, running.wait(), sender));
                 }
             }
             found => {

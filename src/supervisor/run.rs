@@ -7,7 +7,7 @@ use crate::engine::{self, State};
 use crate::model::{
     Action, AttemptId, Event, Recorded, RunState, StepKind, StopReason, Usage,
 };
-use crate::process::{Signal, Signals, Stopper};
+use crate::process::{Interrupt, Signals, Stop, Stopper};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -140,7 +140,7 @@ impl<'o> Supervisor<'o> {
             Action::Start { attempt } => self.start(attempt),
             Action::Stop { attempt, .. } => {
                 if let Some(stopper) = self.stoppers.get(&attempt) {
-                    stopper.stop();
+                    stopper.stop(Stop::Gracefully);
                 }
             }
             Action::Skip { .. } | Action::ScheduleRetry { .. } | Action::Finish { .. } => {}
@@ -175,7 +175,7 @@ impl<'o> Supervisor<'o> {
                 Observation::Started { attempt, pid, stopper } => {
                     // It may have been cancelled while it started.
                     if self.is_stopping(&attempt) {
-                        stopper.stop();
+                        stopper.stop(Stop::Gracefully);
                     }
                     self.stoppers.insert(attempt.clone(), stopper);
                     events.push(Event::AttemptStarted { attempt, pid });
@@ -201,9 +201,9 @@ impl<'o> Supervisor<'o> {
     }
 
     /// First signal: nothing new starts. Second: what runs is stopped, and starts again on resume.
-    fn interrupted(&mut self, signal: Signal) -> Result<(), SupervisorError> {
+    fn interrupted(&mut self, signal: Interrupt) -> Result<(), SupervisorError> {
         match signal {
-            Signal::Drain => {
+            Interrupt::Drain => {
                 let running = self.ledger.state().open_attempts().count();
                 self.observer.notice(&format!(
                     "stopping: {running} running may finish, nothing new starts; interrupt again to \
@@ -211,10 +211,10 @@ impl<'o> Supervisor<'o> {
                 ));
                 self.record(vec![Event::DrainRequested])
             }
-            Signal::Kill => {
+            Interrupt::Kill => {
                 let mut events = vec![Event::DrainRequested];
                 for (attempt, stopper) in &self.stoppers {
-                    stopper.stop();
+                    stopper.stop(Stop::Gracefully);
                     if !self.is_stopping(attempt) {
                         let reason = StopReason::Interrupted;
                         let attempt = attempt.clone();

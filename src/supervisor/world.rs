@@ -26,7 +26,7 @@ impl World {
     /// The pool of worktrees cannot be read.
     pub fn new(repo: Repo, pool: PoolLimits) -> Result<Self, SupervisorError> {
         let layout = Layout::new(repo.state_dir());
-        let root = repo.worktrees_root().to_owned();
+        let root = repo.root.clone().unwrap_or_else(|| repo.common_dir.clone());
         let worktrees = Worktrees::new(repo.clone(), pool)?;
         Ok(Self { repo, worktrees, layout, root })
     }
@@ -47,7 +47,7 @@ impl World {
         SupervisorLock::acquire(&path)?
             .ok_or_else(|| SupervisorError::Busy(SupervisorLock::holder(&path).map_or_else(
                 || "its process id is not known".to_owned(),
-                |pid| format!("process {pid}"),
+                |holder| format!("process {}", holder.pid),
             )))
     }
 
