@@ -8,6 +8,7 @@
 //! border as hexadecimal text.
 
 mod error;
+mod executable;
 mod repo;
 
 pub use error::GitError;
