@@ -8,8 +8,18 @@
 //! border as hexadecimal text.
 
 mod error;
+mod exclude;
 mod executable;
+mod features;
+mod pool;
+mod recycle;
+mod refresh;
 mod repo;
+mod tree;
+mod worktree;
 
 pub use error::GitError;
+pub use features::{Feature, Features};
+pub use pool::PoolEntry;
 pub use repo::{Head, Repo};
+pub use worktree::{Created, PoolLimits, WorktreeSpec, Worktrees};
