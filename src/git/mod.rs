@@ -11,6 +11,7 @@ mod changes;
 mod checkout;
 mod commit;
 mod error;
+<<<<<<< HEAD
 mod executable;
 mod fingerprint;
 mod identity;
@@ -19,11 +20,28 @@ mod names;
 mod private_index;
 mod repo;
 mod uncommitted;
+=======
+mod exclude;
+mod executable;
+mod features;
+mod pool;
+mod recycle;
+mod refresh;
+mod repo;
+mod tree;
+mod worktree;
+>>>>>>> w/worktrees
 
 pub use changes::{DiffOptions, WorktreeState};
 pub use commit::Committed;
 pub use error::GitError;
+<<<<<<< HEAD
 pub use fingerprint::Fingerprint;
 pub use identity::Identity;
 pub use merge::{Integration, Merge};
+=======
+pub use features::{Feature, Features};
+pub use pool::PoolEntry;
+>>>>>>> w/worktrees
 pub use repo::{Head, Repo};
+pub use worktree::{Created, PoolLimits, WorktreeSpec, Worktrees};
