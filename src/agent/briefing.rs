@@ -65,8 +65,8 @@ pub fn compose(briefing: &Briefing) -> String {
     if let Some(error) = briefing.previous_error {
         let _ = write!(
             out,
-            "\nAn earlier attempt at this failed. What it left is still in the worktree; go on from there. It \
-             ended with:\n\n{}\n",
+            "\nAn earlier attempt at this failed; what it left, if anything, is in the worktree. It ended \
+             with:\n\n{}\n",
             fenced(error.trim())
         );
     }

@@ -209,7 +209,7 @@ pub(super) fn class_of_status(status: u16) -> Option<FailureClass> {
 
 /// The HTTP status a text names: three digits of their own, shortly after a word that announces one.
 fn status_in(lower: &str) -> Option<u16> {
-    const ANNOUNCE: [&str; 6] = ["status", "error", "code", "http", "rejected", "failed"];
+    const ANNOUNCE: [&str; 5] = ["status", "error", "code", "http", "rejected"];
     let bytes = lower.as_bytes();
     for at in 0..bytes.len().saturating_sub(2) {
         let alone = |byte: Option<&u8>| {

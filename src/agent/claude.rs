@@ -43,7 +43,9 @@ impl Grammar {
     /// Reads an event.
     pub(super) fn read(&mut self, account: &mut Account, event: &Value) {
         self.events = true;
-        if let Some(session) = event["session_id"].as_str() {
+        // A result without a turn names the session that could not be resumed.
+        let none = event["type"] == "result" && event["num_turns"] == 0;
+        if let Some(session) = event["session_id"].as_str().filter(|_| !none) {
             account.usage.session = Some(session.to_owned());
         }
         match event["type"].as_str() {

@@ -88,17 +88,16 @@ pub fn launch(profile: &AgentProfile, context: &LaunchContext) -> Result<Launch,
 fn expand(profile: &AgentProfile, context: &LaunchContext) -> Result<Vec<String>, AgentError> {
     let mut argv: Vec<String> = Vec::with_capacity(profile.command.len() + 1);
     for argument in &profile.command {
-        match fill(profile, context, argument)? {
-            Some(filled) => argv.push(filled),
-            None => {
-                // The flag that would have introduced it goes too; `--flag={x}` is its own flag.
-                let introduced = !argument.starts_with('-')
-                    && argv.len() > 1
-                    && argv.last().is_some_and(|flag| flag.starts_with('-'));
-                if introduced {
-                    argv.pop();
-                }
-            }
+        if let Some(filled) = fill(profile, context, argument)? {
+            argv.push(filled);
+            continue;
+        }
+        // The flag that would have introduced it goes too; `--flag={x}` is its own flag.
+        let introduced = !argument.starts_with('-')
+            && argv.len() > 1
+            && argv.last().is_some_and(|flag| flag.starts_with('-'));
+        if introduced {
+            argv.pop();
         }
     }
     Ok(argv)

@@ -108,7 +108,7 @@ impl Reader {
         if let Grammar::Claude(claude) | Grammar::Qwen(claude) = grammar {
             claude.end(account);
         }
-        verdict::judge(&self.profile, self.account, &self.errors, &ended, &self.zone)
+        verdict::judge(&self.profile, self.account, &self.errors, ended, &self.zone)
     }
 }
 
@@ -164,16 +164,12 @@ fn json(
     read: impl FnOnce(&mut Account, &serde_json::Value),
 ) -> ControlFlow<()> {
     let event = line.trim_start().starts_with('{').then(|| serde_json::from_str(line).ok());
-    match event.flatten() {
-        Some(event) => {
-            read(account, &event);
-            ControlFlow::Break(())
-        }
-        None => {
-            account.stray.push(line);
-            ControlFlow::Continue(())
-        }
-    }
+    let Some(event) = event.flatten() else {
+        account.stray.push(line);
+        return ControlFlow::Continue(());
+    };
+    read(account, &event);
+    ControlFlow::Break(())
 }
 
 #[cfg(test)]

@@ -47,7 +47,7 @@ impl Tail {
     /// part of a stack trace.
     pub(super) fn telling(&self) -> Option<&str> {
         let telling =
-            |line: &&str| !line.starts_with("at ") && line.chars().any(|c| c.is_alphanumeric());
+            |line: &&str| !line.starts_with("at ") && line.chars().any(char::is_alphanumeric);
         let error = |line: &&str| {
             let lower = line.to_ascii_lowercase();
             ["error", "fatal", "panic", "cannot", "failed", "not found"]

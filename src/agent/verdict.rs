@@ -40,14 +40,14 @@ pub struct Verdict {
     pub denials: Vec<String>,
 }
 
-/// Lines at the end of a plain command's output in which a provider's error is looked for.
-const PLAIN_LINES: usize = 8;
+/// Lines at the end of a text in which a provider's error is looked for.
+const END: usize = 8;
 
 pub(super) fn judge(
     profile: &AgentProfile,
     account: Account,
     errors: &Tail,
-    ended: &Ended,
+    ended: Ended,
     zone: &TimeZone,
 ) -> Verdict {
     let case = Case { profile, account: &account, errors, ended };
@@ -67,7 +67,7 @@ struct Case<'a> {
     profile: &'a AgentProfile,
     account: &'a Account,
     errors: &'a Tail,
-    ended: &'a Ended,
+    ended: Ended,
 }
 
 type Finding = (FailureClass, String);
@@ -201,11 +201,16 @@ impl Case<'_> {
             let believed = !plain || is_of_a_service(class);
             believed.then(|| Trouble::new(Some(class), line))
         };
-        if plain {
-            let lines = self.errors.last(PLAIN_LINES).chain(self.account.stray.last(PLAIN_LINES));
-            return lines.filter_map(classified).next();
-        }
-        self.errors.backwards().chain(self.account.stray.backwards()).find_map(classified)
+        // In text, what the model or a test wrote stands beside the errors: only the end is looked at.
+        let (all, end) = if plain || self.profile.output == Dialect::Aider {
+            (None, Some(self.errors.last(END).chain(self.account.stray.last(END))))
+        } else {
+            (Some(self.errors.backwards().chain(self.account.stray.backwards())), None)
+        };
+        let lines: Vec<&str> = all.into_iter().flatten().chain(end.into_iter().flatten()).collect();
+        // `status: 429` is part of a dump; the sentence above it is what a person wants to read.
+        let sentences = lines.iter().filter(|line| line.split_whitespace().nth(2).is_some());
+        sentences.chain(&lines).find_map(|line| classified(line))
     }
 
     /// What a line of its standard error, or else of its output, says about the failure.
