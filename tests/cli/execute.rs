@@ -190,7 +190,7 @@ fn ndjson_is_an_event_a_line_in_the_order_of_their_numbers() {
 fn a_task_that_takes_too_long_is_ended_with_everything_it_started() {
     let sandbox = Sandbox::new();
     sandbox.task("slow", &["timeout: 1s"], "setsid sleep 1000 &\ntrap '' TERM\nsleep 1000");
-    sandbox.config("[execution]\ngrace = \"1s\"\n");
+    sandbox.config("");
     let run = sandbox.orch("execute --json --tasks prompts/slow.md").exits(1).json();
     assert_eq!(task(&run, "slow")["state"], "timed_out");
     sandbox.nothing_is_left_behind();
