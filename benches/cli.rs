@@ -1,6 +1,5 @@
 //! What a person waits for at the prompt: start-up, `status` and `plan` as whole processes. The
 //! figures against other tools are in `scripts/bench`; these are for finding out what made them worse.
-#![expect(missing_docs, reason = "criterion's macro makes an undocumented function")]
 #![expect(clippy::unwrap_used, reason = "a bench that cannot be set up must end")]
 
 use criterion::{Criterion, criterion_group, criterion_main};
