@@ -127,7 +127,7 @@ fn made_up_bad_manners_are_found() {
         ("attic/mod.rs", "//! a\n//! b\n//! c", "none of the rooms"),
         ("git/a.rs", long.as_str(), "two files"),
         ("git/mod.rs", "//! The room.\n", "opens with 1 lines"),
-        ("git/a.rs", "#[path = \"../cli/b.rs\"] mod b;", "where its name says"),
+        ("git/a.rs", "#[path = \"../cli/b.rs\"] mod b;", "its own folder"),
     ] {
         let found = rules::manners(&made_up(path, text)).join("\n");
         assert!(found.contains(expected), "{path}: found '{found}'");

@@ -148,6 +148,7 @@ fn a_conflict_check_lets_tasks_through_that_do_not_conflict() {
     sandbox.task("left", &["files: [src/count.txt]"], "echo left >> src/count.txt");
     sandbox.task("right", &["files: [README.md]"], "echo right >> README.md");
     sandbox.orch("execute --parallel --conflict-check --all-prompts").exits(0);
+    assert_eq!(sandbox.attempts().len(), 2);
 }
 
 #[test]
@@ -189,7 +190,7 @@ fn ndjson_is_an_event_a_line_in_the_order_of_their_numbers() {
 fn a_task_that_takes_too_long_is_ended_with_everything_it_started() {
     let sandbox = Sandbox::new();
     sandbox.task("slow", &["timeout: 1s"], "setsid sleep 1000 &\ntrap '' TERM\nsleep 1000");
-    sandbox.config("[execution]\ngrace = \"1s\"\n");
+    sandbox.config("");
     let run = sandbox.orch("execute --json --tasks prompts/slow.md").exits(1).json();
     assert_eq!(task(&run, "slow")["state"], "timed_out");
     sandbox.nothing_is_left_behind();
@@ -200,6 +201,7 @@ fn a_session_left_behind_by_a_successful_agent_is_ended() {
     let sandbox = Sandbox::new();
     sandbox.task("a", &[], "setsid sleep 1000 > /dev/null 2>&1 &\necho a > a.txt");
     sandbox.orch("execute --tasks prompts/a.md").exits(0);
+    assert_eq!(sandbox.attempts_of("a"), 1);
     sandbox.nothing_is_left_behind();
 }
 

@@ -138,6 +138,7 @@ fn clean_keeps_what_is_uncommitted_even_where_the_branch_is_merged() {
 fn clean_leaves_worktrees_alone_that_it_did_not_make() {
     let sandbox = two_finished();
     sandbox.orch("merge").exits(0);
+    assert_eq!(sandbox.worktrees().len(), 2);
     sandbox.git(["worktree", "add", "-q", "-b", "mine", ".worktrees/mine"]);
     sandbox.git(["branch", "orch/mine-1234"]);
     sandbox.orch("clean").exits(0);

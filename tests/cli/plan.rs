@@ -119,7 +119,8 @@ fn planning_changes_nothing() {
     let sandbox = Sandbox::new();
     sandbox.task("a", &["files: [src/count.txt]"], "started");
     let before = (sandbox.checkout(), sandbox.task_branches(), sandbox.worktrees());
-    sandbox.orch("plan --all-prompts").exits(0);
+    let told = sandbox.orch("plan --all-prompts").exits(0);
+    assert!(told.stdout.contains("src/count.txt"), "{told:?}");
     assert_eq!(before, (sandbox.checkout(), sandbox.task_branches(), sandbox.worktrees()));
     assert_eq!(sandbox.attempts().len(), 0);
 }
