@@ -38,6 +38,24 @@ pub struct DiffOptions {
     pub name_only: bool,
 }
 
+/// A path that differs between two commits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TreeChange {
+    pub path: Vec<u8>,
+    /// Before; `None` where it was added.
+    pub old: Option<Version>,
+    /// After; `None` where it was removed.
+    pub new: Option<Version>,
+}
+
+/// What a tree has at a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Version {
+    /// As git writes it, such as `100644`.
+    pub mode: String,
+    pub oid: String,
+}
+
 impl DiffOptions {
     fn args(self) -> Vec<&'static str> {
         let mut args = vec!["diff", if self.color { "--color=always" } else { "--color=never" }];
@@ -74,6 +92,29 @@ impl Repo {
         let args = ["diff-tree", "-r", "-z", "--no-renames", "--name-only", base, head, "--"];
         let output = run(command(&self.common_dir, &args))?;
         Ok(names::nul_separated(&output).map(<[u8]>::to_vec).collect())
+    }
+
+    /// What differs between two commits, path by path.
+    pub(crate) fn tree_changes(&self, old: &str, new: &str) -> Result<Vec<TreeChange>, GitError> {
+        let args = ["diff-tree", "-r", "-z", "--no-renames", "--full-index", old, new, "--"];
+        let output = run(command(&self.common_dir, &args))?;
+        let mut fields = names::nul_separated(&output);
+        let mut found = Vec::new();
+        while let (Some(what), Some(path)) = (fields.next(), fields.next()) {
+            let what = String::from_utf8_lossy(what);
+            let words: Vec<&str> = what.trim_start_matches(':').split(' ').collect();
+            if let [old_mode, new_mode, old_oid, new_oid, _] = words[..] {
+                let version = |mode: &str, oid: &str| {
+                    (mode != "000000").then(|| Version { mode: mode.into(), oid: oid.into() })
+                };
+                found.push(TreeChange {
+                    path: path.to_vec(),
+                    old: version(old_mode, old_oid),
+                    new: version(new_mode, new_oid),
+                });
+            }
+        }
+        Ok(found)
     }
 
     /// Where a worktree stands, and how many commits it is ahead of `base`.

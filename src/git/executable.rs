@@ -60,11 +60,7 @@ pub(crate) fn git_line<S: AsRef<OsStr>>(dir: &Path, args: &[S]) -> Result<String
     Ok(String::from_utf8_lossy(&output.stdout).trim_end_matches('\n').to_owned())
 }
 
-<<<<<<< HEAD
 pub(crate) fn command<S: AsRef<OsStr>>(dir: &Path, args: &[S]) -> Command {
-=======
-fn command<S: AsRef<OsStr>>(dir: &Path, args: &[S]) -> Command {
->>>>>>> w/worktrees
     let mut command = Command::new("git");
     command.current_dir(dir).args(args);
     for name in REPOSITORY_VARIABLES {
@@ -78,11 +74,7 @@ fn command<S: AsRef<OsStr>>(dir: &Path, args: &[S]) -> Command {
 }
 
 /// The sub-command and its first plain argument: enough to recognise the call in a message.
-<<<<<<< HEAD
 pub(crate) fn subject<S: AsRef<OsStr>>(args: &[S]) -> String {
-=======
-fn subject<S: AsRef<OsStr>>(args: &[S]) -> String {
->>>>>>> w/worktrees
     let mut words = args
         .iter()
         .map(|a| a.as_ref().to_string_lossy())
@@ -95,11 +87,7 @@ fn subject<S: AsRef<OsStr>>(args: &[S]) -> String {
     words.join(" ")
 }
 
-<<<<<<< HEAD
 pub(crate) fn last_words(output: &Output) -> String {
-=======
-fn last_words(output: &Output) -> String {
->>>>>>> w/worktrees
     let text = String::from_utf8_lossy(&output.stderr);
     let lines: Vec<&str> = text.lines().filter(|l| !l.trim().is_empty()).collect();
     if lines.is_empty() {

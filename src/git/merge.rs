@@ -156,7 +156,7 @@ impl Repo {
 }
 
 /// The tree, or the paths in conflict.
-type Merged = Result<String, Vec<String>>;
+pub(crate) type Merged = Result<String, Vec<String>>;
 
 /// Whether a merge driver of the user's is configured, which libgit2 would pass over.
 fn has_drivers(repo: &git2::Repository) -> bool {
@@ -164,7 +164,11 @@ fn has_drivers(repo: &git2::Repository) -> bool {
     config.entries(Some(r"merge\..*\.driver")).is_ok_and(|mut entries| entries.next().is_some())
 }
 
-fn merge_in_library(repo: &git2::Repository, ours: &str, theirs: &str) -> Result<Merged, GitError> {
+pub(crate) fn merge_in_library(
+    repo: &git2::Repository,
+    ours: &str,
+    theirs: &str,
+) -> Result<Merged, GitError> {
     let doing = || GitError::lib(format!("merge {theirs} into {ours}"));
     let bases = repo.merge_bases(oid(ours)?, oid(theirs)?).map_err(doing())?;
     if let [base] = bases[..]

@@ -9,39 +9,42 @@
 
 mod changes;
 mod checkout;
+mod clean;
 mod commit;
 mod error;
-<<<<<<< HEAD
-mod executable;
-mod fingerprint;
-mod identity;
-mod merge;
-mod names;
-mod private_index;
-mod repo;
-mod uncommitted;
-=======
 mod exclude;
 mod executable;
 mod features;
+mod fingerprint;
+mod graveyard;
+mod identity;
+mod land;
+mod landing_note;
+mod landing_repair;
+mod merge;
+mod names;
 mod pool;
+mod private_index;
 mod recycle;
 mod refresh;
 mod repo;
+mod scratch;
+mod snapshot;
 mod tree;
+mod uncommitted;
 mod worktree;
->>>>>>> w/worktrees
 
 pub use changes::{DiffOptions, WorktreeState};
+pub use clean::{Proof, Removal, Removed};
 pub use commit::Committed;
 pub use error::GitError;
-<<<<<<< HEAD
-pub use fingerprint::Fingerprint;
-pub use identity::Identity;
-pub use merge::{Integration, Merge};
-=======
 pub use features::{Feature, Features};
+pub use fingerprint::Fingerprint;
+pub use graveyard::{Buried, Grave, Restored};
+pub use identity::Identity;
+pub use land::Landed;
+pub use merge::{Integration, Merge};
 pub use pool::PoolEntry;
->>>>>>> w/worktrees
 pub use repo::{Head, Repo};
+pub use scratch::Scratch;
 pub use worktree::{Created, PoolLimits, WorktreeSpec, Worktrees};

@@ -20,13 +20,20 @@ pub(crate) struct PrivateIndex<'c> {
 }
 
 impl<'c> PrivateIndex<'c> {
-    /// New objects go to the repository.
-    pub(crate) fn new(checkout: &'c Checkout) -> Result<Self, GitError> {
-        let doing = || format!("copy the index of {}", checkout.path.display());
+    /// Without entries; new objects go to the repository.
+    pub(crate) fn empty(checkout: &'c Checkout) -> Result<Self, GitError> {
         let place = tempfile::Builder::new()
             .prefix("orch-index-")
             .tempdir_in(&checkout.git_dir)
-            .map_err(GitError::io(doing()))?;
+            .map_err(GitError::io(format!("write in {}", checkout.git_dir.display())))?;
+        Ok(Self { checkout, place, objects: None })
+    }
+
+    /// A copy of the checkout's; new objects go to the repository.
+    pub(crate) fn new(checkout: &'c Checkout) -> Result<Self, GitError> {
+        let doing = || format!("copy the index of {}", checkout.path.display());
+        let private = Self::empty(checkout)?;
+        let place = &private.place;
         let copy = copy_index(&checkout.git_dir.join("index"), &place.path().join("index"));
         match copy {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -34,7 +41,7 @@ impl<'c> PrivateIndex<'c> {
             }
             _ => {}
         }
-        Ok(Self { checkout, place, objects: None })
+        Ok(private)
     }
 
     /// New objects go to a temporary directory and vanish with it.

@@ -1,0 +1,284 @@
+//! Removing worktrees and branches whose work is safe elsewhere.
+//!
+//! Promise: a worktree goes only with a [`Proof`] that its commits are merged and nothing in it is
+//! uncommitted, or that everything is buried; the proof is checked again just before. What is
+//! removed is first renamed out of the way, so a kill leaves either a worktree or none. Locked
+//! worktrees, branches that are checked out elsewhere, and worktrees of other places stay.
+//! Whether a process is still at work in it is the caller's business. Ignored files go with it.
+
+use super::changes::tree;
+use super::checkout::{Checkout, run, same_place};
+use super::executable::command;
+use super::scratch::{admin_directory, remove_tree};
+use super::snapshot::snapshot;
+use super::uncommitted::Look;
+use super::{GitError, Repo, names};
+use std::path::{Path, PathBuf};
+
+/// Whether a worktree and its branch may go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// They may.
+    Safe(Proof),
+    /// The branch has commits that are merged nowhere.
+    Unmerged {
+        /// How many.
+        commits: usize,
+    },
+    /// The worktree has uncommitted or untracked files, or an unfinished merge or rebase.
+    Dirty {
+        /// Which, or what.
+        paths: Vec<String>,
+    },
+    /// Not something that `orch` may remove, and why.
+    NotOurs(String),
+}
+
+/// That a worktree and its branch may go, as of when it was examined.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proof {
+    worktree: PathBuf,
+    branch: String,
+    /// The branch's commit; `None` when the branch is gone already.
+    tip: Option<String>,
+    ground: Ground,
+    /// Ignored files and directories that go with it, a directory counted once.
+    pub ignored: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Ground {
+    /// The branch is contained in one of these.
+    Merged(Vec<String>),
+    /// Everything is kept; this is the tree of the work tree as it was buried.
+    Buried(Option<String>),
+}
+
+impl Proof {
+    pub(crate) fn buried(
+        worktree: &Path,
+        branch: &str,
+        tip: Option<String>,
+        tree: Option<String>,
+    ) -> Self {
+        let (worktree, branch) = (worktree.to_owned(), branch.to_owned());
+        Self { worktree, branch, tip, ground: Ground::Buried(tree), ignored: 0 }
+    }
+}
+
+/// What [`Repo::remove_worktree`] removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Removed {
+    /// The worktree was there.
+    pub worktree: bool,
+    /// The branch was there and not checked out elsewhere.
+    pub branch: bool,
+}
+
+impl Repo {
+    /// Whether everything in `commit` is in `into` (a branch or a commit): reachable from it,
+    /// or brought there by other commits. The latter is said only where it is sure: merging
+    /// `commit` would change nothing (a squash merge), or `git cherry` finds every one of its
+    /// commits there (cherry-picks, a rebase). A false answer costs a kept branch, no more.
+    ///
+    /// # Errors
+    /// When one of them does not exist.
+    pub fn is_merged(&self, commit: &str, into: &str) -> Result<bool, GitError> {
+        let into = self.commit_named(into)?;
+        if self.contains(&into, commit)? {
+            return Ok(true);
+        }
+        if let Ok(repo) = self.open()
+            && self.adds_nothing(&repo, commit, &into)?
+        {
+            return Ok(true);
+        }
+        let count = ["rev-list", "--count", "--merges", commit, "--not", &into];
+        if run(command(&self.common_dir, &count))?.trim_ascii() != b"0" {
+            return Ok(false);
+        }
+        let cherry = run(command(&self.common_dir, &["cherry", &into, commit]))?;
+        Ok(!cherry.is_empty() && cherry.split(|&b| b == b'\n').all(|line| !line.starts_with(b"+")))
+    }
+
+    /// Whether merging `commit`, which changes something, would change nothing in `into`.
+    fn adds_nothing(
+        &self,
+        repo: &git2::Repository,
+        commit: &str,
+        into: &str,
+    ) -> Result<bool, GitError> {
+        let Ok(base) = repo.merge_base(super::changes::oid(into)?, super::changes::oid(commit)?)
+        else {
+            return Ok(false);
+        };
+        if tree(repo, &base.to_string())?.id() == tree(repo, commit)?.id() {
+            // Its commits take each other back: what they had in between is nowhere else.
+            return Ok(false);
+        }
+        let merged = super::merge::merge_in_library(repo, into, commit)?;
+        Ok(merged.is_ok_and(|merged| tree(repo, into).is_ok_and(|t| t.id().to_string() == merged)))
+    }
+
+    fn commit_named(&self, name: &str) -> Result<String, GitError> {
+        let peeled = format!("{name}^{{commit}}");
+        let args = ["rev-parse", "--verify", "--end-of-options", peeled.as_str()];
+        Ok(names::show(run(command(&self.common_dir, &args))?.trim_ascii()))
+    }
+
+    /// Examines a worktree under `.worktrees/` and its branch. The work counts as merged when it
+    /// is in any of `into` (branches or commits; those that do not exist are passed over).
+    ///
+    /// # Errors
+    /// When the repository or the worktree cannot be read.
+    pub fn removal_check(
+        &self,
+        worktree: &Path,
+        branch: &str,
+        into: &[String],
+    ) -> Result<Removal, GitError> {
+        let tip = self.resolve(&format!("refs/heads/{branch}"))?;
+        let mut commits: Vec<String> = tip.iter().cloned().collect();
+        let mut ignored = 0;
+        if std::fs::symlink_metadata(worktree).is_ok() {
+            if let Some(reason) = self.not_ours(worktree) {
+                return Ok(Removal::NotOurs(reason));
+            }
+            let checkout = match self.linked(worktree) {
+                Ok(checkout) => checkout,
+                Err(error) => return Ok(Removal::NotOurs(error.to_string())),
+            };
+            let found = checkout.uncommitted(Look { staged: true, ignored: true })?;
+            ignored = found.ignored;
+            let mut paths = found.names();
+            paths
+                .extend(checkout.operation().map(|operation| format!("({operation}, unfinished)")));
+            if !paths.is_empty() {
+                return Ok(Removal::Dirty { paths });
+            }
+            commits.extend(checkout.standing()?.oid);
+        }
+        commits.dedup();
+        let into: Vec<String> =
+            into.iter().filter(|name| self.commit_named(name).is_ok()).cloned().collect();
+        for commit in &commits {
+            let mut merged = false;
+            for target in &into {
+                merged = merged || self.is_merged(commit, target)?;
+            }
+            if !merged {
+                let mut count = vec!["rev-list", "--count", commit, "--not"];
+                count.extend(into.iter().map(String::as_str));
+                let count = names::show(run(command(&self.common_dir, &count))?.trim_ascii());
+                return Ok(Removal::Unmerged { commits: count.parse().unwrap_or(1) });
+            }
+        }
+        let (worktree, branch) = (worktree.to_owned(), branch.to_owned());
+        Ok(Removal::Safe(Proof { worktree, branch, tip, ground: Ground::Merged(into), ignored }))
+    }
+
+    /// Why a directory is none that `orch` may remove, if so.
+    fn not_ours(&self, worktree: &Path) -> Option<String> {
+        let place = worktree.display();
+        let home = self.worktree_home();
+        if !worktree.parent().is_some_and(|parent| same_place(parent, &home)) {
+            return Some(format!("{place} is not in {}", home.display()));
+        }
+        if worktree.is_symlink() {
+            return Some(format!("{place} is a symbolic link"));
+        }
+        let admin = admin_directory(&self.common_dir, worktree)?;
+        admin.join("locked").exists().then(|| {
+            format!("{place} is locked; if nobody needs that, run: git worktree unlock {place}")
+        })
+    }
+
+    /// Removes what `proof` is about, after examining it again.
+    ///
+    /// # Errors
+    /// [`GitError::Refused`] when it is no longer as it was examined; [`GitError::Moved`] when the
+    /// branch moved meanwhile (the worktree is gone then; it had nothing else in it).
+    pub fn remove_worktree(&self, proof: &Proof) -> Result<Removed, GitError> {
+        self.examine_again(proof)?;
+        let mut removed = Removed::default();
+        if std::fs::symlink_metadata(&proof.worktree).is_ok() {
+            let admin = admin_directory(&self.common_dir, &proof.worktree);
+            let claim = self.claim("trash")?;
+            let doing = format!("move {} away", proof.worktree.display());
+            if let Err(error) = std::fs::rename(&proof.worktree, &claim.path) {
+                claim.settle()?;
+                return Err(GitError::io(doing)(error));
+            }
+            if let Some(admin) = admin {
+                remove_tree(&admin)?;
+            }
+            removed.worktree = true;
+            // What cannot be removed now is removed by the next sweep.
+            _ = claim.settle();
+        } else if let Some(admin) = admin_directory(&self.common_dir, &proof.worktree) {
+            remove_tree(&admin)?;
+        }
+        if let Some(tip) = &proof.tip {
+            removed.branch = self.remove_branch(&proof.branch, tip)?;
+        }
+        Ok(removed)
+    }
+
+    fn examine_again(&self, proof: &Proof) -> Result<(), GitError> {
+        let Proof { worktree, branch, .. } = proof;
+        let changed = |what: String| {
+            Err(GitError::Refused(format!(
+                "{} was kept: {what} since it was examined; run orch clean again",
+                worktree.display()
+            )))
+        };
+        match &proof.ground {
+            Ground::Merged(into) => match self.removal_check(worktree, branch, into)? {
+                Removal::Safe(now) if now.tip == proof.tip => Ok(()),
+                Removal::Safe(_) => changed(format!("{branch} moved")),
+                Removal::Unmerged { .. } => changed(format!("{branch} got new commits")),
+                Removal::Dirty { paths } => changed(format!("{} changed", names::some(&paths))),
+                Removal::NotOurs(reason) => changed(reason),
+            },
+            Ground::Buried(tree) => {
+                if let Some(reason) = worktree.exists().then(|| self.not_ours(worktree)).flatten() {
+                    return changed(reason);
+                }
+                if self.resolve(&format!("refs/heads/{branch}"))? != proof.tip {
+                    return changed(format!("{branch} moved"));
+                }
+                let now = snapshot(self, worktree, proof.tip.as_deref())?;
+                if now.map(|now| now.tree) == *tree { Ok(()) } else { changed("it changed".into()) }
+            }
+        }
+    }
+
+    /// Deletes a branch that is still at `tip`, unless it is checked out somewhere.
+    fn remove_branch(&self, branch: &str, tip: &str) -> Result<bool, GitError> {
+        let reference = format!("refs/heads/{branch}");
+        let elsewhere =
+            |(_, name): &(Checkout, Option<String>)| name.as_deref() == Some(&*reference);
+        if self.checkouts()?.iter().any(elsewhere) {
+            return Ok(false);
+        }
+        let deletion = ["update-ref", "-d", &reference, tip];
+        run(command(&self.common_dir, &deletion))
+            .map_err(|error| self.why_not(&reference, tip, error))?;
+        // Its settings, where it has any: a push may have left an upstream.
+        let section = format!("branch.{branch}");
+        let asked = run(command(&self.common_dir, &["config", "--local", "--name-only", "--list"]));
+        let prefix = format!("{section}.");
+        if asked.is_ok_and(|a| a.split(|&b| b == b'\n').any(|l| l.starts_with(prefix.as_bytes()))) {
+            _ = run(command(&self.common_dir, &["config", "--remove-section", &section]));
+        }
+        Ok(true)
+    }
+
+    /// Where the worktrees are made: inside the git directory where there is no work tree.
+    pub(crate) fn worktree_home(&self) -> PathBuf {
+        match &self.root {
+            Some(root) => root.join(".worktrees"),
+            None => self.common_dir.join("orch").join("worktrees"),
+        }
+    }
+}
