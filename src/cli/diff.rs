@@ -4,6 +4,7 @@ use super::context::{self, Place};
 use super::error::CliError;
 use crate::git::DiffOptions;
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Show a task's branch against where it started, uncommitted work included while it runs
@@ -37,7 +38,7 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
         color: place.style().color,
     };
     let root = repo.root.clone().unwrap_or_else(|| repo.common_dir.clone());
-    let worktree = view.worktree.as_ref().map(|w| root.join(w)).filter(|w| w.is_dir());
+    let worktree = view.worktree.as_ref().map(|w| root.join(w)).filter(|w: &PathBuf| w.is_dir());
     let text = match (worktree, &view.commit) {
         (Some(worktree), _) if !view.state.is_good() => repo.diff_worktree(start, &worktree, options)?,
         (_, Some(commit)) => repo.diff(start, commit, options)?,

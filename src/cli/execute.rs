@@ -10,6 +10,7 @@ use crate::supervisor::{
     Intake, Ledger, Observer, Options, Supervisor, World, intake, run_spec, store_prompts,
 };
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,6 +38,14 @@ pub(super) struct Args {
     detach: bool,
     #[command(flatten)]
     form: Form,
+}
+
+impl Args {
+    /// As if one file had been given.
+    pub(super) fn for_file(file: PathBuf, how: How, form: Form) -> Self {
+        let which = Which { tasks: vec![file], all_prompts: false };
+        Self { which, how, conflict_check: false, dry_run: false, detach: false, form }
+    }
 }
 
 /// How tasks run, shared with `orch run`.
@@ -110,6 +119,10 @@ pub(super) enum Format {
 }
 
 impl Form {
+    pub(super) fn is_json(self) -> bool {
+        self.format() == Format::Json
+    }
+
     fn format(self) -> Format {
         if self.json { Format::Json } else { self.format.unwrap_or_default() }
     }
@@ -262,9 +275,8 @@ fn work(
     ledger: Ledger,
     view: &mut dyn Observer,
 ) -> Result<(RunState, Ledger), CliError> {
-    let local = tokio::task::LocalSet::new();
     let supervisor = Supervisor::new(Arc::clone(world), ledger, view)?;
-    Ok(local.block_on(runtime, supervisor.run())?)
+    Ok(runtime.block_on(supervisor.run())?)
 }
 
 fn finish(ledger: &Ledger, format: Format, style: Style) -> Result<(), CliError> {

@@ -31,7 +31,7 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
         .iter()
         .filter_map(|profile| {
             let place = crate::agent::find_on_path(profile, &path)?;
-            Some(FoundAgent { name: profile.name.clone(), path: place })
+            Some(FoundAgent { name: profile.name.clone(), program: place })
         })
         .collect();
     let recipes = config::detect_setup(&root);

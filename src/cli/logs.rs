@@ -3,7 +3,7 @@
 use super::context::{self, Place, runtime};
 use super::error::CliError;
 use crate::journal::{Journal, Layout, TaskRef};
-use crate::model::{AttemptId, StepId, TaskView};
+use crate::model::{AttemptId, LogView, StepId, TaskView};
 use crate::process::{Entry, Follower, LogReader, Stream};
 use crate::report::bytes;
 use std::io::Write;
@@ -86,19 +86,26 @@ fn choose(
     after: Option<&AttemptId>,
 ) -> Option<AttemptId> {
     let id = |step: &str, number| AttemptId { task: task.id.clone(), step: StepId::from(step), number };
-    let wanted = |a: &&crate::model::ProcessAttempt| {
-        args.step.as_ref().is_none_or(|step| a.step == *step)
-            && args.attempt.is_none_or(|n| n == a.number)
+    let wanted = |log: &&LogView| {
+        args.step.as_ref().is_none_or(|step| log.step == *step)
+            && args.attempt.is_none_or(|n| n == log.attempt)
     };
-    // Without a step, the agent is meant, unless another process is what failed or runs.
-    let mut all = view.processes.iter().filter(wanted);
-    match after {
-        None => all.next_back().map(|a| id(&a.step, a.number)),
-        Some(after) => {
-            all.find(|a| a.step == after.step.as_str() && a.number == after.number)?;
-            all.next().map(|a| id(&a.step, a.number))
+    let mut all = view.logs.iter().filter(wanted);
+    let chosen = match after {
+        // The agent is what one wants to read, unless something else failed or runs.
+        None if args.step.is_none() && view.state.is_good() => {
+            let agents = view.attempts.iter().filter(|a| a.outcome.as_deref() == Some("succeeded"));
+            let steps: Vec<&str> = agents.map(|a| a.step.as_str()).collect();
+            let mut logs = all.clone().filter(|log| steps.contains(&log.step.as_str()));
+            logs.next_back().or_else(|| all.next_back())
         }
-    }
+        None => all.next_back(),
+        Some(after) => {
+            all.find(|log| log.step == after.step.as_str() && log.attempt == after.number)?;
+            all.next()
+        }
+    };
+    chosen.map(|log| id(&log.step, log.attempt))
 }
 
 fn show(layout: &Layout, task: &TaskRef, attempt: &AttemptId, args: &Args) -> Result<(), CliError> {

@@ -260,6 +260,11 @@ impl State {
                     task.conflict = Some(paths.clone());
                 }
             }
+            Event::TaskRestored { task } => {
+                if let Some(task) = self.task_mut(task) {
+                    task.cleaned = false;
+                }
+            }
             Event::TaskCleaned { task, .. } => {
                 if let Some(task) = self.task_mut(task) {
                     task.cleaned = true;

@@ -3,7 +3,7 @@
 use super::derive::Standings;
 use super::state::{State, Step, StepState};
 use crate::model::{
-    AttemptView, Ending, Failure, FailureClass, RunState, RunView, StepKind, StepSpec, StepView,
+    AttemptView, Ending, Failure, FailureClass, LogView, RunState, RunView, StepKind, StepSpec, StepView,
     SupervisorView, TaskState, TaskView,
 };
 
@@ -70,6 +70,7 @@ impl State {
             error,
             skip_reason: spec.skip.clone(),
             warnings: progress.warnings.clone(),
+            logs: logs(&spec.steps, &progress.steps),
             steps: spec.steps.iter().zip(&progress.steps).map(|(s, p)| step_view(s, p)).collect(),
             note: self.ends(task).filter_map(|end| end.note.clone()).last(),
             started_at: times().map(|a| a.started_at).min(),
@@ -120,6 +121,20 @@ fn attempts(specs: &[StepSpec], steps: &[Step]) -> Vec<AttemptView> {
         }
     }
     out
+}
+
+/// Attempts of processes, by the time they began.
+fn logs(specs: &[StepSpec], steps: &[Step]) -> Vec<LogView> {
+    let mut all: Vec<_> = specs
+        .iter()
+        .zip(steps)
+        .filter(|(spec, _)| spec.kind.is_process())
+        .flat_map(|(spec, step)| step.attempts.iter().map(move |a| (a.started_at, &spec.id, a)))
+        .collect();
+    all.sort_by_key(|(at, ..)| *at);
+    all.into_iter()
+        .map(|(_, step, attempt)| LogView { step: step.to_string(), attempt: attempt.number })
+        .collect()
 }
 
 fn step_view(spec: &StepSpec, step: &Step) -> StepView {

@@ -163,7 +163,7 @@ impl Repo {
         if standing.reference.as_deref() == Some(reference) {
             return Ok((parent.clone(), Some(parent)));
         }
-        let tip = self.resolve(reference)?;
+        let tip = self.ref_target(reference)?;
         // Where the agent deleted or renamed the branch, its work must at least contain the base.
         if !self.contains(&parent, tip.as_deref().unwrap_or(base))? {
             return Err(GitError::Refused(format!(
@@ -177,7 +177,7 @@ impl Repo {
     }
 
     /// The commit a ref points at, if it exists.
-    pub(crate) fn resolve(&self, reference: &str) -> Result<Option<String>, GitError> {
+    pub(crate) fn ref_target(&self, reference: &str) -> Result<Option<String>, GitError> {
         if let Ok(repo) = self.open() {
             return match repo.find_reference(reference).and_then(|r| r.peel_to_commit()) {
                 Ok(commit) => Ok(Some(commit.id().to_string())),

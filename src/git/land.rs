@@ -59,7 +59,7 @@ impl Repo {
         let reference = format!("refs/heads/{branch}");
         let mut note = Note::open(&self.common_dir)?;
         let notes = self.finish(&mut note)?;
-        match self.resolve(&reference)? {
+        match self.ref_target(&reference)? {
             Some(found) if found == new => {
                 return Ok(Landed { commit: found, checkout: None, notes });
             }
@@ -189,7 +189,7 @@ impl Repo {
 
     /// A refused compare-and-swap: because the ref moved, or for git's own reason.
     pub(crate) fn why_not(&self, reference: &str, expected: &str, error: GitError) -> GitError {
-        match self.resolve(reference) {
+        match self.ref_target(reference) {
             Ok(Some(found)) if found == expected => error,
             Ok(found) => moved(reference, expected, found),
             Err(_) => error,

@@ -28,6 +28,7 @@ mod private_index;
 mod recycle;
 mod refresh;
 mod repo;
+mod rewind;
 mod scratch;
 mod snapshot;
 mod tree;

@@ -4,6 +4,7 @@ use super::{Journal, JournalError};
 use crate::model::{Recorded, RunId, RunView, TaskId, TaskState, TaskView};
 use rusqlite::{OptionalExtension, params};
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
 /// How many tasks of a run are in each state.
@@ -80,6 +81,60 @@ impl Journal {
         let sql =
             "SELECT view FROM tasks WHERE run = (SELECT ord FROM runs WHERE id = ?1) ORDER BY idx";
         self.views(sql, [run.as_str()])
+    }
+
+    /// The tasks of a run, in plan order, each as the JSON object that is stored.
+    ///
+    /// # Errors
+    /// A damaged file.
+    pub fn raw_tasks(&self, run: &RunId) -> Result<Vec<Box<RawValue>>, JournalError> {
+        let sql = "SELECT view FROM tasks WHERE run = (SELECT ord FROM runs WHERE id = ?1) ORDER BY idx";
+        let mut query = self.connection.prepare(sql).map_err(|e| self.sql(e))?;
+        let mut rows = query.query([run.as_str()]).map_err(|e| self.sql(e))?;
+        let mut out = Vec::new();
+        while let Some(row) = rows.next().map_err(|e| self.sql(e))? {
+            let body: String = row.get(0).map_err(|e| self.sql(e))?;
+            out.push(RawValue::from_string(body).map_err(|source| JournalError::Unreadable {
+                path: self.path.clone(),
+                what: "a task".to_owned(),
+                source,
+            })?);
+        }
+        Ok(out)
+    }
+
+    /// A task at a glance.
+    ///
+    /// # Errors
+    /// A damaged file, or no such task.
+    pub fn task_view(&self, task: &TaskRef) -> Result<TaskView, JournalError> {
+        let sql = "SELECT view FROM tasks WHERE id = ?1";
+        self.views(sql, [task.id.as_str()])?
+            .pop()
+            .ok_or_else(|| JournalError::NotFound(format!("no task '{}'", task.id)))
+    }
+
+    /// The tasks of all runs that have a worktree or a branch still, oldest first.
+    ///
+    /// # Errors
+    /// A damaged file.
+    pub fn uncleaned(&self) -> Result<Vec<TaskRef>, JournalError> {
+        let sql = "SELECT r.id, t.id, t.name, t.idx FROM tasks t JOIN runs r ON r.ord = t.run
+                   WHERE json_extract(t.view, '$.worktree') IS NOT NULL AND ?1 IS NOT NULL AND ?2 IS NULL
+                   ORDER BY t.run, t.idx";
+        self.task_refs(sql, "", None)
+    }
+
+    /// What is damaged, if anything.
+    ///
+    /// # Errors
+    /// When even that cannot be found out.
+    pub fn check(&self) -> Result<Option<String>, JournalError> {
+        let verdict: String = self
+            .connection
+            .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+            .map_err(|e| self.sql(e))?;
+        Ok((verdict != "ok").then_some(verdict))
     }
 
     /// The tasks of a run that are in one of the given states, in plan order, at most `limit`.

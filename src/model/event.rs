@@ -129,6 +129,11 @@ pub enum Event {
         /// The ref that keeps unmerged work, when a person forced it.
         graveyard: Option<String>,
     },
+    /// What a forced clean removed is back.
+    TaskRestored {
+        /// The task.
+        task: TaskId,
+    },
 }
 
 impl Event {
@@ -139,6 +144,7 @@ impl Event {
             | Self::TaskWarned { task, .. }
             | Self::TaskMerged { task, .. }
             | Self::MergeConflicted { task, .. }
+            | Self::TaskRestored { task }
             | Self::TaskCleaned { task, .. } => Box::new(std::iter::once(task)),
             Self::AttemptStarting { attempt }
             | Self::AttemptStarted { attempt, .. }

@@ -75,6 +75,9 @@ pub struct TaskView {
     /// What a person should know though the task is done.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// Attempts that printed something, oldest first: what `orch logs` can show.
+    #[serde(default)]
+    pub logs: Vec<LogView>,
     /// Steps in order, with what became of them.
     pub steps: Vec<StepView>,
     /// The closing words of its agent.
@@ -84,6 +87,15 @@ pub struct TaskView {
     pub started_at: Option<Timestamp>,
     /// When its last attempt ended.
     pub finished_at: Option<Timestamp>,
+}
+
+/// An attempt that has a log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogView {
+    /// The step.
+    pub step: String,
+    /// The attempt, from 1.
+    pub attempt: u32,
 }
 
 /// A step of a task.

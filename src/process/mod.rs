@@ -28,6 +28,7 @@ mod start;
 mod stop;
 mod supervisor_lock;
 mod system;
+mod terminal;
 mod tree;
 mod unix;
 
@@ -52,6 +53,7 @@ pub use spec::{KEY_VARIABLE, ShimSpec};
 pub use start::{Launcher, start, start_with};
 pub use stop::{Stop, Stopper};
 pub use supervisor_lock::SupervisorLock;
+pub use terminal::{columns, in_own_session};
 pub use system::{DefaultJobs, System, default_jobs, system};
 
 #[cfg(test)]

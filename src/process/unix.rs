@@ -34,3 +34,24 @@ pub(super) fn close_on_exec_one_by_one() {
         }
     }
 }
+
+/// Columns of the terminal that stdout or stderr is, if one of them is one.
+pub(super) fn window_columns() -> Option<usize> {
+    [libc::STDOUT_FILENO, libc::STDERR_FILENO].into_iter().find_map(|fd| {
+        let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
+        #[expect(unsafe_code, reason = "there is no safe wrapper")]
+        // SAFETY: the kernel fills in the structure it is given.
+        let done = unsafe { libc::ioctl(fd, libc::TIOCGWINSZ, &raw mut size) };
+        (done == 0 && size.ws_col > 0).then_some(usize::from(size.ws_col))
+    })
+}
+
+/// The command starts in a session of its own, away from the terminal.
+pub(super) fn leave_session(command: &mut std::process::Command) {
+    use std::os::unix::process::CommandExt;
+    #[expect(unsafe_code, reason = "only a plain system call is made between fork and exec")]
+    // SAFETY: setsid is async-signal-safe and touches no memory.
+    unsafe {
+        command.pre_exec(|| nix::unistd::setsid().map(drop).map_err(std::io::Error::from));
+    }
+}

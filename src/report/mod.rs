@@ -5,6 +5,7 @@
 //! Never: decides, acts or reads the world; [`live`] is the only module that writes to the terminal,
 //! because a live view must.
 
+mod landing;
 pub mod live;
 mod ndjson;
 pub mod plan;
@@ -13,6 +14,7 @@ mod status;
 mod style;
 mod words;
 
+pub use landing::{cleaning, landing};
 pub use ndjson::Ndjson;
 pub use run::summary;
 pub use status::{StatusJson, runs, status, task};

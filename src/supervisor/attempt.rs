@@ -35,7 +35,6 @@ pub(super) struct Job {
     pub(super) task: TaskSpec,
     pub(super) step: StepSpec,
     pub(super) run: crate::model::RunId,
-    pub(super) base: String,
     /// The commit the task's branch started from.
     pub(super) start: String,
     pub(super) profile: Option<AgentProfile>,
@@ -61,7 +60,6 @@ impl Job {
             task: task.clone(),
             step: step.clone(),
             run: state.spec.id.clone(),
-            base: state.spec.base.clone(),
             start: state.start(position).unwrap_or(&state.spec.base).to_owned(),
             profile: state.spec.agents.get(&task.agent).cloned(),
             grace_ms: state.spec.grace_ms,

@@ -10,6 +10,7 @@
 mod agents;
 mod attempt;
 mod builtin;
+mod clean;
 mod clock;
 mod delay;
 mod error;
@@ -21,6 +22,7 @@ mod recover;
 mod run;
 mod world;
 
+pub use clean::{Cleaned, Kept, clean, would_clean};
 pub use clock::now;
 pub use error::SupervisorError;
 pub use intake::{Intake, IntakeError, Options, intake, profiles, run_spec, store_prompts};
