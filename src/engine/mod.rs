@@ -1,1 +1,19 @@
-//! The pure core.
+//! The pure core: `apply` folds an event into the state, `decide` says what to do about the state.
+//!
+//! Promise: level-triggered and idempotent. `decide` looks at the whole state, never at what just
+//! happened, so resuming after a crash is the same loop started on a journal that is not empty; an
+//! action's intent is in the state before the action happens, so deciding again never doubles it.
+//! Never: I/O, a clock, randomness. Time enters as an argument or inside events.
+
+mod decide;
+mod derive;
+mod retry;
+mod state;
+#[cfg(test)]
+mod tests;
+mod view;
+
+pub use decide::{decide, next_wakeup};
+pub use derive::{Standing, Standings};
+pub use retry::{Verdict, retry_verdict};
+pub use state::{Attempt, Merged, State, Step, StepState, TaskProgress};

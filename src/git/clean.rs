@@ -89,7 +89,7 @@ impl Repo {
             return Ok(true);
         }
         if let Ok(repo) = self.open()
-            && self.adds_nothing(&repo, commit, &into)?
+            && Self::adds_nothing(&repo, commit, &into)?
         {
             return Ok(true);
         }
@@ -102,12 +102,7 @@ impl Repo {
     }
 
     /// Whether merging `commit`, which changes something, would change nothing in `into`.
-    fn adds_nothing(
-        &self,
-        repo: &git2::Repository,
-        commit: &str,
-        into: &str,
-    ) -> Result<bool, GitError> {
+    fn adds_nothing(repo: &git2::Repository, commit: &str, into: &str) -> Result<bool, GitError> {
         let Ok(base) = repo.merge_base(super::changes::oid(into)?, super::changes::oid(commit)?)
         else {
             return Ok(false);
@@ -137,7 +132,7 @@ impl Repo {
         branch: &str,
         into: &[String],
     ) -> Result<Removal, GitError> {
-        let tip = self.resolve(&format!("refs/heads/{branch}"))?;
+        let tip = self.ref_target(&format!("refs/heads/{branch}"))?;
         let mut commits: Vec<String> = tip.iter().cloned().collect();
         let mut ignored = 0;
         if std::fs::symlink_metadata(worktree).is_ok() {
@@ -180,7 +175,7 @@ impl Repo {
     /// Why a directory is none that `orch` may remove, if so.
     fn not_ours(&self, worktree: &Path) -> Option<String> {
         let place = worktree.display();
-        let home = self.worktree_home();
+        let home = self.worktrees_dir();
         if !worktree.parent().is_some_and(|parent| same_place(parent, &home)) {
             return Some(format!("{place} is not in {}", home.display()));
         }
@@ -244,7 +239,7 @@ impl Repo {
                 if let Some(reason) = worktree.exists().then(|| self.not_ours(worktree)).flatten() {
                     return changed(reason);
                 }
-                if self.resolve(&format!("refs/heads/{branch}"))? != proof.tip {
+                if self.ref_target(&format!("refs/heads/{branch}"))? != proof.tip {
                     return changed(format!("{branch} moved"));
                 }
                 let now = snapshot(self, worktree, proof.tip.as_deref())?;
@@ -272,13 +267,5 @@ impl Repo {
             _ = run(command(&self.common_dir, &["config", "--remove-section", &section]));
         }
         Ok(true)
-    }
-
-    /// Where the worktrees are made: inside the git directory where there is no work tree.
-    pub(crate) fn worktree_home(&self) -> PathBuf {
-        match &self.root {
-            Some(root) => root.join(".worktrees"),
-            None => self.common_dir.join("orch").join("worktrees"),
-        }
     }
 }

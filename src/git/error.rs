@@ -41,6 +41,9 @@ pub enum GitError {
     /// Something is in the way and was left alone.
     #[error("{0}")]
     InTheWay(String),
+    /// Nothing answers to this name, or it is not a commit.
+    #[error("no such revision: {0}; see: git branch --all, git tag")]
+    UnknownRevision(String),
     /// Neither `user.name` nor `user.email` is set.
     #[error(
         "git does not know who you are; run: git config user.name 'You' && git config user.email you@example.com"

@@ -41,11 +41,7 @@ impl Fixture {
         std::fs::write(root.join("src/c.txt"), lines("c", 20)).unwrap();
         git(&root, &["add", "-A"]);
         git(&root, &["commit", "-qm", "first"]);
-        let repo = Repo {
-            common_dir: root.join(".git"),
-            root: Some(root.clone()),
-            checkout: Some(root.clone()),
-        };
+        let repo = Repo::discover(&root).unwrap();
         Self { _place: place, root, repo }
     }
 
@@ -130,5 +126,6 @@ pub(crate) fn read(dir: &Path, file: &str) -> String {
 
 /// `count` lines, all different.
 pub(crate) fn lines(word: &str, count: usize) -> String {
-    (1..=count).map(|n| format!("{word} {n}\n")).collect()
+    let lines: Vec<String> = (1..=count).map(|n| format!("{word} {n}\n")).collect();
+    lines.concat()
 }

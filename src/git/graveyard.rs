@@ -70,7 +70,7 @@ impl Repo {
         if !git2::Reference::is_valid_name(&first) {
             return Err(GitError::InTheWay(format!("'{task}' cannot be part of a ref's name")));
         }
-        let tip = self.resolve(&format!("refs/heads/{branch}"))?;
+        let tip = self.ref_target(&format!("refs/heads/{branch}"))?;
         let taken = snapshot(self, worktree, tip.as_deref())?;
         let kept = tip.clone().or_else(|| taken.as_ref().and_then(|t| t.head.clone()));
         let tree = match (&taken, &kept) {
@@ -132,14 +132,14 @@ impl Repo {
         let nothing = "0".repeat(commit.len());
         for number in 1..NAMES {
             let refname = if number == 1 { first.to_owned() } else { format!("{first}-{number}") };
-            if self.resolve(&refname)?.is_some() {
+            if self.ref_target(&refname)?.is_some() {
                 continue;
             }
             let create = ["update-ref", "-m", "orch: keep", &refname, commit, &nothing];
             match run(command(&self.common_dir, &create)) {
                 Ok(_) => return Ok(refname),
                 // Somebody was faster: the next number is free.
-                Err(_) if self.resolve(&refname)?.is_some() => {}
+                Err(_) if self.ref_target(&refname)?.is_some() => {}
                 Err(error) => return Err(error),
             }
         }
@@ -187,7 +187,7 @@ impl Repo {
                 .unwrap_or_else(|| grave.snapshot.clone()),
         };
         let reference = format!("refs/heads/{}", grave.branch);
-        match self.resolve(&reference)? {
+        match self.ref_target(&reference)? {
             None => {
                 let nothing = "0".repeat(head.len());
                 let create = ["update-ref", "-m", "orch: restore", &reference, &head, &nothing];

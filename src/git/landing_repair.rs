@@ -29,7 +29,7 @@ impl Repo {
             return Ok(Vec::new());
         }
         let place = checkout.path.display();
-        let current = self.resolve(&format!("refs/heads/{}", landing.branch))?;
+        let current = self.ref_target(&format!("refs/heads/{}", landing.branch))?;
         let lock = checkout.git_dir.join("index.lock");
         // The git that was writing the lock, killed as well, leaves the lock's own lock.
         _ = std::fs::remove_file(checkout.git_dir.join("index.lock.lock"));

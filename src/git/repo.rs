@@ -1,7 +1,10 @@
 //! Finding the repository and where it stands.
 
 use super::GitError;
+use super::executable::{git_line, git_with_stdin};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Once;
 
 /// A repository by its places on disk. Cheap to clone and to send to another thread: every
 /// operation opens libgit2's handle anew, because a handle must not be shared between threads.
@@ -9,11 +12,12 @@ use std::path::{Path, PathBuf};
 pub struct Repo {
     /// The common git directory (absolute): objects, refs, `worktrees/`, and `orch/`.
     pub common_dir: PathBuf,
-    /// The main work tree (absolute), where `.worktrees/` is made. For a bare repository: the
-    /// directory that holds it... `None`.
+    /// The main work tree (absolute); `None` for a bare repository.
     pub root: Option<PathBuf>,
     /// The work tree the command was started in, which is not `root` inside a linked worktree.
     pub checkout: Option<PathBuf>,
+    /// Why libgit2 will not open it; everything then goes through the git executable.
+    refused: Option<String>,
 }
 
 /// Where a checkout stands.
@@ -26,25 +30,108 @@ pub struct Head {
 }
 
 impl Repo {
-    /// Finds the repository that contains `cwd`.
+    /// Finds the repository that contains `cwd`, or that `GIT_DIR` names.
     ///
     /// # Errors
-    /// When there is none, or it cannot be opened.
+    /// When there is none, or neither libgit2 nor the git executable can open it.
     pub fn discover(cwd: &Path) -> Result<Self, GitError> {
-        let repo = git2::Repository::discover(cwd)
-            .map_err(|_| GitError::NotARepository(cwd.to_owned()))?;
-        let common_dir = repo.commondir().to_owned();
-        let checkout = repo.workdir().map(Path::to_owned);
-        let main = git2::Repository::open(&common_dir)
-            .map_err(GitError::lib(format!("open {}", common_dir.display())))?;
-        let root = main.workdir().map(Path::to_owned);
-        Ok(Self { common_dir, root, checkout })
+        let named = std::env::var_os("GIT_DIR").map(PathBuf::from);
+        Self::discover_named(cwd, named.as_deref())
+    }
+
+    /// As [`Repo::discover`], with the value of `GIT_DIR` (relative to `cwd`) as an argument.
+    fn discover_named(cwd: &Path, named: Option<&Path>) -> Result<Self, GitError> {
+        settle_libgit2();
+        let ceilings = std::env::var_os("GIT_CEILING_DIRECTORIES").unwrap_or_default();
+        let git_dir = match named {
+            Some(dir) => cwd.join(dir),
+            None => git2::Repository::discover_path(cwd, std::env::split_paths(&ceilings))
+                .map_err(|_| GitError::NotARepository(cwd.to_owned()))?,
+        };
+        match git2::Repository::open(&git_dir) {
+            Ok(repo) => Self::from_handle(&repo),
+            Err(e) if e.code() == git2::ErrorCode::NotFound => {
+                Err(GitError::NotARepository(git_dir))
+            }
+            Err(e) if e.code() == git2::ErrorCode::Owner => Err(GitError::Refused(format!(
+                "{} belongs to another user; if you trust it: git config --global --add safe.directory {}",
+                git_dir.display(),
+                cwd.display()
+            ))),
+            Err(refusal) => Self::from_executable(cwd, &git_dir, refusal),
+        }
+    }
+
+    fn from_handle(repo: &git2::Repository) -> Result<Self, GitError> {
+        let common_dir = plain(repo.commondir());
+        let checkout = repo.workdir().map(plain);
+        let root = if repo.is_worktree() { main_work_tree(&common_dir)? } else { checkout.clone() };
+        Ok(Self { common_dir, root, checkout, refused: None })
+    }
+
+    /// For what libgit2 refuses to open: SHA-256, reftable, a partial clone, a newer extension.
+    fn from_executable(cwd: &Path, git_dir: &Path, refusal: git2::Error) -> Result<Self, GitError> {
+        let reason = refusal.message().to_owned();
+        let at = format!("--git-dir={}", git_dir.display());
+        let ask =
+            |what: &str| git_line(cwd, &[at.as_str(), "rev-parse", "--path-format=absolute", what]);
+        let Ok(common_dir) = ask("--git-common-dir").map(PathBuf::from) else {
+            return Err(GitError::lib(format!(
+                "open {} (the git executable cannot either; is it newer than this repository's format?)",
+                git_dir.display()
+            ))(refusal));
+        };
+        let linked = plain(git_dir) != common_dir;
+        let checkout = if linked {
+            let file = std::fs::read_to_string(git_dir.join("gitdir")).unwrap_or_default();
+            Path::new(file.trim_end()).parent().map(Path::to_owned)
+        } else {
+            main_work_tree(&common_dir)?
+        };
+        let root = if linked { main_work_tree(&common_dir)? } else { checkout.clone() };
+        Ok(Self { common_dir, root, checkout, refused: Some(reason) })
+    }
+
+    /// Where `orch` keeps its journal, logs and bookkeeping: `orch/` in the common git directory.
+    pub fn state_dir(&self) -> PathBuf {
+        self.common_dir.join("orch")
+    }
+
+    /// Where worktrees are made: `.worktrees` in the main work tree; for a bare repository in its
+    /// own directory, because the folder around it belongs to somebody else.
+    pub fn worktrees_dir(&self) -> PathBuf {
+        self.root.as_ref().unwrap_or(&self.common_dir).join(".worktrees")
+    }
+
+    /// Why libgit2 does not open this repository, if so.
+    pub fn refused_by_libgit2(&self) -> Option<&str> {
+        self.refused.as_deref()
+    }
+
+    /// The directory in which git is asked about the checkout the command was started in.
+    pub(crate) fn place(&self) -> &Path {
+        self.checkout.as_ref().unwrap_or(&self.common_dir)
     }
 
     /// A libgit2 handle on the main repository.
     pub(crate) fn open(&self) -> Result<git2::Repository, GitError> {
-        git2::Repository::open(&self.common_dir)
-            .map_err(GitError::lib(format!("open {}", self.common_dir.display())))
+        self.open_at(&self.common_dir)
+    }
+
+    /// A libgit2 handle on the checkout the command was started in, for `HEAD` and its settings.
+    pub(crate) fn open_checkout(&self) -> Result<git2::Repository, GitError> {
+        self.open_at(self.place())
+    }
+
+    fn open_at(&self, place: &Path) -> Result<git2::Repository, GitError> {
+        settle_libgit2();
+        if let Some(reason) = &self.refused {
+            return Err(GitError::Refused(format!(
+                "this needs libgit2, which cannot open {}: {reason}",
+                self.common_dir.display()
+            )));
+        }
+        git2::Repository::open(place).map_err(GitError::lib(format!("open {}", place.display())))
     }
 
     /// Where the checkout the command was started in stands.
@@ -52,12 +139,14 @@ impl Repo {
     /// # Errors
     /// [`GitError::NoCommits`] for an unborn branch; whatever libgit2 refuses.
     pub fn head(&self) -> Result<Head, GitError> {
-        let place = self.checkout.as_ref().unwrap_or(&self.common_dir);
-        let repo = git2::Repository::open(place)
-            .map_err(GitError::lib(format!("open {}", place.display())))?;
-        if repo.is_empty().unwrap_or(false) {
-            return Err(GitError::NoCommits);
+        if self.refused.is_some() {
+            let dir = self.place();
+            let oid = git_line(dir, &["rev-parse", "--verify", "--quiet", "HEAD^{commit}"])
+                .map_err(|_| GitError::NoCommits)?;
+            let branch = git_line(dir, &["symbolic-ref", "--quiet", "--short", "HEAD"]).ok();
+            return Ok(Head { oid, branch });
         }
+        let repo = self.open_checkout()?;
         let head = repo.head().map_err(|e| match e.code() {
             git2::ErrorCode::UnbornBranch | git2::ErrorCode::NotFound => GitError::NoCommits,
             _ => GitError::Libgit { doing: "read HEAD".into(), source: e },
@@ -66,4 +155,105 @@ impl Repo {
         let oid = head.peel_to_commit().map_err(GitError::lib("read HEAD"))?.id().to_string();
         Ok(Head { oid, branch })
     }
+
+    /// The commit a revision names: a branch, a tag, an abbreviated id, `HEAD~2`.
+    ///
+    /// # Errors
+    /// [`GitError::UnknownRevision`] when nothing answers to it or it is not a commit.
+    pub fn resolve(&self, rev: &str) -> Result<String, GitError> {
+        let unknown = || GitError::UnknownRevision(rev.to_owned());
+        if self.refused.is_some() {
+            let spec = format!("{rev}^{{commit}}");
+            let args = ["rev-parse", "--verify", "--quiet", "--end-of-options", &spec];
+            return git_line(self.place(), &args).map_err(|_| unknown());
+        }
+        let repo = self.open_checkout()?;
+        let object = repo.revparse_single(rev).map_err(|_| unknown())?;
+        Ok(object.peel_to_commit().map_err(|_| unknown())?.id().to_string())
+    }
+
+    /// The commit a local branch (short name) points at, `None` when there is no such branch.
+    ///
+    /// # Errors
+    /// Whatever git refuses.
+    pub fn branch_tip(&self, branch: &str) -> Result<Option<String>, GitError> {
+        let name = format!("refs/heads/{branch}");
+        if self.refused.is_some() {
+            let args = ["for-each-ref", "--format=%(refname) %(objectname)", name.as_str()];
+            let lines = git_line(self.place(), &args)?;
+            return Ok(lines.lines().find_map(|line| {
+                line.split_once(' ').filter(|(n, _)| *n == name).map(|(_, oid)| oid.to_owned())
+            }));
+        }
+        let repo = self.open()?;
+        match repo.find_reference(&name) {
+            Ok(reference) => {
+                let commit = reference.peel_to_commit().map_err(GitError::lib(name))?;
+                Ok(Some(commit.id().to_string()))
+            }
+            Err(e) if e.code() == git2::ErrorCode::NotFound => Ok(None),
+            Err(e) => Err(GitError::lib(format!("read {name}"))(e)),
+        }
+    }
+
+    /// For each local branch (short name), whether it exists.
+    ///
+    /// # Errors
+    /// Whatever git refuses.
+    pub fn branches_exist(&self, branches: &[String]) -> Result<Vec<bool>, GitError> {
+        branches.iter().map(|b| Ok(self.branch_tip(b)?.is_some())).collect()
+    }
+
+    /// The content of a file in the tree of a commit (or of a tree). `None` when there is no such
+    /// file, or something else has its name.
+    ///
+    /// # Errors
+    /// Whatever git refuses.
+    pub fn read_blob(&self, oid: &str, path: &str) -> Result<Option<Vec<u8>>, GitError> {
+        if self.refused.is_some() {
+            let name = format!("{oid}:{path}");
+            let read = git_with_stdin(self.place(), &["cat-file", "blob", &name], Stdio::null());
+            return Ok(read.ok().map(|output| output.stdout));
+        }
+        let repo = self.open()?;
+        let tree = super::tree::find_tree(&repo, oid)?;
+        let Ok(entry) = tree.get_path(Path::new(path)) else { return Ok(None) };
+        match repo.find_blob(entry.id()) {
+            Ok(blob) => Ok(Some(blob.content().to_vec())),
+            Err(_) => Ok(None),
+        }
+    }
+}
+
+/// Settings of libgit2 that hold for the whole process. Hashing again what is read costs a third
+/// of a checkout; git itself does not do it either.
+fn settle_libgit2() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| git2::opts::strict_hash_verification(false));
+}
+
+/// The main work tree of a repository that was entered through a linked worktree.
+fn main_work_tree(common_dir: &Path) -> Result<Option<PathBuf>, GitError> {
+    let file = common_dir.join("config");
+    let config =
+        git2::Config::open(&file).map_err(GitError::lib(format!("read {}", file.display())))?;
+    if config.get_bool("core.bare").unwrap_or(false) {
+        return Ok(None);
+    }
+    if let Ok(named) = config.get_path("core.worktree") {
+        return Ok(Some(
+            common_dir
+                .join(named)
+                .canonicalize()
+                .map_err(GitError::io(format!("find core.worktree of {}", common_dir.display())))?,
+        ));
+    }
+    // With `git init --separate-git-dir` nothing leads from the git directory to its work tree.
+    let usual = common_dir.file_name().is_some_and(|name| name == ".git");
+    Ok(common_dir.parent().filter(|_| usual).map(Path::to_owned))
+}
+
+/// libgit2 ends directories with a slash; a path compared or joined elsewhere should not.
+fn plain(path: &Path) -> PathBuf {
+    path.components().collect()
 }

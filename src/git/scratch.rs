@@ -100,7 +100,7 @@ impl Repo {
         // Nobody else knows the name yet, so the lock is free.
         file.lock().map_err(GitError::io(format!("lock {}", note.display())))?;
         let name = note.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let path = self.worktree_home().join(format!(".{name}"));
+        let path = self.worktrees_dir().join(format!(".{name}"));
         let mut claim = Claim { note, path, common_dir: self.common_dir.clone(), file };
         claim
             .file
@@ -118,7 +118,7 @@ impl Repo {
             Err(TryLockError::WouldBlock | TryLockError::Error(_)) => return None,
         }
         let name = note.file_name()?.to_str()?;
-        let path = self.worktree_home().join(format!(".{name}"));
+        let path = self.worktrees_dir().join(format!(".{name}"));
         let written = std::fs::read(note).ok()?;
         // A claim that was cut short was made before its directory.
         let ours = written == path.as_os_str().as_encoded_bytes();

@@ -1,1 +1,19 @@
-//! The journal.
+//! The only room that names rusqlite: the durable history of every run.
+//!
+//! Duty: events (the truth), projections of them (so that a status never replays), and where
+//! everything lies on disk.
+//! Promise: [`Turn::commit`] returns only after the events are on the disk; appending is optimistic:
+//! a writer that has not seen the newest event is told so and must catch up first, so any number of
+//! `orch` processes may write. A journal written by a newer version is refused, never touched.
+//! Never: interprets an event.
+
+mod error;
+mod layout;
+mod read;
+mod schema;
+mod write;
+
+pub use error::JournalError;
+pub use layout::Layout;
+pub use read::{Counts, TaskRef};
+pub use write::{Journal, Projection, Turn};

@@ -90,12 +90,17 @@ pub enum Event {
     },
     /// Ctrl-C: nothing new starts, what runs may finish.
     DrainRequested,
-    /// The run cannot go on in this process; `orch resume` can.
-    RunInterrupted,
-    /// The supervisor ended the run.
+    /// The supervisor ended the run; `interrupted` means that `orch resume` goes on.
     RunFinished {
         /// How.
         state: RunState,
+    },
+    /// Something a person should know about a task that goes on all the same.
+    TaskWarned {
+        /// The task.
+        task: TaskId,
+        /// One line.
+        message: String,
     },
     /// The task's work landed.
     TaskMerged {
@@ -124,4 +129,36 @@ pub enum Event {
         /// The ref that keeps unmerged work, when a person forced it.
         graveyard: Option<String>,
     },
+    /// What a forced clean removed is back.
+    TaskRestored {
+        /// The task.
+        task: TaskId,
+    },
+}
+
+impl Event {
+    /// The tasks the event is about.
+    pub fn tasks(&self) -> Box<dyn Iterator<Item = &TaskId> + '_> {
+        match self {
+            Self::StepSkipped { task, .. }
+            | Self::TaskWarned { task, .. }
+            | Self::TaskMerged { task, .. }
+            | Self::MergeConflicted { task, .. }
+            | Self::TaskRestored { task }
+            | Self::TaskCleaned { task, .. } => Box::new(std::iter::once(task)),
+            Self::AttemptStarting { attempt }
+            | Self::AttemptStarted { attempt, .. }
+            | Self::AttemptAdopted { attempt, .. }
+            | Self::AttemptStopping { attempt, .. }
+            | Self::AttemptEnded { attempt, .. }
+            | Self::RetryScheduled { attempt, .. } => Box::new(std::iter::once(&attempt.task)),
+            Self::CancelRequested { tasks } | Self::RetryRequested { tasks } => {
+                Box::new(tasks.iter())
+            }
+            Self::RunCreated { .. }
+            | Self::SupervisorStarted { .. }
+            | Self::DrainRequested
+            | Self::RunFinished { .. } => Box::new(std::iter::empty()),
+        }
+    }
 }

@@ -11,6 +11,7 @@ mod outcome;
 mod profile;
 mod spec;
 mod time;
+mod view;
 mod work;
 
 pub use action::Action;
@@ -23,4 +24,5 @@ pub use spec::{
     TaskSpec, TaskState,
 };
 pub use time::{Timestamp, parse_duration};
+pub use view::{AttemptView, LogView, RunView, StepView, SupervisorView, TaskView};
 pub use work::{Access, Complexity, Evidence, Target, WorkType};

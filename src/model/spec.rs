@@ -196,6 +196,10 @@ pub enum BuiltIn {
     Issue,
     /// A pull request on the forge.
     PullRequest,
+    /// An entry in the change log.
+    Changelog,
+    /// A review by another agent or a person.
+    Review,
 }
 
 /// The state of a task, derived from its steps.

@@ -1,1 +1,22 @@
-//! Views.
+//! Views: everything a person or a script sees is made here from events and state.
+//!
+//! Promise: the human view, `--json` and `--format ndjson` are folds over the same facts and cannot
+//! disagree; output to something that is no terminal has no escape codes and one line a fact.
+//! Never: decides, acts or reads the world; [`live`] is the only module that writes to the terminal,
+//! because a live view must.
+
+mod landing;
+pub mod live;
+mod ndjson;
+pub mod plan;
+mod run;
+mod status;
+mod style;
+mod words;
+
+pub use landing::{cleaning, landing};
+pub use ndjson::Ndjson;
+pub use run::summary;
+pub use status::{StatusJson, runs, status, task};
+pub use style::Style;
+pub use words::{bytes, duration, money};

@@ -1,1 +1,33 @@
-//! The loop.
+//! The loop that joins the engine and the world.
+//!
+//! Duty: does the engine's actions (worktrees, processes, commits), observes what becomes of them, and
+//! records both; takes over what an earlier supervisor left; lands and cleans finished work.
+//! Promise: an action's intent is on the disk before the action begins, its outcome is read from the
+//! world (a result file, a lock, a ref) and never remembered; one supervisor a repository (a lock that
+//! the kernel releases, not a pid file).
+//! Never: prints (an [`Observer`] is told), decides what to do next (the engine does).
+
+mod agents;
+mod attempt;
+mod builtin;
+mod clean;
+mod clock;
+mod delay;
+mod error;
+mod escape;
+mod intake;
+mod land;
+mod ledger;
+mod recover;
+mod run;
+mod world;
+
+pub use clean::{Cleaned, Kept, clean, would_clean};
+pub use clock::now;
+pub use error::SupervisorError;
+pub use intake::{Intake, IntakeError, Options, intake, profiles, run_spec, store_prompts};
+pub use land::{LandOptions, Landing, Outcome, land};
+pub use ledger::Ledger;
+pub use recover::cancel_without_supervisor;
+pub use run::{Observer, Progress, Supervisor};
+pub use world::World;

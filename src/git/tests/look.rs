@@ -90,7 +90,7 @@ fn looking_writes_nothing() {
 fn the_checkout_that_orch_was_started_in_counts_too() {
     let f = Fixture::new();
     let w = f.worktree("mine");
-    let repo = Repo { checkout: Some(w.clone()), ..f.repo.clone() };
+    let repo = Repo::discover(&w).unwrap();
     let before = repo.fingerprint().unwrap();
     write(&w, "a.txt", "x");
     let after = repo.fingerprint().unwrap();

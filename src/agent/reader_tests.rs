@@ -1,0 +1,227 @@
+use super::*;
+use crate::agent::find_builtin;
+use crate::model::{Ending, Exit, FailureClass, Timestamp, Tokens};
+use std::path::Path;
+
+fn reader(agent: &str) -> Reader {
+    Reader::new(find_builtin(agent).unwrap()).in_time_zone(TimeZone::UTC)
+}
+
+fn exited(code: i32) -> Ended {
+    Ended {
+        exit: Exit { code: Some(code), signal: None },
+        stopped: None,
+        changed: Some(true),
+        spawn_error: None,
+        now: Timestamp(0),
+    }
+}
+
+fn recorded(name: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/transcripts");
+    std::fs::read_to_string(folder.join(name)).unwrap()
+}
+
+/// Every different activity the live view would show, in order.
+fn activities(agent: &str, name: &str) -> Vec<String> {
+    let mut reader = reader(agent);
+    let mut seen: Vec<String> = Vec::new();
+    for line in recorded(name).lines() {
+        reader.feed(line.as_bytes());
+        reader.feed(b"\n");
+        if let Some(last) = reader.progress().last
+            && seen.last() != Some(&last)
+        {
+            seen.push(last);
+        }
+    }
+    seen
+}
+
+#[test]
+fn the_live_view_says_what_an_agent_does() {
+    assert_eq!(
+        activities("claude", "claude-flaky.stdout"),
+        [
+            "started",
+            "retrying (1 of 10) after error 529 overloaded",
+            "retrying (2 of 10) after error 529 overloaded",
+            "Write agent.txt",
+            "retrying (1 of 10) after error 529 overloaded",
+            "retrying (2 of 10) after error 529 overloaded",
+            "Done: wrote agent.txt. PING-1",
+        ]
+    );
+    assert_eq!(
+        activities("codex", "codex-ok.stdout"),
+        [
+            "started",
+            r"run printf 'written by the scripted model\\n' > agent.txt",
+            "Done: wrote agent.txt. PING-1",
+        ]
+    );
+    assert_eq!(
+        activities("gemini", "gemini-ok.stdout"),
+        ["started", "write_file /repo/.worktrees/task/agent.txt", "Done: wrote agent.txt. PING-1"]
+    );
+    assert_eq!(
+        activities("opencode", "opencode-ok.stdout"),
+        [
+            "thinking",
+            "write /repo/.worktrees/task/agent.txt",
+            "thinking",
+            "Done: wrote agent.txt. PING-1"
+        ]
+    );
+    assert_eq!(
+        activities("qwen", "qwen-ok.stdout"),
+        ["started", "write_file agent.txt", "Done: wrote agent.txt. PING-1"]
+    );
+    assert!(activities("aider", "aider-429.stdout").contains(
+        &"Retrying in 16.0 seconds... litellm.RateLimitError: RateLimitError: OpenAIException - This request \
+          would exceed your account's rate limit. Please try again later. The API provider has rate limited \
+          you. Try again later or check your quotas."
+            .to_owned()
+    ));
+}
+
+#[test]
+fn usage_is_known_before_the_end() {
+    let mut reader = reader("claude");
+    let text = recorded("claude-ok-accept.stdout");
+    let half: String = text.lines().take(4).collect::<Vec<_>>().join("\n") + "\n";
+    reader.feed(half.as_bytes());
+    let usage = reader.progress().usage;
+    assert!(usage.session.is_some());
+    assert_eq!(usage.tokens, Tokens { input: 2001, output: 2, cache_read: 40, cache_write: 20 });
+}
+
+#[test]
+fn a_message_in_several_events_is_counted_once() {
+    let mut reader = reader("claude");
+    for output in [1, 7] {
+        reader.feed(
+            format!(
+                "{{\"type\":\"assistant\",\"message\":{{\"id\":\"m\",\"usage\":{{\"input_tokens\":10,\"output_tokens\":{output}}}}}}}\n"
+            )
+            .as_bytes(),
+        );
+    }
+    let tokens = reader.progress().usage.tokens;
+    assert_eq!((tokens.input, tokens.output), (10, 7));
+}
+
+#[test]
+fn a_huge_line_is_read_and_a_larger_one_is_noted() {
+    let result =
+        r#"{"type":"result","subtype":"success","is_error":false,"num_turns":1,"result":"done"}"#;
+    let blow_up = |bytes: usize| {
+        let mut reader = reader("claude");
+        reader.feed(b"{\"type\":\"user\",\"text\":\"");
+        let chunk = vec![b'x'; 1 << 20];
+        for _ in 0..bytes >> 20 {
+            reader.feed(&chunk);
+        }
+        reader.feed(b"\"}\n");
+        reader.feed(result.as_bytes());
+        reader.finish(exited(0))
+    };
+    let verdict = blow_up(10 << 20);
+    assert_eq!((verdict.ending, verdict.note.as_deref()), (Ending::Succeeded, Some("done")));
+    let verdict = blow_up(20 << 20);
+    assert_eq!(verdict.ending, Ending::Succeeded);
+    assert_eq!(verdict.note.as_deref(), Some("done (1 line(s) of output were too long to read)"));
+}
+
+#[test]
+fn a_byte_order_mark_and_crlf_do_not_hide_events() {
+    let mut reader = reader("codex");
+    reader.feed("\u{feff}{\"type\":\"thread.started\",\"thread_id\":\"t\"}\r\n".as_bytes());
+    reader.feed(b"{\"type\":\"turn.completed\",\"usage\":{}}\r\n");
+    let verdict = reader.finish(exited(0));
+    assert_eq!(verdict.ending, Ending::Succeeded);
+    assert_eq!(verdict.usage.session.as_deref(), Some("t"));
+}
+
+#[test]
+fn events_of_the_wrong_shape_are_no_proof() {
+    for line in [
+        "{}",
+        "{\"type\":7}",
+        "{\"type\":\"result\"}",
+        "{\"type\":\"result\",\"subtype\":\"success\"}",
+        "{\"type\":\"result\",\"subtype\":\"success\",\"is_error\":\"no\"}",
+        "{\"type\":\"assistant\",\"message\":[1]}",
+        "{\"type\":\"assistant\",\"message\":{\"content\":{\"a\":1}}}",
+        "[{\"type\":\"result\",\"subtype\":\"success\",\"is_error\":false}]",
+        "{\"type\":\"turn.failed\"}",
+        "{\"type\":\"step_finish\",\"part\":null}",
+        "{\"type\":\"error\"}",
+    ] {
+        for agent in ["claude", "qwen", "codex", "gemini", "opencode"] {
+            let mut reader = reader(agent);
+            reader.feed(line.as_bytes());
+            let verdict = reader.finish(exited(0));
+            assert_ne!(verdict.ending, Ending::Succeeded, "{agent}: {line}");
+        }
+    }
+}
+
+#[test]
+fn a_claude_that_prints_text_where_events_were_asked_for_proves_nothing() {
+    let mut text = reader("claude");
+    text.feed(b"All done.\n");
+    let failure = text.finish(exited(0)).ending.failure().cloned().unwrap();
+    assert_eq!(failure.class, FailureClass::NoResult);
+    assert!(failure.message.contains("it printed: All done."), "{}", failure.message);
+}
+
+#[test]
+fn an_agents_denials_are_listed_once_and_not_for_ever() {
+    let mut reader = reader("codex");
+    for n in 0..1000 {
+        let item = format!(
+            "{{\"type\":\"item.completed\",\"item\":{{\"type\":\"command_execution\",\"status\":\"declined\",\
+             \"command\":\"rm {}\"}}}}\n",
+            n / 2
+        );
+        reader.feed(item.as_bytes());
+    }
+    let verdict = reader.finish(exited(0));
+    assert_eq!(verdict.denials.len(), 20);
+    assert_eq!(verdict.denials[..2], ["run rm 0", "run rm 1"]);
+}
+
+#[test]
+fn opencode_counts_what_a_denied_tool_says() {
+    let mut reader = reader("opencode");
+    reader.feed(
+        br#"{"type":"tool_use","part":{"tool":"bash","state":{"status":"error","input":{"command":"rm x"},"error":"The user rejected permission to use this specific tool call."}}}
+{"type":"step_finish","part":{"reason":"stop"}}
+"#,
+    );
+    let verdict = reader.finish(Ended { changed: Some(false), ..exited(0) });
+    assert_eq!(verdict.ending.failure().unwrap().class, FailureClass::PermissionDenied);
+    assert_eq!(verdict.denials, ["bash rm x"]);
+}
+
+#[test]
+fn an_error_after_the_last_answer_takes_it_back() {
+    let answered = "Tokens: 12k sent, 1.5k received. Cost: $0.01 message, $0.02 session.\n";
+    let mut good = reader("aider");
+    good.feed(answered.as_bytes());
+    let verdict = good.finish(exited(0));
+    assert_eq!(verdict.ending, Ending::Succeeded);
+    assert_eq!(verdict.usage.cost_usd, Some(0.02));
+    assert_eq!((verdict.usage.tokens.input, verdict.usage.tokens.output), (12_000, 1_500));
+    for (more, class) in [
+        ("litellm.InternalServerError: boom\n", FailureClass::Overloaded),
+        ("Only 3 reflections allowed, stopping.\n", FailureClass::MaxTurns),
+        ("Model x has hit a token limit!\n", FailureClass::ContextTooLong),
+    ] {
+        let mut bad = reader("aider");
+        bad.feed(answered.as_bytes());
+        bad.feed(more.as_bytes());
+        assert_eq!(bad.finish(exited(0)).ending.failure().unwrap().class, class, "{more}");
+    }
+}

@@ -1,0 +1,74 @@
+//! What a person can do about a failure, one line.
+
+use super::profiles;
+use crate::model::{AgentProfile, Dialect, FailureClass, Timestamp};
+
+/// The next step after a failure of this class with this agent.
+#[must_use]
+pub fn suggestion(class: FailureClass, agent: &AgentProfile, lifts: Option<Timestamp>) -> String {
+    let later = |when: Timestamp| format!("it lifts at {when}; then run `orch retry`");
+    match class {
+        FailureClass::Auth => match profiles::login_hint(agent) {
+            Some(login) => format!("{login}; then run `orch retry`"),
+            None => format!("check the credentials of '{}', then run `orch retry`", agent.name),
+        },
+        FailureClass::RateLimited => lifts.map_or_else(
+            || "run fewer tasks at a time (--jobs), or run `orch retry` in a while".to_owned(),
+            later,
+        ),
+        FailureClass::Overloaded => {
+            "usually temporary: run `orch retry` in a while, or name another model".to_owned()
+        }
+        FailureClass::Quota => lifts.map_or_else(
+            || "top up or change the plan, or name another agent with --agent".to_owned(),
+            later,
+        ),
+        FailureClass::ContextTooLong => {
+            "split the prompt into smaller ones, or name a model with a larger context".to_owned()
+        }
+        FailureClass::MaxTurns => {
+            "split the prompt into smaller ones, or raise the limit in the agent's command"
+                .to_owned()
+        }
+        FailureClass::PermissionDenied => {
+            format!("allow the tool in the command of [agents.{}] in orch.toml", agent.name)
+        }
+        FailureClass::Refused => "reword the prompt, or name another model".to_owned(),
+        FailureClass::BadCommand => match (agent.output, profiles::install_hint(agent)) {
+            (Dialect::Shell, _) => "a command of the block is missing or not executable".to_owned(),
+            (_, Some(install)) => format!(
+                "check that it is installed ({install}) and that its version takes the arguments in [agents.{}]",
+                agent.name
+            ),
+            (_, None) => format!("check the command of [agents.{}] in orch.toml", agent.name),
+        },
+        FailureClass::Crashed => "see `orch logs` for its last output".to_owned(),
+        FailureClass::Killed => {
+            "see whether the machine ran out of memory; fewer --jobs may help".to_owned()
+        }
+        FailureClass::NoResult => {
+            "see `orch logs`; its command must print the output that the profile names".to_owned()
+        }
+        FailureClass::NoChanges => {
+            "see `orch logs`; if no change was wanted, set requires_changes = false for the agent"
+                .to_owned()
+        }
+        FailureClass::VerifyFailed => "see `orch logs`, and `orch diff` for what it did".to_owned(),
+        FailureClass::SetupFailed => "run the set-up command by hand in the worktree".to_owned(),
+        FailureClass::Timeout => "raise the limit with --timeout, or split the prompt".to_owned(),
+        FailureClass::Idle => {
+            "raise idle_timeout, or see `orch logs` for what it waited on".to_owned()
+        }
+        FailureClass::Cancelled => "run `orch retry` to start it again".to_owned(),
+        FailureClass::Interrupted => "run `orch resume` to go on".to_owned(),
+        FailureClass::Conflict => {
+            "merge its prerequisites by hand, then run `orch retry`".to_owned()
+        }
+        FailureClass::EscapedWorktree => {
+            "see `git status` in your checkout, and tell the prompt to use relative paths"
+                .to_owned()
+        }
+        FailureClass::Git => "resolve what git says, then run `orch retry`".to_owned(),
+        FailureClass::Internal => "see the message; if it is a bug, please report it".to_owned(),
+    }
+}

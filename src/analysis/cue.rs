@@ -1,0 +1,533 @@
+//! The words around a path that tell writing from reading.
+//!
+//! English verbs come before what they act on, Japanese and Chinese particles and verbs after it;
+//! the nearest one wins. A language without an entry here is not lost: a path that is named
+//! without a known verb counts as written, with less confidence.
+
+/// What the words around a path say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cue {
+    /// It is made.
+    Create,
+    /// It is changed or removed.
+    Write,
+    /// It is looked at.
+    Read,
+    /// It is to be left alone.
+    Not,
+}
+
+use Cue::{Create, Read, Write};
+
+/// Beginnings of English, German, French and Spanish words, compared with whole lower-case words:
+/// the rest of the word must be one of [`ENDINGS`].
+const STEMS: &[(&str, Cue)] = &[
+    ("creat", Create),
+    ("introduc", Create),
+    ("scaffold", Create),
+    ("generat", Create),
+    ("new", Create),
+    ("touch", Create),
+    ("add", Write),
+    ("append", Write),
+    ("adjust", Write),
+    ("adapt", Write),
+    ("bump", Write),
+    ("chang", Write),
+    ("clean", Write),
+    ("convert", Write),
+    ("correct", Write),
+    ("delet", Write),
+    ("deprecat", Write),
+    ("drop", Write),
+    ("edit", Write),
+    ("enhanc", Write),
+    ("expos", Write),
+    ("extend", Write),
+    ("extract", Write),
+    ("fix", Write),
+    ("format", Write),
+    ("implement", Write),
+    ("improv", Write),
+    ("insert", Write),
+    ("integrat", Write),
+    ("migrat", Write),
+    ("modif", Write),
+    ("mov", Write),
+    ("optimiz", Write),
+    ("optimis", Write),
+    ("patch", Write),
+    ("port", Write),
+    ("refactor", Write),
+    ("regenerat", Write),
+    ("remov", Write),
+    ("renam", Write),
+    ("replac", Write),
+    ("rewrit", Write),
+    ("rework", Write),
+    ("simplif", Write),
+    ("split", Write),
+    ("updat", Write),
+    ("wir", Write),
+    ("writ", Write),
+    ("affect", Write),
+    ("document", Write),
+    ("delegat", Write),
+    ("unif", Write),
+    ("compar", Read),
+    ("consult", Read),
+    ("exampl", Read),
+    ("follow", Read),
+    ("inspect", Read),
+    ("investigat", Read),
+    ("look", Read),
+    ("mirror", Read),
+    ("read", Read),
+    ("refer", Read),
+    ("referenc", Read),
+    ("relat", Read),
+    ("review", Read),
+    ("see", Read),
+    ("similar", Read),
+    ("like", Read),
+    ("mimic", Read),
+    ("per", Read),
+    ("according", Read),
+    ("import", Read),
+    ("understand", Read),
+    ("analyz", Read),
+    ("analys", Read),
+    ("check", Read),
+    ("confirm", Read),
+    ("verif", Read),
+    ("run", Read),
+    ("execut", Read),
+    ("call", Read),
+    ("änder", Write),
+    ("erstell", Create),
+    ("lösch", Write),
+    ("ergänz", Write),
+    ("korrigier", Write),
+    ("siehe", Read),
+    ("modifi", Write),
+    ("corrig", Write),
+    ("ajout", Write),
+    ("supprim", Write),
+    ("crée", Create),
+    ("voir", Read),
+    ("añad", Write),
+    ("actualiz", Write),
+    ("elimin", Write),
+    ("cre", Create),
+    ("véase", Read),
+    ("ver", Read),
+];
+
+/// What may follow a stem.
+const ENDINGS: &[&str] = &[
+    "", "a", "able", "ance", "ar", "ation", "e", "ed", "en", "ence", "er", "es", "ez", "e", "ied",
+    "ies", "ify", "ying", "ing", "ion", "ions", "ir", "ped", "ping", "t", "te", "ting", "s", "st",
+    "y", "ee", "or", "ment", "ments", "ning",
+];
+
+/// Read without inflection: `according` is a word, `pers` is not.
+const WHOLE: &[&str] =
+    &["per", "see", "like", "new", "ver", "voir", "siehe", "look", "similar", "follow"];
+
+/// Substrings of Japanese, Chinese and Korean.
+const CJK: &[(&str, Cue)] = &[
+    ("新規", Create),
+    ("作成", Create),
+    ("新设", Create),
+    ("新建", Create),
+    ("创建", Create),
+    ("生成", Create),
+    ("新設", Create),
+    ("생성", Create),
+    ("追加", Write),
+    ("変更", Write),
+    ("修正", Write),
+    ("更新", Write),
+    ("実装", Write),
+    ("削除", Write),
+    ("改善", Write),
+    ("拡張", Write),
+    ("調整", Write),
+    ("移動", Write),
+    ("置き換", Write),
+    ("置換", Write),
+    ("直す", Write),
+    ("書き換", Write),
+    ("対応", Write),
+    ("導入", Write),
+    ("統合", Write),
+    ("分割", Write),
+    ("整理", Write),
+    ("リファクタ", Write),
+    ("編集", Write),
+    ("影響", Write),
+    ("廃止", Write),
+    ("除去", Write),
+    ("抽出", Write),
+    ("切り出", Write),
+    ("記載", Write),
+    ("反映", Write),
+    ("適用", Write),
+    ("修改", Write),
+    ("添加", Write),
+    ("删除", Write),
+    ("实现", Write),
+    ("重构", Write),
+    ("优化", Write),
+    ("수정", Write),
+    ("추가", Write),
+    ("삭제", Write),
+    ("参照", Read),
+    ("参考", Read),
+    ("確認", Read),
+    ("調査", Read),
+    ("同様", Read),
+    ("関連", Read),
+    ("読", Read),
+    ("見", Read),
+    ("参见", Read),
+    ("查看", Read),
+    ("參考", Read),
+    ("참고", Read),
+    ("既存", Read),
+    ("実行", Read),
+    ("把握", Read),
+    ("特定", Read),
+];
+
+/// What turns a verb around, right behind a Japanese or Chinese verb.
+const CJK_NOT: &[&str] = &[
+    "しない",
+    "せず",
+    "しません",
+    "なし",
+    "不要",
+    "はない",
+    "禁止",
+    "対象外",
+    "されない",
+    "しなく",
+];
+/// And before a Chinese one.
+const CJK_NOT_BEFORE: &[&str] = &["不要", "不", "勿", "别", "無", "未"];
+
+/// How far around a path words count, in bytes: about a sentence.
+const REACH: usize = 200;
+/// What a cue on the less usual side counts as being further away, in bytes.
+const WRONG_SIDE: usize = 40;
+/// How far right of a path an English verb may stand: "`x.rs` needs updating".
+const RIGHT_REACH: usize = 48;
+
+/// What the words around `line[start..end]` say, if anything.
+pub(super) fn around(line: &str, start: usize, end: usize) -> Option<Cue> {
+    let left = &line[floor(line, start.saturating_sub(REACH))..start];
+    let left = &left
+        [left.rmatch_indices(is_sentence_end).find_map(|(i, m)| ends(left, i, m)).unwrap_or(0)..];
+    let right = &line[end..ceil(line, end.saturating_add(REACH))];
+    let stop = right.match_indices(is_sentence_end).find(|(i, m)| ends(right, *i, m).is_some());
+    let right = &right[..stop.map_or(right.len(), |(i, _)| i)];
+    let nearest = [
+        last_word(left),
+        last_cjk(left).map(|(d, cue)| (d + WRONG_SIDE, cue)),
+        first_cjk(right),
+        first_word(right).map(|(d, cue)| (d + WRONG_SIDE, cue)),
+    ];
+    nearest.into_iter().flatten().min_by_key(|(distance, _)| *distance).map(|(_, cue)| cue)
+}
+
+/// What a heading or the line above a list says about the paths below it.
+pub(super) fn of_heading(text: &str) -> Option<Cue> {
+    let lower = text.to_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
+    if has(&[
+        "out of scope",
+        "non-goal",
+        "not in scope",
+        "do not touch",
+        "don't touch",
+        "対象外",
+        "非目標",
+        "スコープ外",
+    ]) {
+        return Some(Cue::Not);
+    }
+    if has(&["new file", "files to create", "新規ファイル", "新しいファイル"]) {
+        return Some(Create);
+    }
+    if has(&["affected", "impact", "files to", "modif", "changes", "影響", "変更"]) {
+        return Some(Write);
+    }
+    if has(&[
+        "reference",
+        "see also",
+        "related",
+        "context",
+        "background",
+        "参考",
+        "参照",
+        "関連",
+        "背景",
+        "alternatives",
+    ]) {
+        return Some(Read);
+    }
+    None
+}
+
+/// What a shell command does to `line[start..end]`, an argument of it.
+pub(super) fn in_shell(line: &str, start: usize, end: usize) -> Cue {
+    let before = line[..start].trim_end_matches(['"', '\'', ' ', '\t']);
+    if before.ends_with('>') {
+        return if before.ends_with(">>") { Write } else { Create };
+    }
+    let command = before.rsplit(['|', ';', '&', '(']).next().unwrap_or(before);
+    let mut words = command.split_whitespace().skip_while(|w| {
+        matches!(*w, "$" | "sudo" | "git" | "then" | "do" | "else" | "!" | "time")
+            || w.contains('=')
+    });
+    let edits = |flag: &str| command.split_whitespace().any(|w| w.starts_with(flag));
+    match words.next().unwrap_or("") {
+        "touch" | "tee" => Create,
+        "cp" | "install" | "ln" => {
+            let after = line[end..].trim_start_matches(['"', '\'', '/']).trim_start();
+            let last = after.is_empty() || after.starts_with([';', '&', '|', '>', '#']);
+            if last { Create } else { Read }
+        }
+        "rm" | "mv" | "mkdir" | "patch" | "truncate" | "chmod" | "apply" | "dd" => Write,
+        "sed" if edits("-i") || edits("--in-place") => Write,
+        "perl" | "ruby" if edits("-i") || edits("-pi") => Write,
+        "prettier" | "black" | "rustfmt" | "gofmt" | "clang-format" | "eslint" => Write,
+        _ => Read,
+    }
+}
+
+/// Whether what follows a path says that it does not exist yet: `x.rs (new)`.
+pub(super) fn is_marked_new(line: &str, end: usize) -> bool {
+    let after: String = line[end..].chars().take(24).collect::<String>().to_lowercase();
+    let after = after.trim_start_matches(['`', '"', '*', ' ', '_']);
+    ["(new", "（新", "(create", "[new", "(新", "- new", "— new"]
+        .iter()
+        .any(|mark| after.starts_with(mark))
+}
+
+fn is_sentence_end(c: char) -> bool {
+    matches!(c, '.' | ';' | '。' | '！' | '？' | '!' | '?')
+}
+
+/// The offset behind a sentence's end at `i`; a dot counts only before a space.
+fn ends(text: &str, i: usize, mark: &str) -> Option<usize> {
+    let after = i + mark.len();
+    let counts = !mark.is_ascii() || text[after..].starts_with([' ', '\t']);
+    counts.then_some(after)
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() && !is_cjk(c) || c == '\''
+}
+
+fn is_cjk(c: char) -> bool {
+    matches!(u32::from(c), 0x2E80..=0x9FFF | 0xAC00..=0xD7AF | 0xF900..=0xFAFF)
+}
+
+fn words(text: &str) -> impl DoubleEndedIterator<Item = (usize, &str)> {
+    text.split(|c| !is_word(c))
+        .filter(|w| !w.is_empty())
+        .map(move |word| (word.as_ptr() as usize - text.as_ptr() as usize, word))
+}
+
+fn cue_of(word: &str) -> Option<Cue> {
+    let lower = word.to_lowercase();
+    STEMS.iter().find_map(|(stem, cue)| {
+        let rest = lower.strip_prefix(stem)?;
+        let fits = if WHOLE.contains(stem) { rest.is_empty() } else { ENDINGS.contains(&rest) };
+        fits.then_some(*cue)
+    })
+}
+
+fn is_not(word: &str) -> bool {
+    [
+        "not",
+        "don't",
+        "never",
+        "without",
+        "avoid",
+        "except",
+        "cannot",
+        "nicht",
+        "sans",
+        "sin",
+        "pas",
+        "unchanged",
+    ]
+    .iter()
+    .any(|n| word.eq_ignore_ascii_case(n))
+}
+
+fn last_word(left: &str) -> Option<(usize, Cue)> {
+    let mut rev = words(left).rev().peekable();
+    while let Some((at, word)) = rev.next() {
+        // A name in backticks (`add_user`) is not a verb.
+        if left[at + word.len()..].starts_with(['_', '/', '.', ':'])
+            || left[..at].ends_with(['_', '/', '.', ':', '`'])
+        {
+            continue;
+        }
+        if is_not(word) && word.eq_ignore_ascii_case("except") {
+            return Some((left.len() - at, Cue::Not));
+        }
+        if let Some(cue) = cue_of(word) {
+            let negated = cue != Read && rev.take(3).any(|(_, w)| is_not(w));
+            return Some((left.len() - at - word.len(), if negated { Cue::Not } else { cue }));
+        }
+    }
+    None
+}
+
+fn first_word(right: &str) -> Option<(usize, Cue)> {
+    let right = &right[..floor(right, RIGHT_REACH)];
+    let lower = right.to_lowercase();
+    for phrase in [
+        "as an example",
+        "as example",
+        "for reference",
+        "as a reference",
+        "as reference",
+        "for comparison",
+    ] {
+        if let Some(at) = lower.find(phrase) {
+            return Some((at.saturating_sub(WRONG_SIDE), Read));
+        }
+    }
+    if let Some(at) = lower
+        .find("unchanged")
+        .or_else(|| lower.find("untouched"))
+        .or_else(|| lower.find("not change"))
+    {
+        return Some((at, Cue::Not));
+    }
+    let right = &right[..right.find(['(', '/', '（']).unwrap_or(right.len())];
+    words(right).find_map(|(at, word)| Some((at, cue_of(word).filter(|cue| *cue != Read)?)))
+}
+
+fn first_cjk(right: &str) -> Option<(usize, Cue)> {
+    if right.is_ascii() {
+        return None;
+    }
+    let (at, verb, cue) = CJK
+        .iter()
+        .filter_map(|(verb, cue)| right.find(verb).map(|at| (at, *verb, *cue)))
+        .min_by_key(|(at, ..)| *at)?;
+    Some((at, negated_cjk(right, at, verb, cue)))
+}
+
+fn last_cjk(left: &str) -> Option<(usize, Cue)> {
+    if left.is_ascii() {
+        return None;
+    }
+    let (at, verb, cue) = CJK
+        .iter()
+        .filter_map(|(verb, cue)| left.rfind(verb).map(|at| (at, *verb, *cue)))
+        .max_by_key(|(at, ..)| *at)?;
+    Some((left.len() - at - verb.len(), negated_cjk(left, at, verb, cue)))
+}
+
+fn negated_cjk(text: &str, at: usize, verb: &str, cue: Cue) -> Cue {
+    let after: String = text[at + verb.len()..].chars().take(6).collect();
+    let not = CJK_NOT.iter().any(|n| after.contains(n))
+        || CJK_NOT_BEFORE.iter().any(|n| text[..at].ends_with(n));
+    if not && cue != Read { Cue::Not } else { cue }
+}
+
+fn floor(text: &str, at: usize) -> usize {
+    text.floor_char_boundary(at)
+}
+
+fn ceil(text: &str, at: usize) -> usize {
+    text.ceil_char_boundary(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(line: &str) -> Option<Cue> {
+        let start = line.find("x.rs").unwrap();
+        around(line, start, start + 4)
+    }
+
+    #[test]
+    fn the_nearest_verb_decides() {
+        for line in [
+            "Update `x.rs` to look like `b.rs`",
+            "see `b.rs`, then change `x.rs`",
+            "fixes x.rs",
+            "x.rsを修正する",
+            "b.rsを参考にx.rsを直す",
+            "- `x.rs`: 表示の調整",
+            "modify: a.rs, b.rs and x.rs",
+            "`x.rs` needs updating",
+            "修改 x.rs",
+            "Look at b.rs. Remove x.rs",
+            "x.rs ändern",
+            "Remove the old helper from x.rs",
+        ] {
+            assert_eq!(said(line), Some(Write), "{line}");
+        }
+        for line in [
+            "see x.rs",
+            "Update `b.rs` to look like `x.rs`",
+            "same style as / similar to x.rs",
+            "use x.rs as an example",
+            "x.rsを参照",
+            "参考: x.rs",
+            "Read the table in x.rs",
+            "for details refer to `x.rs`",
+            "cargo run x.rs",
+        ] {
+            assert_eq!(said(line), Some(Read), "{line}");
+        }
+        for line in [
+            "do not modify x.rs",
+            "without changing x.rs",
+            "x.rsは変更しない",
+            "Change everything except x.rs",
+            "leave x.rs unchanged",
+            "不要修改 x.rs",
+            "Don't ever touch x.rs",
+        ] {
+            assert_eq!(said(line), Some(Cue::Not), "{line}");
+        }
+        for line in ["create x.rs", "x.rsを新規作成", "a new module x.rs", "erstelle x.rs"] {
+            assert_eq!(said(line), Some(Create), "{line}");
+        }
+        for line in ["x.rs", "the bug is in x.rs", "see b.rs. Then x.rs", "`add_user` x.rs"] {
+            assert_eq!(said(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn shell_commands_are_known() {
+        for (line, cue) in [
+            ("cat x.rs", Read),
+            ("cat a > x.rs", Create),
+            ("echo hi >>x.rs", Write),
+            ("sed -i s/a/b/ x.rs", Write),
+            ("sed s/a/b/ x.rs", Read),
+            ("git rm x.rs", Write),
+            ("A=1 touch x.rs", Create),
+            ("true && rm x.rs", Write),
+            ("cargo test x.rs", Read),
+            ("cp x.rs b && true", Read),
+            ("cp b \"x.rs\" && true", Create),
+            ("echo \"a\" | tee \"x.rs\"", Create),
+        ] {
+            let start = line.find("x.rs").unwrap();
+            assert_eq!(in_shell(line, start, start + 4), cue, "{line}");
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! `orch cancel`.
+
+use super::context::{self, Place, runtime};
+use super::error::CliError;
+use crate::model::{Event, TaskId};
+use crate::supervisor::{Ledger, cancel_without_supervisor};
+use std::process::ExitCode;
+
+/// Stop tasks; their branches and worktrees stay
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  orch cancel fix-login\n  orch cancel --all")]
+pub(super) struct Args {
+    /// Tasks (name, id, or an unambiguous prefix).
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    task: Vec<String>,
+    /// Every task of the run.
+    #[arg(long)]
+    all: bool,
+    /// The run (id, prefix, or `latest`).
+    #[arg(long, default_value = "latest")]
+    run: String,
+}
+
+pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
+    let (_, _, journal) = place.history()?;
+    let run = context::find_run(&journal, &args.run)?;
+    let mut ids: Vec<TaskId> = Vec::new();
+    for name in &args.task {
+        ids.push(journal.find_task(Some(&run), name)?.id);
+    }
+    let mut ledger = Ledger::open(journal, &run)?;
+    let standings = ledger.state().standings();
+    let open = |id: &TaskId| {
+        let position = ledger.state().position(id);
+        position.is_some_and(|p| !standings.is_settled(p) || !standings_is_over(&ledger, p))
+    };
+    let all: Vec<TaskId> = ledger.state().spec.tasks.iter().map(|t| t.id.clone()).collect();
+    let wanted = if args.all { all } else { ids };
+    let (ids, ended): (Vec<TaskId>, Vec<TaskId>) = wanted.into_iter().partition(open);
+    if !args.all {
+        for id in &ended {
+            let name =
+                ledger.state().position(id).map(|p| ledger.state().spec.tasks[p].name.clone());
+            eprintln!("{} has ended already", name.unwrap_or_else(|| id.to_string()));
+        }
+    }
+    if ids.is_empty() {
+        eprintln!("nothing to cancel");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let (world, _) = place.world()?;
+    match world.lock() {
+        Ok(lock) => {
+            let runtime = runtime()?;
+            let count = ids.len();
+            runtime.block_on(cancel_without_supervisor(&world, &mut ledger, ids))?;
+            drop(lock);
+            eprintln!("cancelled {count}; nothing of them runs any more");
+        }
+        // The live supervisor reads the journal and stops them.
+        Err(crate::supervisor::SupervisorError::Busy(_)) => {
+            let count = ids.len();
+            ledger.record(vec![Event::CancelRequested { tasks: ids }])?;
+            eprintln!("asked the running supervisor to cancel {count}; see: orch status");
+        }
+        Err(error) => return Err(error.into()),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A task that ended (well or badly) has nothing left to cancel.
+fn standings_is_over(ledger: &Ledger, position: usize) -> bool {
+    let state = ledger.state();
+    let standings = state.standings();
+    let task = state.task_state(position, &standings);
+    task.is_final() && task != crate::model::TaskState::Interrupted
+}

@@ -1,0 +1,116 @@
+//! `orch clean`.
+
+use super::context::{Place, look_for_supervisor};
+use super::error::CliError;
+use crate::git::WorktreeSpec;
+use crate::journal::{Journal, TaskRef};
+use crate::model::{Event, TaskView};
+use crate::supervisor::{Cleaned, Kept, Ledger, World, clean};
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+/// Remove worktrees and branches whose work is merged; anything unmerged or dirty is kept and listed
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  orch clean\n  orch clean --force spike     # the only way to lose work; kept under \
+                  refs/orch/graveyard/\n  orch clean --restore spike   # brings it back"
+)]
+pub(super) struct Args {
+    /// Remove this task's worktree and branch whatever is in them (may be repeated).
+    #[arg(long, value_name = "TASK")]
+    force: Vec<String>,
+    /// Bring back what `--force` removed.
+    #[arg(long, value_name = "TASK", conflicts_with = "force")]
+    restore: Vec<String>,
+    /// Also delete the worktrees that are kept ready for later tasks.
+    #[arg(long, conflicts_with = "restore")]
+    pool: bool,
+    /// Show what would be removed and kept.
+    #[arg(long, conflicts_with_all = ["force", "restore", "pool"])]
+    dry_run: bool,
+}
+
+pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
+    let (_, layout, journal) = place.history()?;
+    let (world, _) = place.world()?;
+    if !args.restore.is_empty() {
+        return restore(&world, &journal, &args.restore);
+    }
+    world.repo.sweep_scratch()?;
+    let wanted = if args.force.is_empty() {
+        journal.uncleaned()?
+    } else {
+        args.force.iter().map(|name| journal.find_task(None, name)).collect::<Result<_, _>>()?
+    };
+    let (mut cleaned, mut kept) = (Vec::new(), Vec::new());
+    let mut ledgers: BTreeMap<String, (Ledger, bool)> = BTreeMap::new();
+    for task in wanted {
+        let key = task.run.to_string();
+        if !ledgers.contains_key(&key) {
+            let mut run = journal.run_view(&task.run)?;
+            let ledger = Ledger::open(world.journal()?, &task.run)?;
+            look_for_supervisor(&layout, &mut run);
+            ledgers.insert(key.clone(), (ledger, run.supervisor.alive));
+        }
+        let Some((ledger, live)) = ledgers.get_mut(&key) else { continue };
+        let view = journal.task_view(&task)?;
+        let at_work = *live && !view.state.is_final();
+        let done = if at_work && !args.force.is_empty() {
+            return Err(CliError::usage(format!(
+                "{} is {}; stop it first: orch cancel {}",
+                view.name, view.state, view.name
+            )));
+        } else if args.dry_run {
+            continue_dry(&world, ledger, &task, &view)?
+        } else {
+            clean(&world, ledger, &task, &view, !args.force.is_empty())?
+        };
+        match done {
+            Ok(done) => cleaned.push(done),
+            Err(reason) => kept.push(reason),
+        }
+    }
+    let drained = if args.pool { world.worktrees.drain().map_err(CliError::from)? } else { 0 };
+    super::status::print(&crate::report::cleaning(&cleaned, &kept, drained, args.dry_run))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn continue_dry(
+    world: &World,
+    ledger: &Ledger,
+    task: &TaskRef,
+    view: &TaskView,
+) -> Result<Result<Cleaned, Kept>, CliError> {
+    Ok(crate::supervisor::would_clean(world, ledger, task, view)?.map(|_| Cleaned {
+        task: view.name.clone(),
+        recycled: false,
+        graveyard: None,
+    }))
+}
+
+fn restore(world: &World, journal: &Journal, names: &[String]) -> Result<ExitCode, CliError> {
+    for name in names {
+        let task = journal.find_task(None, name)?;
+        let restored = world.repo.restore(task.id.as_str())?;
+        let mut ledger = Ledger::open(world.journal()?, &task.run)?;
+        let spec = &ledger.state().spec.tasks[task.index];
+        let worktree = world.worktree(&spec.worktree);
+        let spec = WorktreeSpec {
+            id: task.id.to_string(),
+            path: worktree.clone(),
+            branch: restored.branch.clone(),
+            base: restored.head.clone(),
+        };
+        world.worktrees.create(&spec)?;
+        world.repo.unpack(&restored.snapshot, &worktree)?;
+        ledger.record(vec![Event::TaskRestored { task: task.id.clone() }])?;
+        super::status::print(&format!(
+            "restored {} to {} on {}; still kept under {}\n",
+            task.name,
+            worktree.display(),
+            restored.branch,
+            restored.refname
+        ))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

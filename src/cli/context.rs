@@ -1,0 +1,128 @@
+//! Where a command was started, and how it may speak.
+
+use super::error::CliError;
+use crate::config::Config;
+use crate::git::{PoolLimits, Repo};
+use crate::journal::{Journal, Layout};
+use crate::model::{RunId, RunView};
+use crate::process::SupervisorLock;
+use crate::report::Style;
+use crate::supervisor::World;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum ColorChoice {
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The directory a command works in.
+pub(super) struct Place {
+    pub(super) cwd: PathBuf,
+    color: ColorChoice,
+}
+
+impl Place {
+    pub(super) fn new(directory: Option<&Path>, color: ColorChoice) -> Result<Self, CliError> {
+        let cwd = std::env::current_dir()
+            .map_err(|e| CliError::usage(format!("the current directory is gone: {e}")))?;
+        let cwd = match directory {
+            Some(dir) => cwd.join(dir),
+            None => cwd,
+        };
+        if !cwd.is_dir() {
+            return Err(CliError::usage(format!("no such directory: {}", cwd.display())));
+        }
+        Ok(Self { cwd, color })
+    }
+
+    /// How stdout may be written.
+    pub(super) fn style(&self) -> Style {
+        self.style_for(std::io::stdout().is_terminal())
+    }
+
+    /// How stderr may be written.
+    pub(super) fn style_of_stderr(&self) -> Style {
+        self.style_for(std::io::stderr().is_terminal())
+    }
+
+    fn style_for(&self, terminal: bool) -> Style {
+        let welcome = std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+            && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
+        let color = match self.color {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto => terminal && welcome,
+        };
+        Style { color, width: terminal.then(crate::process::columns) }
+    }
+
+    pub(super) fn repo(&self) -> Result<Repo, CliError> {
+        Ok(Repo::discover(&self.cwd)?)
+    }
+
+    /// The repository with its configuration.
+    pub(super) fn configured(&self) -> Result<(Repo, Config), CliError> {
+        let repo = self.repo()?;
+        // A linked worktree or a sub-folder uses the configuration of its own checkout.
+        let root = repo.checkout.clone().or_else(|| repo.root.clone());
+        let config = match root {
+            Some(root) => Config::load(&root)?,
+            None => Config::default(),
+        };
+        Ok((repo, config))
+    }
+
+    /// The repository as something to work in.
+    pub(super) fn world(&self) -> Result<(Arc<World>, Config), CliError> {
+        let (repo, config) = self.configured()?;
+        let pool = PoolLimits { count: config.pool as usize, bytes: config.pool_bytes };
+        Ok((Arc::new(World::new(repo, pool)?), config))
+    }
+
+    /// The journal for reading; an error that says what to do where there is none.
+    pub(super) fn history(&self) -> Result<(Repo, Layout, Journal), CliError> {
+        let repo = self.repo()?;
+        let layout = Layout::new(repo.state_dir());
+        let journal = Journal::open_existing(&layout.journal())?.ok_or_else(nothing_yet)?;
+        Ok((repo, layout, journal))
+    }
+}
+
+fn nothing_yet() -> CliError {
+    CliError::usage(
+        "nothing has run in this repository yet; start with: orch execute --tasks FILE...",
+    )
+}
+
+/// The run that the user means.
+pub(super) fn find_run(journal: &Journal, name: &str) -> Result<RunId, CliError> {
+    journal.find_run(name)?.ok_or_else(nothing_yet)
+}
+
+/// Fills in whether the run's supervisor lives; a run whose supervisor died is shown as interrupted.
+/// Returns whether it is that.
+pub(super) fn look_for_supervisor(layout: &Layout, run: &mut RunView) -> bool {
+    use crate::model::RunState;
+    if run.state != RunState::Running {
+        return false;
+    }
+    let holder = SupervisorLock::holder(&layout.supervisor_lock());
+    run.supervisor.alive = holder.is_some_and(|h| Some(h.pid) == run.supervisor.pid);
+    if !run.supervisor.alive {
+        run.state = RunState::Interrupted;
+    }
+    !run.supervisor.alive
+}
+
+/// The runtime of commands that wait for processes: one thread, as the supervisor mostly waits.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
+}

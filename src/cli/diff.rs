@@ -1,0 +1,53 @@
+//! `orch diff`.
+
+use super::context::{self, Place};
+use super::error::CliError;
+use crate::git::DiffOptions;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Show a task's branch against where it started, uncommitted work included while it runs
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  orch diff fix-login\n  orch diff fix-login --stat")]
+pub(super) struct Args {
+    /// The task (name, id, or an unambiguous prefix).
+    task: String,
+    /// Only how much changed in which file.
+    #[arg(long)]
+    stat: bool,
+    /// Only the names of the files.
+    #[arg(long, conflicts_with = "stat")]
+    name_only: bool,
+    /// The run (id, prefix, or `latest`) [default: the newest that has the task].
+    #[arg(long)]
+    run: Option<String>,
+}
+
+pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
+    let (repo, _, journal) = place.history()?;
+    let only = args.run.as_deref().map(|name| context::find_run(&journal, name)).transpose()?;
+    let task = journal.find_task(only.as_ref(), &args.task)?;
+    let view = journal.task_view(&task)?;
+    let Some(start) = &view.start else {
+        return Err(CliError::usage(format!(
+            "{} has no branch yet; it is {}",
+            view.name, view.state
+        )));
+    };
+    let options =
+        DiffOptions { stat: args.stat, name_only: args.name_only, color: place.style().color };
+    let root = repo.root.clone().unwrap_or_else(|| repo.common_dir.clone());
+    let worktree = view.worktree.as_ref().map(|w| root.join(w)).filter(|w: &PathBuf| w.is_dir());
+    let text = match (worktree, &view.commit) {
+        (Some(worktree), _) if !view.state.is_good() => {
+            repo.diff_worktree(start, &worktree, options)?
+        }
+        (_, Some(commit)) => repo.diff(start, commit, options)?,
+        (_, None) => Vec::new(),
+    };
+    match std::io::stdout().write_all(&text) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}

@@ -1,0 +1,130 @@
+//! The one place where errors become exit codes.
+
+use crate::config::ConfigError;
+use crate::git::GitError;
+use crate::journal::JournalError;
+use crate::prompt::PromptErrors;
+use crate::supervisor::{IntakeError, SupervisorError};
+use std::fmt;
+
+/// What kind of error it is: that decides the exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Something failed while it was being done.
+    Failed,
+    /// Wrong usage, configuration or input; nothing was started.
+    Usage,
+    /// A conflict, or a merge that could not be done.
+    Conflict,
+    /// Another supervisor is at work.
+    Busy,
+    /// Refused by governance.
+    Governance,
+}
+
+/// An error as the user sees it.
+#[derive(Debug)]
+pub(super) struct CliError {
+    kind: Kind,
+    message: String,
+}
+
+impl CliError {
+    pub(super) fn new(kind: Kind, message: impl fmt::Display) -> Self {
+        Self { kind, message: message.to_string() }
+    }
+
+    pub(super) fn usage(message: impl fmt::Display) -> Self {
+        Self::new(Kind::Usage, message)
+    }
+
+    pub(super) fn failed(message: impl fmt::Display) -> Self {
+        Self::new(Kind::Failed, message)
+    }
+
+    pub(super) fn code(&self) -> u8 {
+        match self.kind {
+            Kind::Failed => 1,
+            Kind::Usage => 2,
+            Kind::Conflict => 3,
+            Kind::Busy => 4,
+            Kind::Governance => 5,
+        }
+    }
+}
+
+impl fmt::Display for CliError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl From<SupervisorError> for CliError {
+    fn from(error: SupervisorError) -> Self {
+        let kind = match &error {
+            SupervisorError::Busy(_) => Kind::Busy,
+            SupervisorError::Refused(_) => Kind::Usage,
+            SupervisorError::Git(git) => return Self::new(git_kind(git), error),
+            SupervisorError::Journal(journal) => return Self::new(journal_kind(journal), error),
+            _ => Kind::Failed,
+        };
+        Self::new(kind, error)
+    }
+}
+
+impl From<IntakeError> for CliError {
+    fn from(error: IntakeError) -> Self {
+        match error {
+            IntakeError::World(error) => error.into(),
+            IntakeError::Governance(_) => Self::new(Kind::Governance, error),
+            _ => Self::usage(error),
+        }
+    }
+}
+
+fn git_kind(error: &GitError) -> Kind {
+    match error {
+        GitError::NotARepository(_) | GitError::NoCommits | GitError::NoIdentity => Kind::Usage,
+        GitError::Refused(_) | GitError::Moved { .. } => Kind::Conflict,
+        _ => Kind::Failed,
+    }
+}
+
+impl From<GitError> for CliError {
+    fn from(error: GitError) -> Self {
+        Self::new(git_kind(&error), error)
+    }
+}
+
+fn journal_kind(error: &JournalError) -> Kind {
+    match error {
+        JournalError::NotFound(_) | JournalError::Ambiguous { .. } | JournalError::Newer { .. } => {
+            Kind::Usage
+        }
+        _ => Kind::Failed,
+    }
+}
+
+impl From<JournalError> for CliError {
+    fn from(error: JournalError) -> Self {
+        Self::new(journal_kind(&error), error)
+    }
+}
+
+impl From<ConfigError> for CliError {
+    fn from(error: ConfigError) -> Self {
+        Self::usage(format!("the configuration is wrong; nothing was started\n{error}"))
+    }
+}
+
+impl From<PromptErrors> for CliError {
+    fn from(error: PromptErrors) -> Self {
+        Self::usage(format!("the prompts are wrong; nothing was started\n{error}"))
+    }
+}
+
+impl From<std::io::Error> for CliError {
+    fn from(error: std::io::Error) -> Self {
+        Self::failed(error)
+    }
+}

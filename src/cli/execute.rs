@@ -1,0 +1,314 @@
+//! `orch execute`: the main job.
+
+use super::context::{self, Place};
+use super::error::{CliError, Kind};
+use super::merge;
+use super::prompts::Which;
+use crate::model::{MergeMode, RunState, TaskState, TaskView, parse_duration};
+use crate::report::{self, Ndjson, Style, live::Live};
+use crate::supervisor::{
+    Intake, Ledger, Observer, Options, Supervisor, World, intake, run_spec, store_prompts,
+};
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Run prompts, each in a worktree, on a branch and under a supervised process of its own
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  orch execute --parallel --tasks prompts/a.md prompts/b.md\n  orch execute --parallel \
+                  --jobs 4 --verify 'cargo test' --all-prompts\n\nCtrl-C once lets what runs finish and starts \
+                  nothing new; twice stops everything.\nEither way `orch resume` goes on later."
+)]
+pub(super) struct Args {
+    #[command(flatten)]
+    which: Which,
+    #[command(flatten)]
+    how: How,
+    /// Refuse to start (exit 3) when two tasks conflict, and say which.
+    #[arg(long)]
+    conflict_check: bool,
+    /// Print what would run; start nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Go on in the background; follow with `orch status`.
+    #[arg(long)]
+    detach: bool,
+    #[command(flatten)]
+    form: Form,
+}
+
+impl Args {
+    /// As if one file had been given.
+    pub(super) fn for_file(file: PathBuf, how: How, form: Form) -> Self {
+        let which = Which { tasks: vec![file], all_prompts: false };
+        Self { which, how, conflict_check: false, dry_run: false, detach: false, form }
+    }
+}
+
+/// How tasks run, shared with `orch run`.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct How {
+    /// Run tasks side by side; without it one at a time.
+    #[arg(short, long)]
+    parallel: bool,
+    /// Processes at the same time [default: from cores and memory].
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    jobs: Option<u32>,
+    /// Start in the order that ends soonest: dependencies, conflicts, critical path.
+    #[arg(long)]
+    smart_scheduling: bool,
+    /// The agent of prompts that name none.
+    #[arg(long, value_name = "NAME")]
+    agent: Option<String>,
+    /// The workflow of all tasks.
+    #[arg(long, value_name = "NAME")]
+    workflow: Option<String>,
+    /// Limit of one attempt, such as 90s, 30m or 2h.
+    #[arg(long, value_name = "DUR", value_parser = parse_duration)]
+    timeout: Option<Duration>,
+    /// Limit of an attempt's silence.
+    #[arg(long, value_name = "DUR", value_parser = parse_duration)]
+    idle_timeout: Option<Duration>,
+    /// How often a failed attempt is tried again.
+    #[arg(long, value_name = "N")]
+    retries: Option<u32>,
+    /// A command that must pass in the worktree after the agent (may be repeated).
+    #[arg(long, value_name = "CMD")]
+    verify: Vec<String>,
+    /// What happens to finished work.
+    #[arg(long, value_name = "HOW")]
+    merge: Option<MergeChoice>,
+    /// The branch to start from and land on [default: the one checked out].
+    #[arg(long, value_name = "BRANCH")]
+    into: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum MergeChoice {
+    /// It stays on its branches.
+    None,
+    /// It is merged locally at the end.
+    Local,
+    /// A pull request each (not yet).
+    Pr,
+}
+
+/// What is printed, shared with `orch resume`.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+pub(super) struct Form {
+    /// One JSON document (orch.status/1) at the end.
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+    /// What is printed.
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<Format>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub(super) enum Format {
+    /// For people.
+    #[default]
+    Human,
+    /// One document at the end.
+    Json,
+    /// An event a line, as it happens.
+    Ndjson,
+}
+
+impl Form {
+    pub(super) fn is_json(self) -> bool {
+        self.format() == Format::Json
+    }
+
+    fn format(self) -> Format {
+        if self.json { Format::Json } else { self.format.unwrap_or_default() }
+    }
+}
+
+/// The default of `--jobs`.
+pub(super) fn default_jobs() -> u32 {
+    u32::try_from(crate::process::default_jobs().jobs).unwrap_or(1)
+}
+
+impl How {
+    pub(super) fn options(&self, configured: Option<u32>, say: bool) -> Result<Options, CliError> {
+        if matches!(self.merge, Some(MergeChoice::Pr)) {
+            return Err(CliError::usage(
+                "--merge pr does not work yet (see the README's status table); use --merge local, or none and push \
+                 the branches yourself",
+            ));
+        }
+        let jobs = match (self.jobs.or(configured), self.parallel) {
+            (Some(jobs), _) => jobs,
+            (None, false) => 1,
+            (None, true) => {
+                let default = crate::process::default_jobs();
+                if say {
+                    eprintln!("{}; change it with --jobs", default.explanation);
+                }
+                u32::try_from(default.jobs).unwrap_or(1)
+            }
+        };
+        Ok(Options {
+            parallel: self.parallel,
+            jobs,
+            smart: self.smart_scheduling,
+            agent: self.agent.clone(),
+            workflow: self.workflow.clone(),
+            timeout: self.timeout,
+            idle_timeout: self.idle_timeout,
+            retries: self.retries,
+            verify: self.verify.clone(),
+            merge: self.merge.map(|choice| match choice {
+                MergeChoice::None => MergeMode::None,
+                MergeChoice::Local => MergeMode::Local,
+                MergeChoice::Pr => MergeMode::Pr,
+            }),
+            into: self.into.clone(),
+        })
+    }
+}
+
+pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
+    let (world, config) = place.world()?;
+    let prompts = args.which.load(place, &world.repo, &config)?;
+    let quiet = args.form.format() != Format::Human;
+    let options = args.how.options(config.jobs, !quiet)?;
+    let intake = intake(&world.repo, &config, prompts, &options)?;
+    if args.conflict_check {
+        refuse_conflicts(&intake)?;
+    }
+    let spec = run_spec(&world.repo, &config, &intake, &options, &mut random())?;
+    if args.dry_run {
+        let text = if quiet {
+            report::plan::json(&intake.plan)
+        } else {
+            report::plan::human(&intake.plan, place.style().width.unwrap_or(100))
+        };
+        super::status::print(&text)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    world.repo.identity()?;
+    let lock = world.lock()?;
+    store_prompts(&world.layout, &spec, &intake, &place.cwd)?;
+    let ledger = Ledger::create(world.journal()?, spec)?;
+    if args.detach {
+        drop(lock);
+        return super::resume::detach(place, &ledger.state().spec.id);
+    }
+    let code = supervise(place, &world, ledger, args.form)?;
+    drop(lock);
+    Ok(code)
+}
+
+fn refuse_conflicts(intake: &Intake) -> Result<(), CliError> {
+    let lines: Vec<String> = intake
+        .plan
+        .ordering_conflicts()
+        .map(|c| format!("  {} and {}: {}", c.tasks[0], c.tasks[1], c.paths.join(", ")))
+        .collect();
+    if lines.is_empty() {
+        return Ok(());
+    }
+    Err(CliError::new(
+        Kind::Conflict,
+        format!(
+            "these tasks would change the same files; nothing was started\n{}\nwithout --conflict-check they \
+             run one after the other",
+            lines.join("\n")
+        ),
+    ))
+}
+
+/// Sixteen random bits at a time, from the hasher's per-process seed and a counter: unique ids, not
+/// secrets.
+fn random() -> impl FnMut() -> u16 {
+    use std::hash::{BuildHasher, RandomState};
+    let seed = RandomState::new();
+    let mut count = 0_u64;
+    move || {
+        count += 1;
+        let bits = seed.hash_one((count, std::process::id()));
+        u16::try_from(bits & 0xffff).unwrap_or(0)
+    }
+}
+
+/// Runs a run to its end and shows it. The caller holds the supervisor's lock.
+pub(super) fn supervise(
+    place: &Place,
+    world: &Arc<World>,
+    ledger: Ledger,
+    form: Form,
+) -> Result<ExitCode, CliError> {
+    let runtime = context::runtime()?;
+    let format = form.format();
+    let style = place.style_of_stderr();
+    let (state, mut ledger) = match format {
+        Format::Ndjson => {
+            let mut view = Ndjson::new(std::io::stdout());
+            work(&runtime, world, ledger, &mut view)?
+        }
+        Format::Human | Format::Json => {
+            let terminal = std::io::stderr().is_terminal();
+            let mut view = Live::new(std::io::stderr(), style, terminal && format == Format::Human);
+            let done = work(&runtime, world, ledger, &mut view);
+            view.finish();
+            done?
+        }
+    };
+    // Threads that still hold a git operation must not delay the end.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    let mut conflicted = false;
+    if ledger.state().spec.merge == MergeMode::Local && state != RunState::Interrupted {
+        conflicted = merge::merge_run(place, world, &mut ledger, format == Format::Human)?;
+    }
+    finish(&ledger, format, place.style())?;
+    Ok(exit_code(&ledger, state, conflicted))
+}
+
+fn work(
+    runtime: &tokio::runtime::Runtime,
+    world: &Arc<World>,
+    ledger: Ledger,
+    view: &mut dyn Observer,
+) -> Result<(RunState, Ledger), CliError> {
+    let supervisor = Supervisor::new(Arc::clone(world), ledger, view)?;
+    Ok(runtime.block_on(supervisor.run())?)
+}
+
+fn finish(ledger: &Ledger, format: Format, style: Style) -> Result<(), CliError> {
+    let state = ledger.state();
+    let standings = state.standings();
+    let tasks: Vec<TaskView> =
+        (0..state.tasks.len()).map(|task| state.task_view(task, &standings)).collect();
+    let text = match format {
+        Format::Ndjson => return Ok(()),
+        Format::Json => super::status::json(ledger.journal(), &state.run_view())?,
+        Format::Human => {
+            let counts = ledger.journal().counts(&state.spec.id)?;
+            let run = state.run_view();
+            let at = crate::supervisor::now();
+            let summary = report::summary(&run, &tasks, style);
+            let shown = super::status::worth_showing(&tasks);
+            format!("{}{summary}", report::status(&run, &shown, &counts, at, style))
+        }
+    };
+    super::status::print(&text)
+}
+
+fn exit_code(ledger: &Ledger, run: RunState, conflicted: bool) -> ExitCode {
+    let state = ledger.state();
+    let standings = state.standings();
+    let mut states = (0..state.tasks.len()).map(|task| state.task_state(task, &standings));
+    if run == RunState::Interrupted {
+        return ExitCode::from(130);
+    }
+    if conflicted {
+        return ExitCode::from(3);
+    }
+    let good = states.all(|s: TaskState| s.is_good());
+    ExitCode::from(u8::from(!good))
+}

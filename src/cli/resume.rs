@@ -1,0 +1,74 @@
+//! `orch resume`.
+
+use super::context::{self, Place};
+use super::error::CliError;
+use super::execute::{Form, supervise};
+use crate::model::{RunId, RunState};
+use crate::supervisor::Ledger;
+use std::process::{Command, ExitCode, Stdio};
+
+/// Go on with an interrupted run: adopts agents still alive, keeps finished work, re-runs what was lost
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  orch resume\n  orch resume run-20260101-120000-ab12 --detach")]
+pub(super) struct Args {
+    /// The run (id, prefix, or `latest`).
+    #[arg(default_value = "latest")]
+    run: String,
+    /// Go on in the background; follow with `orch status`.
+    #[arg(long)]
+    detach: bool,
+    #[command(flatten)]
+    form: Form,
+}
+
+pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
+    // A clear answer where nothing ever ran, before anything is made.
+    drop(place.history()?);
+    let (world, _) = place.world()?;
+    let lock = world.lock()?;
+    let journal = world.journal()?;
+    let id = context::find_run(&journal, &args.run)?;
+    let ledger = Ledger::open(journal, &id)?;
+    let over =
+        matches!(ledger.state().finished, Some((state, _)) if state != RunState::Interrupted);
+    if over && ledger.state().open_attempts().next().is_none() {
+        let (state, _) =
+            ledger.state().finished.unwrap_or((RunState::Failed, crate::supervisor::now()));
+        let view = super::status::json(ledger.journal(), &ledger.state().run_view())?;
+        if args.form.is_json() {
+            super::status::print(&view)?;
+        } else {
+            eprintln!(
+                "{id} is over ({state}); nothing to resume. To run failed tasks again: orch retry TASK"
+            );
+        }
+        return Ok(ExitCode::from(u8::from(state != RunState::Succeeded)));
+    }
+    world.repo.identity()?;
+    if args.detach {
+        drop(lock);
+        return detach(place, &id);
+    }
+    let code = supervise(place, &world, ledger, args.form)?;
+    drop(lock);
+    Ok(code)
+}
+
+/// Starts `orch resume RUN` in a session of its own and returns at once.
+pub(super) fn detach(place: &Place, run: &RunId) -> Result<ExitCode, CliError> {
+    let program = std::env::current_exe()
+        .map_err(|e| CliError::failed(format!("find the orch executable: {e}")))?;
+    let mut command = Command::new(program);
+    command
+        .args(["resume", run.as_str(), "--format", "ndjson"])
+        .current_dir(&place.cwd)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    crate::process::in_own_session(&mut command)
+        .spawn()
+        .map_err(|e| CliError::failed(format!("start the supervisor: {e}")))?;
+    super::status::print(&format!("{run}\n"))?;
+    eprintln!("running in the background; follow with: orch status --watch");
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,189 @@
+//! `orch status`.
+
+use super::context::{self, Place, look_for_supervisor};
+use super::error::CliError;
+use crate::journal::{Journal, Layout};
+use crate::model::{RunId, RunView, TaskState, TaskView};
+use crate::report::{self, StatusJson};
+use crate::supervisor::now;
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Tasks shown without `--all`; beyond it those that need a look come first.
+const SHOWN: usize = 60;
+
+/// Show what runs, waits and ended; works while a supervisor runs, after it ended, after it was killed
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  orch status\n  orch status fix-login\n  orch status --watch\n  orch status --json | jq \
+                        .totals"
+)]
+pub(super) struct Args {
+    /// A run (id, prefix, or `latest`), or a task.
+    #[arg(default_value = "latest", value_name = "RUN|TASK")]
+    what: String,
+    /// One JSON document (orch.status/1).
+    #[arg(long)]
+    json: bool,
+    /// Show it again every second until the run ends.
+    #[arg(short, long, conflicts_with = "json")]
+    watch: bool,
+    /// Every task, however many.
+    #[arg(short, long)]
+    all: bool,
+    /// List the runs.
+    #[arg(long, conflicts_with_all = ["json", "watch", "all"])]
+    runs: bool,
+}
+
+pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
+    let (_, layout, journal) = place.history()?;
+    if args.runs {
+        let mut runs = journal.runs(50)?;
+        for run in &mut runs {
+            look_for_supervisor(&layout, run);
+        }
+        print(&report::runs(&runs, now()))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let found = if args.what == "latest" || args.what.starts_with("run-") {
+        Err(context::find_run(&journal, &args.what)?)
+    } else {
+        Ok(journal.find_task(None, &args.what)?)
+    };
+    let id = match found {
+        Ok(task) => {
+            let mut view = journal.task_view(&task)?;
+            let mut run = journal.run_view(&task.run)?;
+            mark_lost(look_for_supervisor(&layout, &mut run), std::slice::from_mut(&mut view));
+            if args.json {
+                print(&format!("{}\n", serde_json::to_string_pretty(&view).unwrap_or_default()))?;
+            } else {
+                print(&report::task(&view, now(), place.style()))?;
+            }
+            return Ok(ExitCode::SUCCESS);
+        }
+        Err(run) => run,
+    };
+    loop {
+        let mut run = journal.run_view(&id)?;
+        let lost = look_for_supervisor(&layout, &mut run);
+        if args.json {
+            print(&json_of(&journal, &run, lost)?)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let text = human(place, &journal, &run, lost, args.all)?;
+        if !args.watch {
+            print(&text)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        print(&format!("\x1b[H\x1b[2J{text}"))?;
+        if !run.supervisor.alive {
+            return Ok(ExitCode::SUCCESS);
+        }
+        std::thread::sleep(Duration::from_secs(1));
+    }
+}
+
+fn human(
+    place: &Place,
+    journal: &Journal,
+    run: &RunView,
+    lost: bool,
+    all: bool,
+) -> Result<String, CliError> {
+    let mut counts = journal.counts(&run.id)?;
+    let total: u64 = counts.values().sum();
+    let mut tasks =
+        if all || total <= SHOWN as u64 { journal.tasks(&run.id)? } else { few(journal, &run.id)? };
+    if lost {
+        mark_lost(true, &mut tasks);
+        for state in [TaskState::Preparing, TaskState::Running, TaskState::Verifying] {
+            let n = counts.remove(&state).unwrap_or(0);
+            *counts.entry(TaskState::Interrupted).or_insert(0) += n;
+        }
+    }
+    Ok(report::status(run, &tasks, &counts, now(), place.style()))
+}
+
+/// Of a long run: what is at work, then what went wrong, then the beginning of the rest.
+fn few(journal: &Journal, run: &RunId) -> Result<Vec<TaskView>, CliError> {
+    use TaskState as S;
+    let groups: [&[TaskState]; 3] = [
+        &[S::Preparing, S::Running, S::Verifying],
+        &[
+            S::Failed,
+            S::TimedOut,
+            S::Conflicted,
+            S::Interrupted,
+            S::GovernanceViolation,
+            S::Cancelled,
+        ],
+        &[S::Succeeded, S::Merged, S::Queued, S::Blocked, S::Skipped],
+    ];
+    let mut out = Vec::new();
+    for states in groups {
+        let room = SHOWN.saturating_sub(out.len()).min(SHOWN / 2);
+        out.extend(journal.tasks_in(run, states, room)?);
+    }
+    Ok(out)
+}
+
+/// At the end of a long run: what a person must know of.
+pub(super) fn worth_showing(tasks: &[TaskView]) -> Vec<TaskView> {
+    if tasks.len() <= SHOWN {
+        return tasks.to_vec();
+    }
+    let bad = tasks.iter().filter(|t| !t.state.is_good() || !t.warnings.is_empty());
+    bad.take(SHOWN).cloned().collect()
+}
+
+/// Nobody works on them any more.
+fn mark_lost(lost: bool, tasks: &mut [TaskView]) {
+    for task in tasks.iter_mut().filter(|_| lost) {
+        if matches!(task.state, TaskState::Preparing | TaskState::Running | TaskState::Verifying) {
+            task.state = TaskState::Interrupted;
+        }
+    }
+}
+
+/// The document of a run whose supervisor has just ended it.
+pub(super) fn json(journal: &Journal, run: &RunView) -> Result<String, CliError> {
+    json_of(journal, run, false)
+}
+
+fn json_of(journal: &Journal, run: &RunView, lost: bool) -> Result<String, CliError> {
+    let mut counts = journal.counts(&run.id)?;
+    let mut raw = journal.raw_tasks(&run.id)?;
+    if lost {
+        // Only tasks under way change their state; the rest is passed on as stored.
+        let mut tasks = journal.tasks(&run.id)?;
+        mark_lost(true, &mut tasks);
+        counts.clear();
+        raw.clear();
+        for task in tasks {
+            *counts.entry(task.state).or_insert(0) += 1;
+            raw.push(serde_json::value::to_raw_value(&task).map_err(CliError::failed)?);
+        }
+    }
+    let document = StatusJson::new(run, raw.iter().map(|r| &**r).collect(), &counts);
+    let mut text = serde_json::to_string(&document).map_err(CliError::failed)?;
+    text.push('\n');
+    Ok(text)
+}
+
+/// Writes to stdout. A reader that has seen enough (`| head`) is not an error.
+pub(super) fn print(text: &str) -> Result<(), CliError> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// For commands that need to know whether a supervisor works on a run.
+pub(super) fn is_supervised(layout: &Layout, run: &mut RunView) -> bool {
+    look_for_supervisor(layout, run);
+    run.supervisor.alive
+}

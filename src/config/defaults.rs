@@ -1,0 +1,80 @@
+//! The configuration and what holds when nothing is said.
+
+use super::AgentOverride;
+use crate::model::MergeMode;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The configuration of a repository. The command line and a prompt's front matter go before it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// The file it was read from; `None` when there is none.
+    pub source: Option<PathBuf>,
+    /// The agent of prompts that name none.
+    pub agent: String,
+    /// The model of prompts that name none; `None`: the agent's own.
+    pub model: Option<String>,
+    /// How many processes may run at the same time, at least 1; `None`: from cores and memory.
+    pub jobs: Option<u32>,
+    /// Limit of one attempt; `None`: no limit.
+    pub timeout: Option<Duration>,
+    /// Limit of an attempt's silence; `None`: no limit.
+    pub idle_timeout: Option<Duration>,
+    /// From SIGTERM to SIGKILL.
+    pub grace: Duration,
+    /// How often a failed attempt is tried again.
+    pub retries: u32,
+    /// Shell commands that must pass in the worktree when the agent is done.
+    pub verify: Vec<String>,
+    /// What happens to finished work.
+    pub merge: MergeMode,
+    /// The branch on which work lands; `None`: the one that was checked out when the run began.
+    pub into: Option<String>,
+    /// The folder of `--all-prompts`, from the repository's root.
+    pub prompts: PathBuf,
+    /// The workflow of prompts that name none; `None`: it is chosen for each task.
+    pub workflow: Option<String>,
+    /// Cap of one attempt's log, bytes: head and tail are kept.
+    pub log_cap: u64,
+    /// Shell commands that prepare a fresh worktree, in this order; `None`: what the tree suggests
+    /// (see [`detect_setup`](super::detect_setup)). An empty list: nothing.
+    pub setup: Option<Vec<String>>,
+    /// How many prepared worktrees are kept for later runs; 0: none.
+    pub pool: u32,
+    /// What they may occupy together, bytes.
+    pub pool_bytes: u64,
+    /// Globs of paths that tasks may change side by side.
+    pub ignore_conflicts: Vec<String>,
+    /// What `[agents.NAME]` says, by name. To be laid over the built-in profiles.
+    pub agents: BTreeMap<String, AgentOverride>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            source: None,
+            agent: "claude".to_owned(),
+            model: None,
+            jobs: None,
+            // Longer than nearly every agent's work, shorter than a night.
+            timeout: Some(Duration::from_secs(2 * 60 * 60)),
+            // Agents that print only their last words are silent all the time.
+            idle_timeout: None,
+            // Docker's and Kubernetes' habit is 10 and 30 seconds.
+            grace: Duration::from_secs(10),
+            retries: 1,
+            verify: Vec::new(),
+            merge: MergeMode::None,
+            into: None,
+            prompts: PathBuf::from("prompts"),
+            workflow: None,
+            log_cap: 16 << 20,
+            setup: None,
+            pool: 8,
+            pool_bytes: 2 << 30,
+            ignore_conflicts: Vec::new(),
+            agents: BTreeMap::new(),
+        }
+    }
+}

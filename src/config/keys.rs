@@ -1,0 +1,169 @@
+//! Every key of `orch.toml`, with what `orch init` writes about it.
+
+/// A key. `value` is TOML: the default, or an example where the default is that nothing is set.
+pub(super) struct Key {
+    pub name: &'static str,
+    pub value: &'static str,
+    /// Without `#`; each entry is a line.
+    pub doc: &'static [&'static str],
+}
+
+/// Names of the keys of a table.
+pub(super) fn names(keys: &[Key]) -> Vec<&'static str> {
+    keys.iter().map(|key| key.name).collect()
+}
+
+/// Tables at the top level. `agents` holds a table for each agent.
+pub(super) const TABLES: &[&str] = &["setup", "worktrees", "conflicts", "agents"];
+
+/// Keys at the top level.
+pub(super) const TOP: &[Key] = &[
+    Key {
+        name: "agent",
+        value: "\"claude\"",
+        doc: &[
+            "The agent of prompts that name none: claude, codex, gemini, opencode, aider, shell,",
+            "or one of your own (see [agents.NAME] below).",
+        ],
+    },
+    Key {
+        name: "model",
+        value: "\"opus\"",
+        doc: &["The model of prompts that name none. Default: the agent's own."],
+    },
+    Key {
+        name: "jobs",
+        value: "4",
+        doc: &["How many agents may run at the same time. Default: from cores and memory."],
+    },
+    Key {
+        name: "timeout",
+        value: "\"2h\"",
+        doc: &["An attempt that runs longer is stopped. \"none\": no limit."],
+    },
+    Key {
+        name: "idle_timeout",
+        value: "\"none\"",
+        doc: &[
+            "An attempt that prints nothing for this long is stopped, for example \"30m\".",
+            "Agents that print only their last words are silent all the time.",
+        ],
+    },
+    Key {
+        name: "grace",
+        value: "\"10s\"",
+        doc: &["What a process has between SIGTERM and SIGKILL."],
+    },
+    Key {
+        name: "retries",
+        value: "1",
+        doc: &["How often a failed attempt is tried again, where trying again makes sense."],
+    },
+    Key {
+        name: "verify",
+        value: "[]",
+        doc: &[
+            "Shell commands that must pass in the worktree when the agent is done,",
+            "for example [\"cargo test\"].",
+        ],
+    },
+    Key {
+        name: "merge",
+        value: "\"none\"",
+        doc: &[
+            "What happens to finished work: \"none\" leaves it on its branches, \"local\" merges it",
+            "when the run ends, \"pr\" opens pull requests.",
+        ],
+    },
+    Key {
+        name: "into",
+        value: "\"main\"",
+        doc: &["The branch on which work lands. Default: the one checked out when the run began."],
+    },
+    Key {
+        name: "prompts",
+        value: "\"prompts\"",
+        doc: &["The folder of --all-prompts, from the repository's root."],
+    },
+    Key {
+        name: "workflow",
+        value: "\"default\"",
+        doc: &["The workflow of prompts that name none. Default: chosen for each task."],
+    },
+    Key {
+        name: "log_cap",
+        value: "\"16MiB\"",
+        doc: &["What is kept of an attempt's output, at most: its beginning and its end."],
+    },
+];
+
+/// Keys of `[setup]`.
+pub(super) const SETUP: &[Key] = &[Key {
+    name: "commands",
+    value: "[]",
+    doc: &[
+        "Shell commands that prepare a fresh worktree, run in it one after another.",
+        "Default: what the files in the tree suggest, such as `npm ci`. []: nothing.",
+    ],
+}];
+
+/// Keys of `[worktrees]`.
+pub(super) const WORKTREES: &[Key] = &[
+    Key {
+        name: "pool",
+        value: "8",
+        doc: &["How many prepared worktrees are kept, so that later runs start sooner. 0: none."],
+    },
+    Key { name: "pool_bytes", value: "\"2GiB\"", doc: &["What they may occupy together."] },
+];
+
+/// Keys of `[conflicts]`.
+pub(super) const CONFLICTS: &[Key] = &[Key {
+    name: "ignore",
+    value: "[]",
+    doc: &[
+        "Paths that tasks may change side by side without being ordered, as globs from the",
+        "repository's root, for example [\"CHANGELOG.md\", \"docs/**\"].",
+    ],
+}];
+
+/// Keys of `[agents.NAME]`.
+pub(super) const AGENT: &[Key] = &[
+    Key {
+        name: "command",
+        value: "[\"my-agent\", \"--model\", \"{model}\", \"{prompt}\"]",
+        doc: &[
+            "Program and arguments, with {prompt}, {prompt_file}, {worktree}, {model} and {session}.",
+            "An argument whose placeholder has no value is dropped together with the flag before it.",
+        ],
+    },
+    Key {
+        name: "prompt",
+        value: "\"arg\"",
+        doc: &[
+            "How the prompt arrives: \"stdin\", \"arg\" ({prompt}, or else the last argument) or",
+            "\"file\" ({prompt_file}).",
+        ],
+    },
+    Key {
+        name: "output",
+        value: "\"plain\"",
+        doc: &[
+            "What its output means: plain, claude, codex, gemini, qwen, opencode, aider or shell.",
+        ],
+    },
+    Key {
+        name: "requires_changes",
+        value: "false",
+        doc: &[
+            "Whether success needs a change in the worktree.",
+            "Default: false for plain and shell, true for the others.",
+        ],
+    },
+    Key {
+        name: "env",
+        value: "{}",
+        doc: &["Added to its environment, for example { RUST_LOG = \"debug\" }."],
+    },
+    Key { name: "model", value: "\"large\"", doc: &["Its model, for prompts that name none."] },
+];

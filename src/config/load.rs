@@ -1,0 +1,162 @@
+//! `orch.toml` -> [`Config`].
+
+use super::agents::from_word;
+use super::keys::{CONFLICTS, SETUP, TABLES, TOP, WORKTREES, names};
+use super::problem::{ConfigError, Problem};
+use super::values::{Item, Reader};
+use super::{Config, agents};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use toml::de::{DeTable, DeValue};
+
+/// The name of the configuration file, at the repository's root.
+pub const FILE: &str = "orch.toml";
+/// The largest configuration that is read, bytes.
+pub const MAX_BYTES: u64 = 1024 * 1024;
+
+/// What becomes of finished work, as the file spells it.
+pub(super) const MERGES: &[&str] = &["none", "local", "pr"];
+/// More processes than this on one machine are a slip of the keyboard.
+const MAX_JOBS: u32 = 1000;
+/// The same for retries.
+const MAX_RETRIES: u32 = 100;
+/// The same for prepared worktrees.
+const MAX_POOL: u32 = 1000;
+/// A log that keeps less says nothing, bytes.
+const MIN_LOG: u64 = 4096;
+
+impl Config {
+    /// Reads `orch.toml` in `root`, the repository's root. Without the file, everything is as by
+    /// default.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the file.
+    pub fn load(root: &Path) -> Result<Self, ConfigError> {
+        let file = root.join(FILE);
+        match read(&file) {
+            Ok(Some(text)) => Self::parse(&file, &text),
+            Ok(None) => Ok(Self::default()),
+            Err((message, hint)) => {
+                let hint = Some(hint.to_owned());
+                Err(ConfigError(vec![Problem { file, line: None, message, hint }]))
+            }
+        }
+    }
+
+    /// Reads the text of a configuration; `file` is named in messages.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
+        let mut reader = Reader::new(file, text);
+        let (document, errors) = DeTable::parse_recoverable(text);
+        let mut config = Self { source: Some(file.to_owned()), ..Self::default() };
+        if errors.is_empty() {
+            config.take_top(&mut reader, document.get_ref());
+        }
+        for error in errors {
+            let at = error.span().map_or(0, |span| span.start);
+            let message = error.message().lines().collect::<Vec<_>>().join(", ");
+            reader.say(
+                at,
+                format!("not valid TOML: {message}"),
+                "see https://toml.io for the syntax",
+            );
+        }
+        let problems = reader.into_problems();
+        if problems.is_empty() { Ok(config) } else { Err(ConfigError(problems)) }
+    }
+
+    fn take_top(&mut self, r: &mut Reader<'_>, table: &DeTable<'_>) {
+        let known: Vec<&str> = names(TOP).into_iter().chain(TABLES.iter().copied()).collect();
+        for (key, value) in table {
+            let Some(key) = r.known(key, &known, "") else { continue };
+            let item = Item { key, value };
+            match key {
+                "agent" => set(&mut self.agent, r.text(item, "\"claude\"")),
+                "model" => self.model = r.text(item, "\"opus\""),
+                "jobs" => self.jobs = r.number(item, 1, MAX_JOBS),
+                "timeout" => set(&mut self.timeout, r.limit(item)),
+                "idle_timeout" => set(&mut self.idle_timeout, r.limit(item)),
+                "grace" => set(&mut self.grace, r.duration(item)),
+                "retries" => set(&mut self.retries, r.number(item, 0, MAX_RETRIES)),
+                "verify" => set(&mut self.verify, r.list(item, "[\"cargo test\"]")),
+                "merge" => set(&mut self.merge, r.word(item, MERGES).and_then(from_word)),
+                "into" => self.into = r.text(item, "\"main\""),
+                "prompts" => set(&mut self.prompts, r.text(item, "\"prompts\"").map(PathBuf::from)),
+                "workflow" => self.workflow = r.text(item, "\"default\""),
+                "log_cap" => set(&mut self.log_cap, r.bytes(item, MIN_LOG)),
+                "agents" => {
+                    if let Some(table) = table_of(r, item, "[agents.my-agent]") {
+                        self.agents = agents::read(r, table);
+                    }
+                }
+                _ => self.take_table(r, item),
+            }
+        }
+    }
+
+    fn take_table(&mut self, r: &mut Reader<'_>, item: Item<'_>) {
+        let keys = match item.key {
+            "setup" => SETUP,
+            "worktrees" => WORKTREES,
+            "conflicts" => CONFLICTS,
+            _ => return r.forgotten(item),
+        };
+        let place = format!("[{}]", item.key);
+        let Some(table) = table_of(r, item, &place) else { return };
+        for (key, value) in table {
+            let Some(key) = r.known(key, &names(keys), &place) else { continue };
+            let inner = Item { key, value };
+            match (item.key, key) {
+                ("setup", "commands") => self.setup = r.list(inner, "[\"npm ci\"]"),
+                ("worktrees", "pool") => set(&mut self.pool, r.number(inner, 0, MAX_POOL)),
+                ("worktrees", "pool_bytes") => set(&mut self.pool_bytes, r.bytes(inner, 0)),
+                ("conflicts", "ignore") => set(&mut self.ignore_conflicts, r.globs(inner)),
+                _ => r.forgotten(inner),
+            }
+        }
+    }
+}
+
+fn set<T>(place: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *place = value;
+    }
+}
+
+fn table_of<'a>(r: &mut Reader<'_>, item: Item<'a>, example: &str) -> Option<&'a DeTable<'a>> {
+    if let DeValue::Table(table) = item.value.get_ref() {
+        return Some(table);
+    }
+    let message = format!("`{}` must be a table", item.key);
+    r.say(item.value.span().start, message, format!("write it as {example}"));
+    None
+}
+
+/// The file's text; `None` when there is no file. An error is a message and what to do.
+fn read(file: &Path) -> Result<Option<String>, (String, &'static str)> {
+    let refused = |error: io::Error| (format!("cannot be read: {error}"), "check its permissions");
+    let meta = match std::fs::metadata(file) {
+        Ok(meta) => meta,
+        // A link that leads nowhere is a mistake; no entry at all is not.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !file.is_symlink() => {
+            return Ok(None);
+        }
+        Err(error) => return Err(refused(error)),
+    };
+    if !meta.is_file() {
+        return Err(("is not a regular file".to_owned(), "move it away, then run: orch init"));
+    }
+    let mut bytes = Vec::new();
+    std::fs::File::open(file)
+        .and_then(|open| open.take(MAX_BYTES + 1).read_to_end(&mut bytes))
+        .map_err(refused)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(("is larger than 1 MiB".to_owned(), "is this the right file?"));
+    }
+    String::from_utf8(bytes).map(Some).map_err(|error| {
+        let offset = error.utf8_error().valid_up_to();
+        (format!("is not UTF-8: invalid byte at offset {offset}"), "save it as UTF-8")
+    })
+}

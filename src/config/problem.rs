@@ -1,0 +1,64 @@
+//! What is wrong with the configuration, in the words a person can act on.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// Something wrong with the configuration. Shown as `file:line: message`, and below it `  hint: ...`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// `orch.toml`, with the folder it is in.
+    pub file: PathBuf,
+    /// From 1, where the problem has a place.
+    pub line: Option<u32>,
+    /// One line, lower case: what is wrong.
+    pub message: String,
+    /// One line: what to do about it.
+    pub hint: Option<String>,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:", self.file.display())?;
+        if let Some(line) = self.line {
+            write!(f, "{line}:")?;
+        }
+        write!(f, " {}", self.message)?;
+        match &self.hint {
+            Some(hint) => write!(f, "\n  hint: {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Everything that is wrong with the configuration, in the order of its lines. Never empty.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+pub struct ConfigError(pub Vec<Problem>);
+
+/// Something the file says, quoted in a message: printable and at most 60 characters.
+pub(super) fn quoted(text: &str) -> String {
+    const SHOWN: usize = 60;
+    let mut out = String::from("`");
+    for c in text.chars().take(SHOWN) {
+        if c.is_control() {
+            out.extend(c.escape_default());
+        } else {
+            out.push(c);
+        }
+    }
+    out.push_str(if text.chars().nth(SHOWN).is_some() { "...`" } else { "`" });
+    out
+}
+
+/// The known word that was probably meant by `word`, if one is near enough.
+pub(super) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+    // Jaro-Winkler above 0.75 takes `idle-time` for `idle_timeout` and leaves `banana` alone.
+    const NEAR: f64 = 0.75;
+    let word: String = word.chars().take(64).collect::<String>().to_lowercase().replace('-', "_");
+    known
+        .iter()
+        .map(|k| (strsim::jaro_winkler(&word, k), *k))
+        .filter(|(score, _)| *score > NEAR)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, k)| k)
+}

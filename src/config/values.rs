@@ -1,0 +1,306 @@
+//! Values of `orch.toml`: their types, and what is wrong with them.
+
+use super::problem::{Problem, nearest, quoted};
+use crate::model::parse_duration;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+use toml::Spanned;
+use toml::de::DeValue;
+
+/// A key's value.
+#[derive(Clone, Copy)]
+pub(super) struct Item<'a> {
+    pub key: &'static str,
+    pub value: &'a Spanned<DeValue<'a>>,
+}
+
+/// Reads values; what is wrong becomes a problem and the value is left out.
+pub(super) struct Reader<'a> {
+    file: &'a Path,
+    text: &'a str,
+    problems: Vec<Problem>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(file: &'a Path, text: &'a str) -> Self {
+        Self { file, text, problems: Vec::new() }
+    }
+
+    /// What was wrong, in the order of the lines.
+    pub(super) fn into_problems(mut self) -> Vec<Problem> {
+        self.problems.sort_by_key(|problem| problem.line);
+        self.problems
+    }
+
+    /// The line, from 1, of a byte offset.
+    pub(super) fn line(&self, offset: usize) -> u32 {
+        let newlines = self.text.bytes().take(offset).filter(|b| *b == b'\n').count();
+        u32::try_from(newlines + 1).unwrap_or(u32::MAX)
+    }
+
+    pub(super) fn say(&mut self, at: usize, message: impl Into<String>, hint: impl Into<String>) {
+        self.problems.push(Problem {
+            file: self.file.to_owned(),
+            line: Some(self.line(at)),
+            message: message.into(),
+            hint: Some(hint.into()),
+        });
+    }
+
+    pub(super) fn wrong(&mut self, item: Item<'_>, expected: &str, example: &str) {
+        let found = match item.value.get_ref() {
+            DeValue::String(text) => quoted(text),
+            DeValue::Integer(number) => number.to_string(),
+            DeValue::Float(number) => number.to_string(),
+            DeValue::Boolean(truth) => truth.to_string(),
+            DeValue::Datetime(time) => time.to_string(),
+            DeValue::Array(_) => "a list".to_owned(),
+            DeValue::Table(_) => "a table".to_owned(),
+        };
+        let message = format!("`{}` must be {expected}, not {found}", item.key);
+        let table = example.starts_with('[') && item.key == "agents";
+        let example = if table { example.to_owned() } else { format!("{} = {example}", item.key) };
+        self.say(item.value.span().start, message, format!("for example: {example}"));
+    }
+
+    /// The known key that this is; an unknown one is a problem. `place`: `[worktrees]`, or empty.
+    pub(super) fn known(
+        &mut self,
+        key: &Spanned<Cow<'_, str>>,
+        known: &[&'static str],
+        place: &str,
+    ) -> Option<&'static str> {
+        let word = key.get_ref();
+        let found = known.iter().find(|k| *k == word).copied();
+        if found.is_none() {
+            let hint = match nearest(word, known) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("known keys are {}", known.join(", ")),
+            };
+            let place = if place.is_empty() { String::new() } else { format!(" in {place}") };
+            self.say(key.span().start, format!("unknown key {}{place}", quoted(word)), hint);
+        }
+        found
+    }
+
+    /// A key that is listed and not read: a test over all keys fails on it.
+    pub(super) fn forgotten(&mut self, item: Item<'_>) {
+        let message = format!("`{}` is not understood by this version", item.key);
+        self.say(item.value.span().start, message, "remove it");
+    }
+
+    /// One line that says something.
+    pub(super) fn text(&mut self, item: Item<'_>, example: &str) -> Option<String> {
+        match item.value.get_ref() {
+            DeValue::String(text)
+                if !text.trim().is_empty() && !text.chars().any(char::is_control) =>
+            {
+                Some(text.trim().to_owned())
+            }
+            _ => {
+                self.wrong(item, "one line of text", example);
+                None
+            }
+        }
+    }
+
+    /// One of a few words.
+    pub(super) fn word(&mut self, item: Item<'_>, words: &[&'static str]) -> Option<&'static str> {
+        let found = match item.value.get_ref() {
+            DeValue::String(text) => words.iter().find(|word| *word == text).copied(),
+            _ => None,
+        };
+        if found.is_none() {
+            let example = format!("\"{}\"", words.first().copied().unwrap_or_default());
+            self.wrong(item, &format!("one of {}", words.join(", ")), &example);
+        }
+        found
+    }
+
+    pub(super) fn truth(&mut self, item: Item<'_>) -> Option<bool> {
+        if let DeValue::Boolean(truth) = item.value.get_ref() {
+            return Some(*truth);
+        }
+        self.wrong(item, "true or false", "true");
+        None
+    }
+
+    pub(super) fn number(&mut self, item: Item<'_>, least: u32, most: u32) -> Option<u32> {
+        let read = whole(item.value.get_ref()).and_then(|n| u32::try_from(n).ok());
+        let read = read.filter(|n| (least..=most).contains(n));
+        if read.is_none() {
+            self.wrong(
+                item,
+                &format!("a number from {least} to {most}"),
+                &least.max(2).to_string(),
+            );
+        }
+        read
+    }
+
+    /// A duration (a number is seconds), or `Some(None)` for `"none"` where there may be no limit.
+    pub(super) fn limit(&mut self, item: Item<'_>) -> Option<Option<Duration>> {
+        if matches!(item.value.get_ref(), DeValue::String(text) if text == "none") {
+            return Some(None);
+        }
+        let read = duration(item.value.get_ref()).filter(|d| !d.is_zero());
+        if read.is_none() {
+            self.wrong(item, "a duration above zero or \"none\"", "\"90s\" (or \"1h30m\", or 600)");
+        }
+        read.map(Some)
+    }
+
+    pub(super) fn duration(&mut self, item: Item<'_>) -> Option<Duration> {
+        let read = duration(item.value.get_ref());
+        if read.is_none() {
+            self.wrong(item, "a duration", "\"10s\" (or \"1m30s\", or 10)");
+        }
+        read
+    }
+
+    /// Bytes, as a number or with a unit.
+    pub(super) fn bytes(&mut self, item: Item<'_>, least: u64) -> Option<u64> {
+        let read = match item.value.get_ref() {
+            DeValue::String(text) => parse_bytes(text),
+            number => whole(number),
+        };
+        let read = read.filter(|n| *n >= least);
+        if read.is_none() {
+            let least =
+                if least > 0 { format!(" of at least {least} bytes") } else { String::new() };
+            self.wrong(item, &format!("a size{least}"), "\"16MiB\" (or a number of bytes)");
+        }
+        read
+    }
+
+    /// A list of texts that say something.
+    pub(super) fn list(&mut self, item: Item<'_>, example: &str) -> Option<Vec<String>> {
+        let DeValue::Array(values) = item.value.get_ref() else {
+            self.wrong(item, "a list of texts", example);
+            return None;
+        };
+        let mut found = Vec::new();
+        for value in values {
+            match value.get_ref() {
+                DeValue::String(text) if !text.trim().is_empty() && !text.contains('\0') => {
+                    found.push(text.to_string());
+                }
+                _ => self.wrong(Item { value, ..item }, "a list of texts", example),
+            }
+        }
+        Some(found)
+    }
+
+    /// A program and its arguments; an argument may be empty.
+    pub(super) fn arguments(&mut self, item: Item<'_>, example: &str) -> Option<Vec<String>> {
+        let read = match item.value.get_ref() {
+            DeValue::Array(values) => values
+                .iter()
+                .map(|value| value.get_ref().as_str().filter(|text| !text.contains('\0')))
+                .map(|text| text.map(str::to_owned))
+                .collect::<Option<Vec<_>>>(),
+            _ => None,
+        };
+        let read = read.filter(|c| c.first().is_some_and(|program| !program.trim().is_empty()));
+        if read.is_none() {
+            self.wrong(item, "a list of texts that begins with a program", example);
+        }
+        read
+    }
+
+    pub(super) fn globs(&mut self, item: Item<'_>) -> Option<Vec<String>> {
+        let globs = self.list(item, "[\"CHANGELOG.md\", \"docs/**\"]")?;
+        for glob in &globs {
+            if let Err(error) = globset::Glob::new(glob) {
+                let message =
+                    format!("{} in `{}` is not a glob: {}", quoted(glob), item.key, error.kind());
+                self.say(item.value.span().start, message, "for example: \"docs/**/*.md\"");
+            }
+        }
+        Some(globs)
+    }
+
+    /// Names and values of environment variables.
+    pub(super) fn env(&mut self, item: Item<'_>) -> BTreeMap<String, String> {
+        let example = "{ RUST_LOG = \"debug\" }";
+        let mut env = BTreeMap::new();
+        let DeValue::Table(table) = item.value.get_ref() else {
+            self.wrong(item, "a table of texts", example);
+            return env;
+        };
+        for (name, value) in table {
+            let key = name.get_ref();
+            let usable = key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+                && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+            match value.get_ref() {
+                _ if !usable => {
+                    let message = format!("{} is not the name of a variable", quoted(key));
+                    self.say(name.span().start, message, format!("for example: env = {example}"));
+                }
+                _ if key.starts_with("ORCH_") => {
+                    let message = format!("`{key}` is set by orch itself");
+                    self.say(name.span().start, message, "use another name");
+                }
+                DeValue::String(text) if !text.contains('\0') => {
+                    env.insert(key.to_string(), text.to_string());
+                }
+                _ => self.wrong(Item { value, ..item }, "a table of texts", example),
+            }
+        }
+        env
+    }
+}
+
+fn whole(value: &DeValue<'_>) -> Option<u64> {
+    let DeValue::Integer(number) = value else { return None };
+    u64::from_str_radix(number.as_str(), number.radix()).ok()
+}
+
+fn duration(value: &DeValue<'_>) -> Option<Duration> {
+    match value {
+        DeValue::String(text) => parse_duration(text).ok(),
+        DeValue::Integer(_) => whole(value).map(Duration::from_secs),
+        DeValue::Float(number) => parse_duration(number.as_str()).ok(),
+        _ => None,
+    }
+}
+
+/// `16MiB`, `2 GB`, `512k`, `1000`. KB, MB, GB and TB are powers of 1000 (SI), KiB, MiB, GiB and TiB
+/// and the bare letters powers of 1024 (IEC; the letters as in `du` and `dd`).
+pub(super) fn parse_bytes(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let unit = unit.trim().to_ascii_lowercase();
+    let (letter, rest) = match unit.chars().next() {
+        Some(letter) if letter != 'b' => (Some(letter), unit.get(1..)?),
+        _ => (None, unit.as_str()),
+    };
+    let power = match letter {
+        None => 0,
+        Some('k') => 1,
+        Some('m') => 2,
+        Some('g') => 3,
+        Some('t') => 4,
+        Some(_) => return None,
+    };
+    let base: u64 = match (rest, letter) {
+        ("b", Some(_)) => 1000,
+        ("ib" | "", Some(_)) | ("b" | "", None) => 1024,
+        _ => return None,
+    };
+    let factor = base.checked_pow(power)?;
+    if let Ok(number) = number.parse::<u64>() {
+        return number.checked_mul(factor);
+    }
+    let number = number.parse::<f64>().ok()? * factor as f64;
+    // Not a number and too large are both out of range; a fraction of a byte does not matter.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the range is checked"
+    )]
+    (0.0..=9e15).contains(&number).then_some(number as u64)
+}

@@ -1,0 +1,205 @@
+//! What to do about a state.
+
+use super::derive::Standings;
+use super::retry::{Verdict, retry_verdict};
+use super::state::{State, StepState};
+use crate::model::{Action, AttemptId, RunState, StepId, StopReason, TaskState, Timestamp};
+
+/// What is to be done now. Deterministic; an empty list means: wait for the world or for
+/// [`next_wakeup`].
+#[must_use]
+pub fn decide(state: &State, now: Timestamp) -> Vec<Action> {
+    if state.finished.is_some() {
+        return Vec::new();
+    }
+    let mut actions = Vec::new();
+    let standings = state.standings();
+    let mut slots = Slots::of(state, &standings);
+    for task in slots.order(state) {
+        decide_task(state, task, &standings, now, &mut slots, &mut actions);
+    }
+    if actions.is_empty() && state.open_attempts().next().is_none() && !is_waiting(state) {
+        actions.push(Action::Finish { state: final_state(state, &standings) });
+    }
+    actions
+}
+
+/// The next time at which [`decide`] may say something new without any event.
+#[must_use]
+pub fn next_wakeup(state: &State) -> Option<Timestamp> {
+    let steps = state.tasks.iter().filter(|task| !task.cancelled).flat_map(|task| &task.steps);
+    steps
+        .filter_map(|step| match step.state {
+            StepState::Waiting(until) => Some(until),
+            _ => None,
+        })
+        .min()
+}
+
+/// How much may be started.
+struct Slots {
+    /// Free places for processes.
+    processes: usize,
+    /// Free places for tasks whose branch is made before a process slot is free for them.
+    ahead: usize,
+    /// Without `--parallel`: the one task that is open, if any.
+    only: Option<usize>,
+    parallel: bool,
+}
+
+impl Slots {
+    fn of(state: &State, standings: &Standings) -> Self {
+        let jobs = state.spec.jobs.max(1) as usize;
+        let running = state
+            .open_attempts()
+            .filter(|(id, _)| {
+                state.step_spec(&id.task, &id.step).is_some_and(|(_, step)| step.kind.is_process())
+            })
+            .count();
+        let ahead = (0..state.tasks.len())
+            .filter(|task| !standings.is_settled(*task) && !state.has_begun(*task))
+            .filter(|task| state.tasks[*task].steps.iter().any(|s| !s.attempts.is_empty()))
+            .count();
+        let only = (0..state.tasks.len()).find(|task| {
+            state.tasks[*task].steps.iter().any(|s| !s.attempts.is_empty())
+                && !standings.is_settled(*task)
+        });
+        Self {
+            processes: jobs.saturating_sub(running),
+            ahead: jobs.saturating_sub(ahead),
+            only,
+            parallel: state.spec.parallel,
+        }
+    }
+
+    /// Tasks that can still need something: those under way first, then in plan order.
+    fn order(&self, state: &State) -> Vec<usize> {
+        let mut tasks: Vec<usize> = (0..state.tasks.len())
+            .filter(|task| state.spec.tasks[*task].skip.is_none() && !state.is_done(*task))
+            .collect();
+        tasks.sort_by_key(|task| !state.has_begun(*task));
+        tasks
+    }
+}
+
+fn decide_task(
+    state: &State,
+    task: usize,
+    standings: &Standings,
+    now: Timestamp,
+    slots: &mut Slots,
+    actions: &mut Vec<Action>,
+) {
+    let spec = &state.spec.tasks[task];
+    let progress = &state.tasks[task];
+    if progress.cancelled {
+        for (step, attempt) in spec.steps.iter().zip(&progress.steps).filter_map(|(spec, step)| {
+            let attempt = step.attempts.last().filter(|a| a.ended.is_none())?;
+            (attempt.stopping.is_none() && spec.kind.is_process()).then_some((spec, attempt))
+        }) {
+            let (task, step) = (spec.id.clone(), step.id.clone());
+            let attempt = AttemptId { task, step, number: attempt.number };
+            actions.push(Action::Stop { attempt, reason: StopReason::Cancelled });
+        }
+        return;
+    }
+    if progress.merged.is_some() || progress.conflict.is_some() {
+        return;
+    }
+    if progress.steps.iter().any(|s| s.state == StepState::Failed) {
+        if let Verdict::Retry(attempt) = retry_verdict(state, task)
+            && !state.draining
+        {
+            actions.push(Action::ScheduleRetry { attempt });
+        }
+        return;
+    }
+    if !state.waits_for(task, standings).is_empty() || (state.draining && !state.has_begun(task)) {
+        return;
+    }
+    let untouched = progress.steps.iter().all(|s| s.attempts.is_empty());
+    if untouched && !slots.admit(task) {
+        return;
+    }
+    start_ready_steps(state, task, now, slots, actions);
+}
+
+impl Slots {
+    /// Whether a task that has not started may take its first step.
+    fn admit(&mut self, task: usize) -> bool {
+        if !self.parallel && *self.only.get_or_insert(task) != task {
+            return false;
+        }
+        let admitted = self.ahead > 0;
+        self.ahead = self.ahead.saturating_sub(1);
+        admitted
+    }
+}
+
+fn start_ready_steps(
+    state: &State,
+    task: usize,
+    now: Timestamp,
+    slots: &mut Slots,
+    actions: &mut Vec<Action>,
+) {
+    let spec = &state.spec.tasks[task];
+    let steps = &state.tasks[task].steps;
+    let is_through = |id: &StepId| {
+        let found = spec.steps.iter().position(|s| s.id == *id);
+        found.is_none_or(|i| {
+            matches!(steps[i].state, StepState::Done | StepState::Skipped(_))
+                || spec.steps[i].skip.is_some()
+        })
+    };
+    for (step_spec, step) in spec.steps.iter().zip(steps) {
+        let ready = match step.state {
+            StepState::Pending => true,
+            StepState::Waiting(until) => until <= now,
+            _ => false,
+        };
+        if !ready {
+            continue;
+        }
+        let (id, step_id) = (spec.id.clone(), step_spec.id.clone());
+        if let Some(reason) = &step_spec.skip {
+            actions.push(Action::Skip { task: id, step: step_id, reason: reason.clone() });
+            continue;
+        }
+        if !step_spec.needs.iter().all(is_through) {
+            continue;
+        }
+        if step_spec.kind.is_process() {
+            if slots.processes == 0 {
+                continue;
+            }
+            slots.processes -= 1;
+        }
+        let number = step.attempts.last().map_or(0, |a| a.number) + 1;
+        actions.push(Action::Start { attempt: AttemptId { task: id, step: step_id, number } });
+    }
+}
+
+/// Something may still happen by itself.
+fn is_waiting(state: &State) -> bool {
+    (0..state.tasks.len()).any(|task| {
+        let waits =
+            state.tasks[task].steps.iter().any(|s| matches!(s.state, StepState::Waiting(_)));
+        waits && !state.draining && !state.tasks[task].cancelled
+    })
+}
+
+fn final_state(state: &State, standings: &Standings) -> RunState {
+    let states: Vec<TaskState> =
+        (0..state.tasks.len()).map(|t| state.task_state(t, standings)).collect();
+    let ended = |task: usize| standings.is_settled(task);
+    if state.draining && !(0..states.len()).all(ended) {
+        RunState::Interrupted
+    } else if states.iter().all(|s| s.is_good()) {
+        RunState::Succeeded
+    } else if states.iter().all(|s| s.is_good() || *s == TaskState::Cancelled) {
+        RunState::Cancelled
+    } else {
+        RunState::Failed
+    }
+}

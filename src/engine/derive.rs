@@ -1,0 +1,249 @@
+//! What follows from the stored facts: the state of a task, and what holds it back.
+
+use super::retry::{Verdict, retry_verdict};
+use super::state::{State, StepState};
+use crate::model::{DependencyKind, Failure, FailureClass, Phase, StepKind, TaskState};
+
+/// Where a task stands for those that wait for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Something may still happen to it.
+    Open,
+    /// Its work is there.
+    Good,
+    /// It ended without success.
+    Over,
+    /// A declared prerequisite ended badly, so it never starts.
+    Stuck,
+}
+
+/// Where every task of a run stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standings(Vec<Standing>);
+
+impl Standings {
+    /// Where the task at `task` stands.
+    #[must_use]
+    pub fn of(&self, task: usize) -> Standing {
+        self.0[task]
+    }
+
+    /// Nothing more will happen to the task at `task` in this run.
+    #[must_use]
+    pub fn is_settled(&self, task: usize) -> bool {
+        self.of(task) != Standing::Open
+    }
+}
+
+impl State {
+    /// The state of the task at `task`.
+    #[must_use]
+    pub fn task_state(&self, task: usize, standings: &Standings) -> TaskState {
+        let spec = &self.spec.tasks[task];
+        let progress = &self.tasks[task];
+        if spec.skip.is_some() {
+            return TaskState::Skipped;
+        }
+        if progress.merged.is_some() {
+            return TaskState::Merged;
+        }
+        if progress.conflict.is_some() {
+            return TaskState::Conflicted;
+        }
+        let active =
+            spec.steps.iter().zip(&progress.steps).find(|(_, s)| s.state == StepState::Running);
+        if let Some((step, _)) = active {
+            return active_state(step.phase);
+        }
+        if let Some(failed) = progress.steps.iter().find(|s| s.state == StepState::Failed) {
+            let class = failed
+                .attempts
+                .last()
+                .and_then(|a| a.ended.as_ref())
+                .and_then(|(end, _)| end.ending.failure().map(|failure| failure.class));
+            if matches!(retry_verdict(self, task), Verdict::Retry(_)) && self.finished.is_none() {
+                return TaskState::Queued;
+            }
+            return failed_state(class.unwrap_or(FailureClass::Internal));
+        }
+        if self.is_done(task) {
+            return TaskState::Succeeded;
+        }
+        if progress.cancelled {
+            return TaskState::Cancelled;
+        }
+        if self.was_interrupted(task) {
+            return TaskState::Interrupted;
+        }
+        if !self.waits_for(task, standings).is_empty() {
+            return TaskState::Blocked;
+        }
+        match self.next_phase(task) {
+            Some(phase) if self.has_begun(task) => active_state(phase),
+            _ => TaskState::Queued,
+        }
+    }
+
+    /// Every step ended well or was skipped.
+    #[must_use]
+    pub fn is_done(&self, task: usize) -> bool {
+        self.tasks[task]
+            .steps
+            .iter()
+            .all(|s| matches!(s.state, StepState::Done | StepState::Skipped(_)))
+    }
+
+    /// Its agent has been started at least once since the task last began.
+    #[must_use]
+    pub fn has_begun(&self, task: usize) -> bool {
+        let spec = &self.spec.tasks[task];
+        spec.steps.iter().zip(&self.tasks[task].steps).any(|(spec, step)| {
+            spec.kind.is_process() && matches!(step.state, StepState::Running | StepState::Done)
+        })
+    }
+
+    /// The run was interrupted in the middle of this task.
+    fn was_interrupted(&self, task: usize) -> bool {
+        let interrupted = matches!(self.finished, Some((crate::model::RunState::Interrupted, _)));
+        interrupted && self.tasks[task].steps.iter().any(|s| !s.attempts.is_empty())
+    }
+
+    /// Where every task stands, in one pass: the plan's order is topological, so a task's
+    /// prerequisites are judged before it.
+    #[must_use]
+    pub fn standings(&self) -> Standings {
+        let mut standings: Vec<Standing> = Vec::with_capacity(self.tasks.len());
+        for (task, spec) in self.spec.tasks.iter().enumerate() {
+            let stuck = || {
+                spec.depends_on.iter().filter(|d| d.kind.needs_success()).any(|dependency| {
+                    let before = self.position(&dependency.task).and_then(|b| standings.get(b));
+                    matches!(before, Some(Standing::Over | Standing::Stuck))
+                })
+            };
+            standings.push(if self.is_good(task) {
+                Standing::Good
+            } else if self.is_over(task) {
+                Standing::Over
+            } else if stuck() {
+                Standing::Stuck
+            } else {
+                Standing::Open
+            });
+        }
+        Standings(standings)
+    }
+
+    /// Positions of the tasks that the task at `task` waits for.
+    #[must_use]
+    pub fn waits_for(&self, task: usize, standings: &Standings) -> Vec<usize> {
+        let is_met = |before: usize, kind: DependencyKind| match standings.of(before) {
+            Standing::Good => true,
+            Standing::Over | Standing::Stuck => !kind.needs_success(),
+            Standing::Open => false,
+        };
+        self.spec.tasks[task]
+            .depends_on
+            .iter()
+            .filter_map(|d| Some((self.position(&d.task)?, d.kind)))
+            .filter(|(before, kind)| !is_met(*before, *kind))
+            .map(|(before, _)| before)
+            .collect()
+    }
+
+    /// Its work is there for others to build on.
+    #[must_use]
+    pub fn is_good(&self, task: usize) -> bool {
+        let skipped = self.spec.tasks[task].skip.is_some();
+        skipped || self.tasks[task].merged.is_some() || self.is_done(task)
+    }
+
+    /// It ended without success (and is not going to be tried again).
+    fn is_over(&self, task: usize) -> bool {
+        let steps = &self.tasks[task].steps;
+        if steps.iter().any(|s| s.state == StepState::Running) {
+            return false;
+        }
+        let failed = steps.iter().any(|s| s.state == StepState::Failed);
+        self.tasks[task].cancelled || (failed && retry_verdict(self, task) == Verdict::GiveUp)
+    }
+
+    /// The commits that the task at `task` starts from, beside the run's base: the work of its
+    /// prerequisites, in plan order.
+    #[must_use]
+    pub fn start_commits(&self, task: usize) -> Vec<(String, String)> {
+        self.spec.tasks[task]
+            .depends_on
+            .iter()
+            .filter_map(|dependency| {
+                let before = self.position(&dependency.task)?;
+                let commit = self.is_good(before).then(|| self.commit(before)).flatten()?;
+                Some((commit.to_owned(), self.spec.tasks[before].name.clone()))
+            })
+            .collect()
+    }
+
+    /// The commit its branch points to, once it was recorded.
+    #[must_use]
+    pub fn commit(&self, task: usize) -> Option<&str> {
+        self.ends(task).filter_map(|end| end.commit.as_deref()).last()
+    }
+
+    /// The commit its branch started from.
+    #[must_use]
+    pub fn start(&self, task: usize) -> Option<&str> {
+        let spec = &self.spec.tasks[task];
+        let branch = spec.steps.iter().position(|s| {
+            matches!(s.kind, StepKind::BuiltIn { action: crate::model::BuiltIn::Branch })
+        })?;
+        let attempts = &self.tasks[task].steps[branch].attempts;
+        attempts.iter().rev().find_map(|a| a.ended.as_ref()?.0.commit.as_deref())
+    }
+
+    /// The failure that the next attempt of the task's agent should know about.
+    #[must_use]
+    pub fn previous_failure(&self, task: usize) -> Option<Failure> {
+        let ended = self.tasks[task].steps.iter().flat_map(|s| &s.attempts);
+        let (last, _) = ended.filter_map(|a| a.ended.as_ref()).max_by_key(|(_, at)| *at)?;
+        let failure = last.ending.failure()?;
+        let own = matches!(failure.class, FailureClass::Interrupted | FailureClass::Cancelled);
+        (!own).then(|| failure.clone())
+    }
+
+    /// How its attempts ended, in the order of the steps.
+    pub(super) fn ends(&self, task: usize) -> impl Iterator<Item = &crate::model::AttemptEnd> {
+        self.tasks[task]
+            .steps
+            .iter()
+            .flat_map(|step| &step.attempts)
+            .filter_map(|attempt| attempt.ended.as_ref().map(|(end, _)| end))
+    }
+
+    fn next_phase(&self, task: usize) -> Option<Phase> {
+        self.spec.tasks[task]
+            .steps
+            .iter()
+            .zip(&self.tasks[task].steps)
+            .find(|(_, step)| matches!(step.state, StepState::Pending | StepState::Waiting(_)))
+            .map(|(spec, _)| spec.phase)
+    }
+}
+
+fn active_state(phase: Phase) -> TaskState {
+    match phase {
+        Phase::Setup | Phase::IssueCreation | Phase::BranchCreation => TaskState::Preparing,
+        Phase::Testing => TaskState::Verifying,
+        Phase::Implementation | Phase::Documentation | Phase::PrCreation | Phase::Review => {
+            TaskState::Running
+        }
+    }
+}
+
+fn failed_state(class: FailureClass) -> TaskState {
+    match class {
+        FailureClass::Timeout | FailureClass::Idle => TaskState::TimedOut,
+        FailureClass::Cancelled => TaskState::Cancelled,
+        FailureClass::Interrupted => TaskState::Interrupted,
+        FailureClass::Conflict => TaskState::Conflicted,
+        _ => TaskState::Failed,
+    }
+}

@@ -1,0 +1,345 @@
+//! The state of a run, and how each event changes it.
+
+use crate::model::{
+    AttemptEnd, AttemptId, Ending, Event, FailureClass, Recorded, RunSpec, RunState, StepId,
+    StepKind, StepSpec, StopReason, TaskId, TaskSpec, Timestamp,
+};
+use std::collections::HashMap;
+
+/// Everything known about a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct State {
+    /// What was asked for.
+    pub spec: RunSpec,
+    /// Parallel to `spec.tasks`.
+    pub tasks: Vec<TaskProgress>,
+    /// When the run was created.
+    pub created_at: Timestamp,
+    /// The supervisor that took it last.
+    pub supervisor: Option<u32>,
+    /// Nothing new starts.
+    pub draining: bool,
+    /// How and when it ended.
+    pub finished: Option<(RunState, Timestamp)>,
+    /// The number of the last event applied.
+    pub seq: u64,
+    index: HashMap<TaskId, usize>,
+}
+
+/// What became of a task so far.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TaskProgress {
+    /// Parallel to the task's steps.
+    pub steps: Vec<Step>,
+    /// A person asked it to stop.
+    pub cancelled: bool,
+    /// Where it landed.
+    pub merged: Option<Merged>,
+    /// Paths that kept it from landing.
+    pub conflict: Option<Vec<String>>,
+    /// Its worktree is gone.
+    pub cleaned: bool,
+    /// What a person should know.
+    pub warnings: Vec<String>,
+}
+
+/// Where a task landed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Merged {
+    /// The branch.
+    pub into: String,
+    /// The commit of it that contains the task's work.
+    pub commit: String,
+}
+
+/// What became of a step so far.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Step {
+    /// Its state.
+    pub state: StepState,
+    /// From the first.
+    pub attempts: Vec<Attempt>,
+    /// Attempts numbered up to this one belong to an earlier `orch retry` and no longer count
+    /// against the limits.
+    pub forgiven: u32,
+}
+
+/// The state of a step.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum StepState {
+    /// Not started, or to be started again.
+    #[default]
+    Pending,
+    /// Not before the given time.
+    Waiting(Timestamp),
+    /// An attempt is under way.
+    Running,
+    /// Done.
+    Done,
+    /// It cannot apply.
+    Skipped(String),
+    /// It failed and will not be tried again (unless a person asks).
+    Failed,
+}
+
+/// One attempt.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Attempt {
+    /// From 1.
+    pub number: u32,
+    /// When its intent was recorded.
+    pub started_at: Timestamp,
+    /// Its shim's process id.
+    pub pid: Option<u32>,
+    /// Set once its stop was asked for.
+    pub stopping: Option<StopReason>,
+    /// How and when it ended.
+    pub ended: Option<(AttemptEnd, Timestamp)>,
+}
+
+impl State {
+    /// The state of a run of which only the specification is known.
+    #[must_use]
+    pub fn new(spec: RunSpec, created_at: Timestamp) -> Self {
+        let tasks = spec
+            .tasks
+            .iter()
+            .map(|task| TaskProgress {
+                steps: task.steps.iter().map(|_| Step::default()).collect(),
+                ..TaskProgress::default()
+            })
+            .collect();
+        let index = spec.tasks.iter().enumerate().map(|(i, t)| (t.id.clone(), i)).collect();
+        Self {
+            spec,
+            tasks,
+            created_at,
+            supervisor: None,
+            draining: false,
+            finished: None,
+            seq: 0,
+            index,
+        }
+    }
+
+    /// Folds a whole history. `None` when it does not begin with [`Event::RunCreated`].
+    #[must_use]
+    pub fn replay(history: &[Recorded]) -> Option<Self> {
+        let (first, rest) = history.split_first()?;
+        let Event::RunCreated { spec } = &first.event else { return None };
+        let mut state = Self::new((**spec).clone(), first.at);
+        state.seq = first.seq;
+        for recorded in rest {
+            state.apply(recorded);
+        }
+        Some(state)
+    }
+
+    /// The position of a task in the plan.
+    #[must_use]
+    pub fn position(&self, task: &TaskId) -> Option<usize> {
+        self.index.get(task).copied()
+    }
+
+    /// The specification of a step.
+    #[must_use]
+    pub fn step_spec(&self, task: &TaskId, step: &StepId) -> Option<(&TaskSpec, &StepSpec)> {
+        let spec = &self.spec.tasks[self.position(task)?];
+        Some((spec, spec.steps.iter().find(|s| s.id == *step)?))
+    }
+
+    /// What is known of an attempt.
+    #[must_use]
+    pub fn attempt(&self, id: &AttemptId) -> Option<&Attempt> {
+        let (task, step) = self.locate(&id.task, &id.step)?;
+        self.tasks[task].steps[step].attempts.iter().find(|a| a.number == id.number)
+    }
+
+    /// Attempts whose intent is recorded and whose end is not.
+    pub fn open_attempts(&self) -> impl Iterator<Item = (AttemptId, &Attempt)> {
+        self.spec.tasks.iter().zip(&self.tasks).flat_map(|(spec, progress)| {
+            spec.steps.iter().zip(&progress.steps).filter_map(move |(step, state)| {
+                let attempt = state.attempts.last().filter(|a| a.ended.is_none())?;
+                let (task, step) = (spec.id.clone(), step.id.clone());
+                Some((AttemptId { task, step, number: attempt.number }, attempt))
+            })
+        })
+    }
+
+    fn locate(&self, task: &TaskId, step: &StepId) -> Option<(usize, usize)> {
+        let task = self.position(task)?;
+        let step = self.spec.tasks[task].steps.iter().position(|s| s.id == *step)?;
+        Some((task, step))
+    }
+
+    fn step_mut(&mut self, task: &TaskId, step: &StepId) -> Option<&mut Step> {
+        let (task, step) = self.locate(task, step)?;
+        Some(&mut self.tasks[task].steps[step])
+    }
+
+    fn attempt_mut(&mut self, id: &AttemptId) -> Option<&mut Attempt> {
+        let step = self.step_mut(&id.task, &id.step)?;
+        step.attempts.iter_mut().find(|a| a.number == id.number)
+    }
+
+    fn task_mut(&mut self, task: &TaskId) -> Option<&mut TaskProgress> {
+        let position = self.position(task)?;
+        Some(&mut self.tasks[position])
+    }
+
+    /// Folds one event into the state. Events about unknown tasks change nothing.
+    pub fn apply(&mut self, recorded: &Recorded) {
+        let at = recorded.at;
+        self.seq = recorded.seq;
+        match &recorded.event {
+            Event::RunCreated { .. } => {}
+            Event::SupervisorStarted { pid } => {
+                self.supervisor = Some(*pid);
+                self.draining = false;
+                self.finished = None;
+            }
+            Event::StepSkipped { task, step, reason } => {
+                if let Some(step) = self.step_mut(task, step) {
+                    step.state = StepState::Skipped(reason.clone());
+                }
+            }
+            Event::AttemptStarting { attempt } => {
+                if let Some(step) = self.step_mut(&attempt.task, &attempt.step) {
+                    step.state = StepState::Running;
+                    step.attempts.push(Attempt {
+                        number: attempt.number,
+                        started_at: at,
+                        pid: None,
+                        stopping: None,
+                        ended: None,
+                    });
+                }
+            }
+            Event::AttemptStarted { attempt, pid } | Event::AttemptAdopted { attempt, pid } => {
+                if let Some(attempt) = self.attempt_mut(attempt) {
+                    attempt.pid = Some(*pid);
+                }
+            }
+            Event::AttemptStopping { attempt, reason } => {
+                if let Some(attempt) = self.attempt_mut(attempt) {
+                    attempt.stopping = Some(*reason);
+                }
+            }
+            Event::AttemptEnded { attempt, end } => self.end_attempt(attempt, end, at),
+            Event::RetryScheduled { attempt, not_before } => {
+                self.rewind(&attempt.task, &attempt.step, StepState::Waiting(*not_before));
+            }
+            Event::CancelRequested { tasks } => {
+                for task in tasks {
+                    if let Some(task) = self.task_mut(task) {
+                        task.cancelled = true;
+                    }
+                }
+            }
+            Event::RetryRequested { tasks } => {
+                for task in tasks {
+                    self.retry_task(task);
+                }
+                self.finished = None;
+            }
+            Event::DrainRequested => self.draining = true,
+            Event::RunFinished { state } => self.finished = Some((*state, at)),
+            Event::TaskWarned { task, message } => {
+                if let Some(task) = self.task_mut(task) {
+                    task.warnings.push(message.clone());
+                }
+            }
+            Event::TaskMerged { task, into, commit } => {
+                if let Some(task) = self.task_mut(task) {
+                    task.merged = Some(Merged { into: into.clone(), commit: commit.clone() });
+                    task.conflict = None;
+                }
+            }
+            Event::MergeConflicted { task, paths, .. } => {
+                if let Some(task) = self.task_mut(task) {
+                    task.conflict = Some(paths.clone());
+                }
+            }
+            Event::TaskRestored { task } => {
+                if let Some(task) = self.task_mut(task) {
+                    task.cleaned = false;
+                }
+            }
+            Event::TaskCleaned { task, .. } => {
+                if let Some(task) = self.task_mut(task) {
+                    task.cleaned = true;
+                }
+            }
+        }
+    }
+
+    fn end_attempt(&mut self, id: &AttemptId, end: &AttemptEnd, at: Timestamp) {
+        let Some(step) = self.step_mut(&id.task, &id.step) else { return };
+        let Some(attempt) = step.attempts.iter_mut().find(|a| a.number == id.number) else {
+            return;
+        };
+        let stopped = attempt.stopping;
+        attempt.ended = Some((end.clone(), at));
+        step.state = match &end.ending {
+            Ending::Succeeded => StepState::Done,
+            // Interrupted on purpose (a second Ctrl-C): it starts again when the run is resumed.
+            Ending::Failed { failure }
+                if failure.class == FailureClass::Interrupted
+                    && stopped == Some(StopReason::Interrupted) =>
+            {
+                StepState::Pending
+            }
+            Ending::Failed { .. } => StepState::Failed,
+        };
+    }
+
+    /// The given step and everything after it start again.
+    fn rewind(&mut self, task: &TaskId, step: &StepId, state: StepState) {
+        let Some((task, step)) = self.locate(task, step) else { return };
+        let steps = &mut self.tasks[task].steps;
+        for later in &mut steps[step..] {
+            if !matches!(later.state, StepState::Skipped(_)) {
+                later.state = StepState::Pending;
+            }
+        }
+        steps[step].state = state;
+    }
+
+    fn retry_task(&mut self, task: &TaskId) {
+        let Some(position) = self.position(task) else { return };
+        let progress = &mut self.tasks[position];
+        if progress.merged.is_some() {
+            return;
+        }
+        let was_cancelled = progress.cancelled;
+        progress.cancelled = false;
+        progress.conflict = None;
+        progress.cleaned = false;
+        let failed = progress.steps.iter().position(|s| s.state == StepState::Failed);
+        if failed.is_none() && !was_cancelled {
+            return;
+        }
+        let steps = &self.spec.tasks[position].steps;
+        let from = failed.map(|failed| restart_point(steps, failed));
+        let progress = &mut self.tasks[position];
+        for step in &mut progress.steps {
+            step.forgiven = step.attempts.last().map_or(0, |a| a.number);
+        }
+        if let Some(from) = from {
+            let id = steps[from].id.clone();
+            self.rewind(task, &id, StepState::Pending);
+        }
+    }
+}
+
+/// Where a task starts again when the step at `failed` failed: at its agent when a process failed at or
+/// after it (a failed test is mended by the agent, not by running the test again), else at the failed
+/// step (a commit that git refused must not cost another agent).
+#[must_use]
+pub(super) fn restart_point(steps: &[StepSpec], failed: usize) -> usize {
+    if !steps[failed].kind.is_process() {
+        return failed;
+    }
+    let agent = steps[..=failed].iter().rposition(|s| matches!(s.kind, StepKind::Agent));
+    agent.unwrap_or(failed)
+}

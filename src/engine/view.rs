@@ -1,0 +1,160 @@
+//! From the state to what `orch status` shows.
+
+use super::derive::Standings;
+use super::state::{State, Step, StepState};
+use crate::model::{
+    AttemptView, Ending, Failure, FailureClass, LogView, RunState, RunView, StepKind, StepSpec,
+    StepView, SupervisorView, TaskState, TaskView,
+};
+
+impl State {
+    /// The run at a glance. Whether its supervisor lives is for the reader to fill in.
+    #[must_use]
+    pub fn run_view(&self) -> RunView {
+        RunView {
+            id: self.spec.id.clone(),
+            state: self.finished.map_or(RunState::Running, |(state, _)| state),
+            started_at: self.created_at,
+            finished_at: self.finished.map(|(_, at)| at),
+            base: self.spec.base.clone(),
+            target: self.spec.target.clone(),
+            jobs: self.spec.jobs,
+            supervisor: SupervisorView { pid: self.supervisor, alive: false },
+        }
+    }
+
+    /// The task at `task` at a glance.
+    #[must_use]
+    pub fn task_view(&self, task: usize, standings: &Standings) -> TaskView {
+        let spec = &self.spec.tasks[task];
+        let progress = &self.tasks[task];
+        let state = self.task_state(task, standings);
+        let start = self.start(task).map(str::to_owned);
+        let names = |positions: Vec<usize>| {
+            positions.iter().map(|p| self.spec.tasks[*p].name.clone()).collect::<Vec<_>>()
+        };
+        let blocked_on = if state == TaskState::Blocked {
+            names(self.waits_for(task, standings))
+        } else {
+            Vec::new()
+        };
+        let error = match (&progress.conflict, state) {
+            (Some(paths), _) => Some(
+                Failure::new(FailureClass::Conflict, format!("conflicts in {}", paths.join(", ")))
+                    .suggest("merge the branch by hand, or run orch retry on the new tip"),
+            ),
+            (None, s) if s.is_good() => None,
+            _ => self.last_failure(task),
+        };
+        let times = || progress.steps.iter().flat_map(|s| &s.attempts);
+        TaskView {
+            id: spec.id.clone(),
+            name: spec.name.clone(),
+            prompt: spec.prompt.clone(),
+            title: spec.title.clone(),
+            agent: spec.agent.clone(),
+            state,
+            attempts: attempts(&spec.steps, &progress.steps),
+            branch: start.is_some().then(|| spec.branch.clone()),
+            worktree: (start.is_some() && !progress.cleaned).then(|| spec.worktree.clone()),
+            commit: self.commit(task).map(str::to_owned),
+            start,
+            files_changed: self
+                .ends(task)
+                .filter_map(|end| end.files_changed.clone())
+                .last()
+                .unwrap_or_default(),
+            pull_request: None,
+            issue: None,
+            blocked_on,
+            error,
+            skip_reason: spec.skip.clone(),
+            warnings: progress.warnings.clone(),
+            logs: logs(&spec.steps, &progress.steps),
+            steps: spec.steps.iter().zip(&progress.steps).map(|(s, p)| step_view(s, p)).collect(),
+            note: self.ends(task).filter_map(|end| end.note.clone()).last(),
+            started_at: times().map(|a| a.started_at).min(),
+            finished_at: if state.is_final() {
+                times().filter_map(|a| a.ended.as_ref().map(|(_, at)| *at)).max()
+            } else {
+                None
+            },
+        }
+    }
+
+    fn last_failure(&self, task: usize) -> Option<Failure> {
+        let ended = self.tasks[task].steps.iter().filter_map(|s| s.attempts.last()?.ended.as_ref());
+        let (last, _) = ended.max_by_key(|(_, at)| *at)?;
+        last.ending.failure().cloned()
+    }
+}
+
+/// The agent's attempts, and those of other processes or failed steps.
+fn attempts(specs: &[StepSpec], steps: &[Step]) -> Vec<AttemptView> {
+    let mut out = Vec::new();
+    for (spec, step) in specs.iter().zip(steps) {
+        for attempt in &step.attempts {
+            let end = attempt.ended.as_ref().map(|(end, _)| end);
+            let failed = end.is_some_and(|end| end.ending != Ending::Succeeded);
+            if !matches!(spec.kind, StepKind::Agent) && !failed {
+                continue;
+            }
+            let usage = end.map(|end| end.usage.clone()).unwrap_or_default();
+            let mut view = AttemptView {
+                number: attempt.number,
+                step: spec.id.to_string(),
+                pid: attempt.pid,
+                started_at: attempt.started_at,
+                finished_at: attempt.ended.as_ref().map(|(_, at)| *at),
+                exit_code: None,
+                signal: None,
+                outcome: end.map(|end| match &end.ending {
+                    Ending::Succeeded => "succeeded".to_owned(),
+                    Ending::Failed { failure } => failure.class.to_string(),
+                }),
+                session: usage.session,
+                cost_usd: usage.cost_usd,
+                tokens: usage.tokens,
+            };
+            view.set_exit(end.and_then(|end| end.exit));
+            out.push(view);
+        }
+    }
+    out
+}
+
+/// Attempts of processes, by the time they began.
+fn logs(specs: &[StepSpec], steps: &[Step]) -> Vec<LogView> {
+    let mut all: Vec<_> = specs
+        .iter()
+        .zip(steps)
+        .filter(|(spec, _)| spec.kind.is_process())
+        .flat_map(|(spec, step)| step.attempts.iter().map(move |a| (a.started_at, &spec.id, a)))
+        .collect();
+    all.sort_by_key(|(at, ..)| *at);
+    all.into_iter()
+        .map(|(_, step, attempt)| LogView { step: step.to_string(), attempt: attempt.number })
+        .collect()
+}
+
+fn step_view(spec: &StepSpec, step: &Step) -> StepView {
+    let (state, reason) = match &step.state {
+        StepState::Pending => ("pending", None),
+        StepState::Waiting(until) => ("pending", Some(format!("tried again at {until}"))),
+        StepState::Running => ("running", None),
+        StepState::Done => ("done", None),
+        StepState::Skipped(reason) => ("skipped", Some(reason.clone())),
+        StepState::Failed => ("failed", None),
+    };
+    let seconds = step.attempts.last().and_then(|attempt| {
+        let (_, ended) = attempt.ended.as_ref()?;
+        Some(ended.since(attempt.started_at).as_secs_f64())
+    });
+    StepView {
+        id: spec.id.to_string(),
+        phase: spec.phase,
+        state: state.to_owned(),
+        reason,
+        seconds,
+    }
+}

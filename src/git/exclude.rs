@@ -1,0 +1,88 @@
+//! `.worktrees/` in `info/exclude`, so that the user's `git status` never lists it.
+
+use super::GitError;
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::path::Path;
+
+const PATTERN: &str = ".worktrees/";
+
+/// Adds `.worktrees/` to the repository's own exclude file, once. What the file holds stays; a
+/// file that is a symbolic link is written through. Safe against another process doing the same.
+pub(super) fn exclude_worktrees(common_dir: &Path) -> Result<(), GitError> {
+    let info = common_dir.join("info");
+    let path = info.join("exclude");
+    let failed = |e| GitError::io(format!("add {PATTERN} to {}", path.display()))(e);
+    if is_excluded(&std::fs::read(&path).unwrap_or_default()) {
+        return Ok(());
+    }
+    std::fs::create_dir_all(&info).map_err(failed)?;
+    let mut file =
+        OpenOptions::new().read(true).append(true).create(true).open(&path).map_err(failed)?;
+    append(&mut file).map_err(failed)
+}
+
+/// Under the lock of the file itself: looks again, then adds the line in one write.
+fn append(file: &mut File) -> std::io::Result<()> {
+    file.lock()?;
+    let mut content = Vec::new();
+    file.read_to_end(&mut content)?;
+    if is_excluded(&content) {
+        return Ok(());
+    }
+    let start = if content.is_empty() || content.ends_with(b"\n") { "" } else { "\n" };
+    file.write_all(format!("{start}{PATTERN}\n").as_bytes())
+}
+
+fn is_excluded(content: &[u8]) -> bool {
+    let forms = [".worktrees/", "/.worktrees/", ".worktrees", "/.worktrees"];
+    content
+        .split(|b| *b == b'\n')
+        .any(|line| forms.iter().any(|form| line.trim_ascii_end() == form.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_is_added_once_and_what_was_there_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("info/exclude");
+        std::fs::create_dir(dir.path().join("info")).unwrap();
+        std::fs::write(&path, "# mine\n*.swp").unwrap();
+        exclude_worktrees(dir.path()).unwrap();
+        exclude_worktrees(dir.path()).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "# mine\n*.swp\n.worktrees/\n");
+    }
+
+    #[test]
+    fn a_missing_file_and_folder_are_made() {
+        let dir = tempfile::tempdir().unwrap();
+        exclude_worktrees(dir.path()).unwrap();
+        let text = std::fs::read_to_string(dir.path().join("info/exclude")).unwrap();
+        assert_eq!(text, ".worktrees/\n");
+    }
+
+    #[test]
+    fn many_at_once_add_one_line() {
+        let dir = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..16 {
+                scope.spawn(|| exclude_worktrees(dir.path()).unwrap());
+            }
+        });
+        let text = std::fs::read_to_string(dir.path().join("info/exclude")).unwrap();
+        assert_eq!(text, ".worktrees/\n");
+    }
+
+    #[test]
+    fn a_pattern_of_the_users_own_is_enough() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("info")).unwrap();
+        let path = dir.path().join("info/exclude");
+        std::fs::write(&path, "/.worktrees\r\n").unwrap();
+        exclude_worktrees(dir.path()).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "/.worktrees\r\n");
+    }
+}

@@ -1,0 +1,41 @@
+//! Putting a task's worktree back to where it started, for another attempt.
+
+use super::executable::git;
+use super::{GitError, Repo};
+use std::path::Path;
+
+impl Repo {
+    /// Brings `worktree` back to `start` on `branch`, as if nothing had happened in it; ignored files
+    /// (caches, installed dependencies) stay. What was there, committed or not, is first kept under
+    /// `refs/orch/graveyard/TASK`. Nothing to put back is the cheap and normal case.
+    ///
+    /// No process may be at work in the worktree. Hooks are not run.
+    ///
+    /// # Errors
+    /// When the worktree cannot be read, or what was there cannot be kept; then nothing was changed.
+    pub fn rewind_worktree(
+        &self,
+        worktree: &Path,
+        branch: &str,
+        start: &str,
+        task: &str,
+    ) -> Result<Option<String>, GitError> {
+        let state = self.worktree_state(worktree, start)?;
+        let on_branch = state.branch.as_deref() == Some(branch);
+        let at_start = state.head.as_deref() == Some(start);
+        if on_branch && at_start && state.dirty_count == 0 && state.operation.is_none() {
+            return Ok(None);
+        }
+        let kept = self.bury(task, worktree, branch)?.refname;
+        let quiet = |args: &[&str]| {
+            git(worktree, &[&["-c", "core.hooksPath=/dev/null"], args].concat()).map(drop)
+        };
+        // A rebase or a bisect of the agent's would outlive the reset; without one these refuse.
+        _ = quiet(&["rebase", "--quit"]);
+        _ = quiet(&["bisect", "reset"]);
+        quiet(&["reset", "--hard", "--quiet"])?;
+        quiet(&["checkout", "--force", "--quiet", "-B", branch, start])?;
+        quiet(&["clean", "-ffd", "--quiet"])?;
+        Ok(Some(kept))
+    }
+}

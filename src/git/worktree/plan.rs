@@ -1,0 +1,68 @@
+//! What is read once for a commit, however many worktrees begin at it.
+
+use super::super::GitError;
+use super::super::features::{Features, TreeTraits};
+use super::super::tree::Listing;
+use super::Worktrees;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Commits whose listings are kept: the base of this run, and the one before it moved on. A listing
+/// of 80,000 files takes eight megabytes.
+const KEPT: usize = 2;
+
+/// The files of a commit, and what they say about how to check them out.
+#[derive(Debug)]
+pub(in crate::git) struct Plan {
+    pub listing: Listing,
+    pub traits: TreeTraits,
+}
+
+type Slot = Arc<Mutex<Option<Arc<Plan>>>>;
+
+/// The latest last.
+#[derive(Debug, Default)]
+pub(super) struct Plans(Vec<(String, Slot)>);
+
+impl Plans {
+    fn slot(&mut self, oid: &str) -> Slot {
+        if let Some(at) = self.0.iter().position(|(known, _)| known == oid) {
+            let known = self.0.remove(at);
+            self.0.push(known);
+        } else {
+            if self.0.len() == KEPT {
+                self.0.remove(0);
+            }
+            self.0.push((oid.to_owned(), Slot::default()));
+        }
+        self.0.last().map(|(_, slot)| Arc::clone(slot)).unwrap_or_default()
+    }
+}
+
+impl Worktrees {
+    /// The plan for a commit, and what the repository uses now: a hook or a filter may have been
+    /// installed since the last worktree. `None` where only git can read the repository.
+    pub(in crate::git) fn plan(&self, oid: &str) -> Result<Option<Arc<Plan>>, GitError> {
+        if self.repo.refused_by_libgit2().is_some() {
+            return Ok(None);
+        }
+        let handle = self.repo.open_checkout()?;
+        let slot = self.plans.lock().unwrap_or_else(PoisonError::into_inner).slot(oid);
+        // Twenty threads that ask at once wait here for the first.
+        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        let plan = match &*slot {
+            Some(plan) => Arc::clone(plan),
+            None => Arc::clone(slot.insert(Arc::new(Plan::read(&handle, oid)?))),
+        };
+        drop(slot);
+        let features = Features::detect_in(&self.repo, &handle, &plan.traits)?;
+        Ok((!features.through_git()).then_some(plan))
+    }
+}
+
+impl Plan {
+    fn read(handle: &git2::Repository, oid: &str) -> Result<Self, GitError> {
+        let listing = Listing::read(handle, oid)?;
+        let traits = TreeTraits::read(handle, &listing);
+        Ok(Self { listing, traits })
+    }
+}

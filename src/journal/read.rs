@@ -1,0 +1,272 @@
+//! Reading the journal.
+
+use super::{Journal, JournalError};
+use crate::model::{Recorded, RunId, RunView, TaskId, TaskState, TaskView};
+use rusqlite::{OptionalExtension, params};
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+
+/// How many tasks of a run are in each state.
+pub type Counts = BTreeMap<TaskState, u64>;
+
+/// A task that a person named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskRef {
+    /// Its run.
+    pub run: RunId,
+    /// The task.
+    pub id: TaskId,
+    /// Its name.
+    pub name: String,
+    /// Its position in the plan.
+    pub index: usize,
+}
+
+impl Journal {
+    /// The run that `name` means: an id, an unambiguous prefix of one, or `latest`. `None` when there is
+    /// no run at all.
+    ///
+    /// # Errors
+    /// No run by that name, or more than one.
+    pub fn find_run(&self, name: &str) -> Result<Option<RunId>, JournalError> {
+        let sql = |source| self.sql(source);
+        if name == "latest" {
+            return self
+                .connection
+                .query_row("SELECT id FROM runs ORDER BY ord DESC LIMIT 1", [], |row| row.get(0))
+                .optional()
+                .map(|id: Option<String>| id.map(RunId))
+                .map_err(sql);
+        }
+        let mut query = self
+            .connection
+            .prepare("SELECT id FROM runs WHERE substr(id, 1, length(?1)) = ?1 ORDER BY ord DESC LIMIT 9")
+            .map_err(sql)?;
+        let ids: Vec<String> =
+            query.query_map([name], |row| row.get(0)).and_then(Iterator::collect).map_err(sql)?;
+        match ids.as_slice() {
+            [] => Err(JournalError::NotFound(format!("no run '{name}'; see: orch status --runs"))),
+            [id] => Ok(Some(RunId(id.clone()))),
+            many if many.iter().any(|id| id == name) => Ok(Some(RunId(name.to_owned()))),
+            many => {
+                Err(JournalError::Ambiguous { name: name.to_owned(), candidates: many.join(", ") })
+            }
+        }
+    }
+
+    /// The runs, newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// A damaged file.
+    pub fn runs(&self, limit: u32) -> Result<Vec<RunView>, JournalError> {
+        self.views("SELECT view FROM runs ORDER BY ord DESC LIMIT ?1", params![limit])
+    }
+
+    /// A run at a glance.
+    ///
+    /// # Errors
+    /// A damaged file, or no such run.
+    pub fn run_view(&self, run: &RunId) -> Result<RunView, JournalError> {
+        self.views("SELECT view FROM runs WHERE id = ?1", [run.as_str()])?
+            .pop()
+            .ok_or_else(|| JournalError::NotFound(format!("no run '{run}'")))
+    }
+
+    /// The tasks of a run, in plan order.
+    ///
+    /// # Errors
+    /// A damaged file.
+    pub fn tasks(&self, run: &RunId) -> Result<Vec<TaskView>, JournalError> {
+        let sql =
+            "SELECT view FROM tasks WHERE run = (SELECT ord FROM runs WHERE id = ?1) ORDER BY idx";
+        self.views(sql, [run.as_str()])
+    }
+
+    /// The tasks of a run, in plan order, each as the JSON object that is stored.
+    ///
+    /// # Errors
+    /// A damaged file.
+    pub fn raw_tasks(&self, run: &RunId) -> Result<Vec<Box<RawValue>>, JournalError> {
+        let sql =
+            "SELECT view FROM tasks WHERE run = (SELECT ord FROM runs WHERE id = ?1) ORDER BY idx";
+        let mut query = self.connection.prepare(sql).map_err(|e| self.sql(e))?;
+        let mut rows = query.query([run.as_str()]).map_err(|e| self.sql(e))?;
+        let mut out = Vec::new();
+        while let Some(row) = rows.next().map_err(|e| self.sql(e))? {
+            let body: String = row.get(0).map_err(|e| self.sql(e))?;
+            out.push(RawValue::from_string(body).map_err(|source| JournalError::Unreadable {
+                path: self.path.clone(),
+                what: "a task".to_owned(),
+                source,
+            })?);
+        }
+        Ok(out)
+    }
+
+    /// A task at a glance.
+    ///
+    /// # Errors
+    /// A damaged file, or no such task.
+    pub fn task_view(&self, task: &TaskRef) -> Result<TaskView, JournalError> {
+        let sql = "SELECT view FROM tasks WHERE id = ?1";
+        self.views(sql, [task.id.as_str()])?
+            .pop()
+            .ok_or_else(|| JournalError::NotFound(format!("no task '{}'", task.id)))
+    }
+
+    /// The tasks of all runs that have a worktree or a branch still, oldest first.
+    ///
+    /// # Errors
+    /// A damaged file.
+    pub fn uncleaned(&self) -> Result<Vec<TaskRef>, JournalError> {
+        let sql = "SELECT r.id, t.id, t.name, t.idx FROM tasks t JOIN runs r ON r.ord = t.run
+                   WHERE json_extract(t.view, '$.worktree') IS NOT NULL AND ?1 IS NOT NULL AND ?2 IS NULL
+                   ORDER BY t.run, t.idx";
+        self.task_refs(sql, "", None)
+    }
+
+    /// What is damaged, if anything.
+    ///
+    /// # Errors
+    /// When even that cannot be found out.
+    pub fn check(&self) -> Result<Option<String>, JournalError> {
+        let verdict: String = self
+            .connection
+            .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+            .map_err(|e| self.sql(e))?;
+        Ok((verdict != "ok").then_some(verdict))
+    }
+
+    /// The tasks of a run that are in one of the given states, in plan order, at most `limit`.
+    ///
+    /// # Errors
+    /// A damaged file.
+    pub fn tasks_in(
+        &self,
+        run: &RunId,
+        states: &[TaskState],
+        limit: usize,
+    ) -> Result<Vec<TaskView>, JournalError> {
+        let names: Vec<String> = states.iter().map(|s| format!("'{s}'")).collect();
+        let sql = format!(
+            "SELECT view FROM tasks WHERE run = (SELECT ord FROM runs WHERE id = ?1)
+             AND state IN ({}) ORDER BY idx LIMIT {limit}",
+            names.join(",")
+        );
+        self.views(&sql, [run.as_str()])
+    }
+
+    /// How many tasks of a run are in each state.
+    ///
+    /// # Errors
+    /// A damaged file.
+    pub fn counts(&self, run: &RunId) -> Result<Counts, JournalError> {
+        let sql = "SELECT state, count(*) FROM tasks
+                   WHERE run = (SELECT ord FROM runs WHERE id = ?1) GROUP BY state";
+        let mut query = self.connection.prepare(sql).map_err(|e| self.sql(e))?;
+        let rows: Vec<(String, i64)> = query
+            .query_map([run.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+            .and_then(Iterator::collect)
+            .map_err(|e| self.sql(e))?;
+        rows.into_iter()
+            .map(|(state, count)| {
+                let state = self.parse(&format!("\"{state}\""), "a task's state")?;
+                Ok((state, u64::try_from(count).unwrap_or(0)))
+            })
+            .collect()
+    }
+
+    /// The events of a run after number `after`.
+    ///
+    /// # Errors
+    /// A damaged file, or an event of a version this one does not know.
+    pub fn events_after(&self, run: &RunId, after: u64) -> Result<Vec<Recorded>, JournalError> {
+        let sql = "SELECT body FROM events
+                   WHERE run = (SELECT ord FROM runs WHERE id = ?1) AND seq > ?2 ORDER BY seq";
+        self.views(sql, params![run.as_str(), after.cast_signed()])
+    }
+
+    /// The task that `name` means: a task id, its name, or an unambiguous prefix of either; of the
+    /// given run, else of the newest run that has it.
+    ///
+    /// # Errors
+    /// No such task, or more than one.
+    pub fn find_task(&self, run: Option<&RunId>, name: &str) -> Result<TaskRef, JournalError> {
+        let name = name.strip_suffix(".md").unwrap_or(name);
+        let name = name.rsplit('/').next().unwrap_or(name);
+        let only = run.map(RunId::as_str);
+        let select = "SELECT r.id, t.id, t.name, t.idx FROM tasks t JOIN runs r ON r.ord = t.run";
+        let exact = format!(
+            "{select} WHERE (t.id = ?1 OR t.name = ?1) AND (?2 IS NULL OR r.id = ?2)
+             ORDER BY r.ord DESC LIMIT 1"
+        );
+        if let Some(found) = self.task_refs(&exact, name, only)?.pop() {
+            return Ok(found);
+        }
+        let prefix = format!(
+            "{select} WHERE (substr(t.id, 1, length(?1)) = ?1 OR substr(t.name, 1, length(?1)) = ?1)
+             AND (?2 IS NULL OR r.id = ?2) ORDER BY r.ord DESC LIMIT 200"
+        );
+        let mut found = self.task_refs(&prefix, name, only)?;
+        let newest = found.first().map(|f| f.run.clone());
+        found.retain(|f| Some(&f.run) == newest.as_ref());
+        match found.len() {
+            0 => Err(JournalError::NotFound(format!("no task '{name}'; see: orch status"))),
+            1 => Ok(found.remove(0)),
+            _ => Err(JournalError::Ambiguous {
+                name: name.to_owned(),
+                candidates: found
+                    .iter()
+                    .take(8)
+                    .map(|f| f.name.clone())
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            }),
+        }
+    }
+
+    fn task_refs(
+        &self,
+        sql: &str,
+        name: &str,
+        run: Option<&str>,
+    ) -> Result<Vec<TaskRef>, JournalError> {
+        let mut query = self.connection.prepare(sql).map_err(|e| self.sql(e))?;
+        query
+            .query_map(params![name, run], |row| {
+                Ok(TaskRef {
+                    run: RunId(row.get(0)?),
+                    id: TaskId(row.get(1)?),
+                    name: row.get(2)?,
+                    index: row.get::<_, i64>(3).map(|i| usize::try_from(i).unwrap_or(0))?,
+                })
+            })
+            .and_then(Iterator::collect)
+            .map_err(|e| self.sql(e))
+    }
+
+    fn views<T: DeserializeOwned>(
+        &self,
+        sql: &str,
+        params: impl rusqlite::Params,
+    ) -> Result<Vec<T>, JournalError> {
+        let mut query = self.connection.prepare(sql).map_err(|e| self.sql(e))?;
+        let mut rows = query.query(params).map_err(|e| self.sql(e))?;
+        let mut out = Vec::new();
+        while let Some(row) = rows.next().map_err(|e| self.sql(e))? {
+            let body = row.get_ref(0).map_err(|e| self.sql(e))?;
+            let body = body.as_str().map_err(|e| self.sql(e.into()))?;
+            out.push(self.parse(body, "a row")?);
+        }
+        Ok(out)
+    }
+
+    fn parse<T: DeserializeOwned>(&self, body: &str, what: &str) -> Result<T, JournalError> {
+        serde_json::from_str(body).map_err(|source| JournalError::Unreadable {
+            path: self.path.clone(),
+            what: what.to_owned(),
+            source,
+        })
+    }
+}

@@ -1,0 +1,69 @@
+//! The schema and its migrations.
+
+use super::JournalError;
+use rusqlite::Connection;
+use std::path::Path;
+
+/// One script a version, applied in order; `PRAGMA user_version` counts them.
+const MIGRATIONS: &[&str] = &["
+    CREATE TABLE runs (
+        ord   INTEGER PRIMARY KEY,
+        id    TEXT NOT NULL UNIQUE,
+        state TEXT NOT NULL,
+        view  TEXT NOT NULL
+    );
+    CREATE TABLE events (
+        run  INTEGER NOT NULL REFERENCES runs(ord),
+        seq  INTEGER NOT NULL,
+        body TEXT NOT NULL,
+        PRIMARY KEY (run, seq)
+    ) WITHOUT ROWID;
+    CREATE TABLE tasks (
+        run   INTEGER NOT NULL REFERENCES runs(ord),
+        idx   INTEGER NOT NULL,
+        id    TEXT NOT NULL,
+        name  TEXT NOT NULL,
+        state TEXT NOT NULL,
+        view  TEXT NOT NULL,
+        PRIMARY KEY (run, idx)
+    );
+    CREATE INDEX tasks_by_id ON tasks (id);
+    CREATE INDEX tasks_by_name ON tasks (name);
+    CREATE INDEX tasks_by_state ON tasks (run, state);
+"];
+
+/// Opens the file with the settings every user of the journal relies on, migrating it forward.
+pub(super) fn open(path: &Path) -> Result<Connection, JournalError> {
+    let sql = |source| JournalError::Sqlite { path: path.to_owned(), source };
+    let mut connection = Connection::open(path).map_err(sql)?;
+    connection.busy_timeout(std::time::Duration::from_secs(30)).map_err(sql)?;
+    let version = version(&connection).map_err(sql)?;
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    if version > known {
+        return Err(JournalError::Newer { path: path.to_owned(), found: version, known });
+    }
+    // WAL: readers never wait for the writer. FULL: a commit is on the disk when it returns.
+    connection.pragma_update(None, "synchronous", "FULL").map_err(sql)?;
+    if version < known {
+        connection.pragma_update(None, "journal_mode", "WAL").map_err(sql)?;
+        migrate(&mut connection).map_err(sql)?;
+    }
+    Ok(connection)
+}
+
+fn version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
+    let transaction =
+        connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    // Another process may have migrated while this one waited for the lock.
+    let from = usize::try_from(version(&transaction)?).unwrap_or(0);
+    for script in MIGRATIONS.iter().skip(from) {
+        transaction.execute_batch(script)?;
+    }
+    let now = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    transaction.pragma_update(None, "user_version", now)?;
+    transaction.commit()
+}

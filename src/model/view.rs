@@ -1,0 +1,151 @@
+//! What `orch status --json` shows: the shape that scripts rely on (`orch.status/1`). The journal
+//! keeps these beside the events, so that a status never replays a history.
+
+use super::{Exit, Failure, RunId, RunState, TaskId, TaskState, Timestamp, Tokens};
+use serde::{Deserialize, Serialize};
+
+/// A run at a glance.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunView {
+    /// The run.
+    pub id: RunId,
+    /// Its state.
+    pub state: RunState,
+    /// When it was created.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+    /// The commit it started from.
+    pub base: String,
+    /// The branch its work lands on.
+    pub target: Option<String>,
+    /// Processes at a time.
+    pub jobs: u32,
+    /// Who works on it.
+    pub supervisor: SupervisorView,
+}
+
+/// The process that works on a run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SupervisorView {
+    /// Its process id.
+    pub pid: Option<u32>,
+    /// Whether it lives, as far as its lock tells.
+    pub alive: bool,
+}
+
+/// A task at a glance.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TaskView {
+    /// The task.
+    pub id: TaskId,
+    /// Its name.
+    pub name: String,
+    /// Its prompt's path as given.
+    pub prompt: String,
+    /// One line.
+    pub title: String,
+    /// Its agent.
+    pub agent: String,
+    /// Its state.
+    pub state: TaskState,
+    /// Attempts of its agent, and of other steps where they failed.
+    pub attempts: Vec<AttemptView>,
+    /// Its branch, once it exists.
+    pub branch: Option<String>,
+    /// Its worktree, while it exists.
+    pub worktree: Option<String>,
+    /// The commit its branch points to.
+    pub commit: Option<String>,
+    /// The commit its branch started from.
+    pub start: Option<String>,
+    /// Paths that differ from where it started.
+    pub files_changed: Vec<String>,
+    /// Its pull request's address.
+    pub pull_request: Option<String>,
+    /// Its issue's address.
+    pub issue: Option<String>,
+    /// Names of the tasks it waits for.
+    pub blocked_on: Vec<String>,
+    /// Why it is not done.
+    pub error: Option<Failure>,
+    /// Why it was skipped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skip_reason: Option<String>,
+    /// What a person should know though the task is done.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+    /// Attempts that printed something, oldest first: what `orch logs` can show.
+    #[serde(default)]
+    pub logs: Vec<LogView>,
+    /// Steps in order, with what became of them.
+    pub steps: Vec<StepView>,
+    /// The closing words of its agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// When its first attempt began.
+    pub started_at: Option<Timestamp>,
+    /// When its last attempt ended.
+    pub finished_at: Option<Timestamp>,
+}
+
+/// An attempt that has a log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogView {
+    /// The step.
+    pub step: String,
+    /// The attempt, from 1.
+    pub attempt: u32,
+}
+
+/// A step of a task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StepView {
+    /// Its id.
+    pub id: String,
+    /// Its phase.
+    pub phase: super::Phase,
+    /// `pending`, `running`, `done`, `skipped` or `failed`.
+    pub state: String,
+    /// Why it was skipped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Seconds of its last attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<f64>,
+}
+
+/// An attempt of a step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AttemptView {
+    /// From 1, per step.
+    pub number: u32,
+    /// The step.
+    pub step: String,
+    /// Process id of its shim.
+    pub pid: Option<u32>,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+    /// Exit code of the agent's process.
+    pub exit_code: Option<i32>,
+    /// Signal that ended the agent's process.
+    pub signal: Option<i32>,
+    /// `succeeded`, or the class of the failure.
+    pub outcome: Option<String>,
+    /// The session that can be continued.
+    pub session: Option<String>,
+    /// US dollars.
+    pub cost_usd: Option<f64>,
+    /// Tokens.
+    pub tokens: Tokens,
+}
+
+impl AttemptView {
+    /// Fills in how the process ended.
+    pub fn set_exit(&mut self, exit: Option<Exit>) {
+        self.exit_code = exit.and_then(|e| e.code);
+        self.signal = exit.and_then(|e| e.signal);
+    }
+}

@@ -1,0 +1,86 @@
+//! What the machine has.
+
+use sysinfo::{MemoryRefreshKind, RefreshKind};
+
+/// Memory to keep for each agent: between the 143 MB of the leanest agent measured and the 1.2 GB
+/// of the fattest, with room for the compilers and tests they start.
+const BYTES_PER_AGENT: u64 = 1 << 30;
+
+/// A reading of the machine, with the limits of the container taken into account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct System {
+    /// Cores this process may use.
+    pub cores: usize,
+    /// Bytes of memory there are; 0 when the system does not say.
+    pub memory_bytes: u64,
+    /// Bytes of memory that programs could still get.
+    pub free_memory: u64,
+}
+
+/// Reads it now.
+#[must_use]
+pub fn system() -> System {
+    let memory = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
+    let reading = sysinfo::System::new_with_specifics(memory).ok();
+    let limits = reading.as_ref().and_then(sysinfo::System::cgroup_limits);
+    let limit = |all: u64, limited: Option<u64>| limited.map_or(all, |limited| all.min(limited));
+    let (total, free) = reading.map_or((0, 0), |r| (r.total_memory(), r.available_memory()));
+    System {
+        cores: std::thread::available_parallelism().map_or(1, usize::from),
+        memory_bytes: limit(total, limits.as_ref().map(|l| l.total_memory)),
+        free_memory: limit(free, limits.as_ref().map(|l| l.free_memory)),
+    }
+}
+
+/// How many agents to run at once when nobody said, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DefaultJobs {
+    /// At least one.
+    pub jobs: usize,
+    /// One line for a person.
+    pub explanation: String,
+}
+
+/// The default of `--jobs` on this machine, now.
+#[must_use]
+pub fn default_jobs() -> DefaultJobs {
+    jobs_for(system())
+}
+
+fn jobs_for(system: System) -> DefaultJobs {
+    let fit = usize::try_from(system.free_memory / BYTES_PER_AGENT).unwrap_or(usize::MAX);
+    let jobs = if system.memory_bytes == 0 { system.cores } else { system.cores.min(fit).max(1) };
+    let plural = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
+    let memory = if system.memory_bytes == 0 {
+        "unknown memory".to_owned()
+    } else {
+        let free = system.free_memory as f64 / BYTES_PER_AGENT as f64;
+        format!("{free:.1} GiB of memory free at 1 GiB an agent")
+    };
+    let explanation = format!(
+        "{} ({}, {memory}; change it with --jobs)",
+        plural(jobs, "job"),
+        plural(system.cores, "core"),
+    );
+    DefaultJobs { jobs, explanation }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scarcer_of_cores_and_memory_decides() {
+        let of = |cores, gib: u64| {
+            jobs_for(System { cores, memory_bytes: 64 << 30, free_memory: gib << 30 }).jobs
+        };
+        assert_eq!((of(8, 32), of(8, 3), of(8, 0), of(1, 32)), (8, 3, 1, 1));
+        assert_eq!(jobs_for(System { cores: 4, memory_bytes: 0, free_memory: 0 }).jobs, 4);
+    }
+
+    #[test]
+    fn the_machine_has_something() {
+        let now = system();
+        assert!(now.cores >= 1 && now.memory_bytes > 0 && now.free_memory <= now.memory_bytes);
+    }
+}

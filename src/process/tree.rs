@@ -1,0 +1,140 @@
+//! The processes of an attempt, whatever session or group they put themselves into.
+
+use super::identity::{Process, ProcessId};
+use super::platform::{self, Group};
+use super::spec::KEY_VARIABLE;
+use nix::sys::signal::Signal;
+use std::collections::{BTreeSet, HashMap};
+
+/// Everything alive below `root`, without `root`.
+pub(super) fn descendants(root: u32) -> BTreeSet<ProcessId> {
+    below(&platform::processes(), root)
+}
+
+fn below(table: &[Process], root: u32) -> BTreeSet<ProcessId> {
+    let mut children: HashMap<u32, Vec<&Process>> = HashMap::new();
+    for process in table {
+        children.entry(process.parent).or_default().push(process);
+    }
+    let mut found = BTreeSet::new();
+    let mut todo = vec![root];
+    while let Some(parent) = todo.pop() {
+        // Removed so that a table read while pids were reused cannot lead in a circle.
+        for child in children.remove(&parent).unwrap_or_default() {
+            todo.push(child.id.pid);
+            if !child.zombie {
+                found.insert(child.id);
+            }
+        }
+    }
+    found
+}
+
+/// Everything alive that carries the attempt's key in its environment.
+pub(super) fn carriers(key: &str) -> BTreeSet<ProcessId> {
+    let me = std::process::id();
+    platform::processes()
+        .into_iter()
+        .filter(|process| !process.zombie && process.id.pid != me)
+        .filter(|process| platform::carries(process.id.pid, KEY_VARIABLE, key))
+        .map(|process| process.id)
+        .collect()
+}
+
+/// Everything alive in a control group.
+pub(super) fn inside(group: &Group) -> BTreeSet<ProcessId> {
+    group.members().into_iter().filter_map(ProcessId::of).collect()
+}
+
+/// The tree below this process (a shim), and what was done to it.
+pub(super) struct Tree {
+    key: String,
+    group: Option<Group>,
+    signalled: BTreeSet<ProcessId>,
+}
+
+impl Tree {
+    pub(super) fn new(key: String, group: Option<Group>) -> Self {
+        Self { key, group, signalled: BTreeSet::new() }
+    }
+
+    pub(super) fn group(&self) -> Option<&Group> {
+        self.group.as_ref()
+    }
+
+    /// Everything alive in it.
+    pub(super) fn members(&self) -> BTreeSet<ProcessId> {
+        let mut members = descendants(std::process::id());
+        if let Some(group) = &self.group {
+            members.append(&mut inside(group));
+        }
+        if !platform::ADOPTS_ORPHANS {
+            members.append(&mut carriers(&self.key));
+        }
+        members
+    }
+
+    /// SIGTERM to all of it. A stopped process is continued, or it could not obey.
+    pub(super) fn terminate(&mut self) {
+        /// Processes started during a round are seen by the next one.
+        const ROUNDS: usize = 5;
+        for _ in 0..ROUNDS {
+            let mut new = self.members();
+            new.retain(|id| !self.signalled.contains(id));
+            if new.is_empty() {
+                break;
+            }
+            for id in &new {
+                platform::signal(*id, Signal::SIGTERM);
+                platform::signal(*id, Signal::SIGCONT);
+            }
+            self.signalled.append(&mut new);
+        }
+    }
+
+    /// SIGKILL to what is there now. Call it again until the tree is empty.
+    pub(super) fn kill(&mut self) {
+        let mut members = self.members();
+        if let Some(group) = &self.group {
+            group.kill();
+        }
+        for id in &members {
+            platform::signal(*id, Signal::SIGKILL);
+        }
+        self.signalled.append(&mut members);
+    }
+
+    /// How many processes were signalled, the main one not counted.
+    pub(super) fn ended_beside(&self, main: u32) -> usize {
+        self.signalled.iter().filter(|id| id.pid != main).count()
+    }
+}
+
+impl Drop for Tree {
+    fn drop(&mut self) {
+        if let Some(group) = &self.group {
+            group.remove();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(pid: u32, parent: u32, zombie: bool) -> Process {
+        Process { id: ProcessId { pid, start: 1 }, parent, zombie }
+    }
+
+    #[test]
+    fn children_of_a_zombie_belong_to_the_tree_and_the_zombie_does_not() {
+        let table = [row(2, 1, false), row(3, 2, true), row(4, 3, false), row(9, 1, false)];
+        let pids: Vec<u32> = below(&table, 2).iter().map(|id| id.pid).collect();
+        assert_eq!(pids, [4]);
+    }
+
+    #[test]
+    fn a_circle_in_a_torn_table_ends() {
+        assert_eq!(below(&[row(2, 3, false), row(3, 2, false)], 2).len(), 2);
+    }
+}

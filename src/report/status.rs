@@ -1,0 +1,254 @@
+//! `orch status`: a run, its tasks, and what to do next.
+
+use super::style::{Style, mark};
+use super::words::{count, duration, money};
+use crate::model::{RunState, RunView, TaskState, TaskView, Timestamp};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::time::Duration;
+
+/// Tasks shown without `--all`: beyond it only those that need a look.
+const SHOWN: usize = 60;
+
+/// `orch.status/1`.
+#[derive(Debug, Serialize)]
+pub struct StatusJson<'a> {
+    schema: &'static str,
+    run: &'a RunView,
+    tasks: Vec<&'a RawValue>,
+    totals: BTreeMap<String, u64>,
+    breakers: [(); 0],
+}
+
+impl<'a> StatusJson<'a> {
+    /// The document, from the tasks as the journal has them (each a JSON object already).
+    #[must_use]
+    pub fn new(
+        run: &'a RunView,
+        tasks: Vec<&'a RawValue>,
+        counts: &BTreeMap<TaskState, u64>,
+    ) -> Self {
+        use TaskState as S;
+        let mut totals = BTreeMap::new();
+        for state in [
+            S::Queued,
+            S::Blocked,
+            S::Preparing,
+            S::Running,
+            S::Verifying,
+            S::Succeeded,
+            S::Failed,
+            S::TimedOut,
+            S::Cancelled,
+            S::Skipped,
+            S::Conflicted,
+            S::GovernanceViolation,
+            S::Interrupted,
+            S::Merged,
+        ] {
+            totals.insert(state.to_string(), counts.get(&state).copied().unwrap_or(0));
+        }
+        Self { schema: "orch.status/1", run, tasks, totals, breakers: [] }
+    }
+}
+
+/// The human view of a run.
+#[must_use]
+pub fn status(
+    run: &RunView,
+    tasks: &[TaskView],
+    counts: &BTreeMap<TaskState, u64>,
+    now: Timestamp,
+    style: Style,
+) -> String {
+    let mut out = String::new();
+    let until = run.finished_at.unwrap_or(now);
+    let onto = run.target.as_deref().map_or(String::new(), |t| format!(" on {t}"));
+    let _ = writeln!(
+        out,
+        "{}  {}  {}  base {}{onto}",
+        style.bold(run.id.as_str()),
+        run_word(run),
+        duration(until.since(run.started_at)),
+        run.base.get(..10).unwrap_or(&run.base),
+    );
+    let total: u64 = counts.values().sum();
+    let width = tasks.iter().map(|t| t.name.chars().count()).max().unwrap_or(4).min(40);
+    for view in tasks.iter().take(SHOWN.max(tasks.len())) {
+        let _ = writeln!(out, "{}", line(view, width, now, style));
+        hints(&mut out, view, style);
+    }
+    let hidden = usize::try_from(total).unwrap_or(0).saturating_sub(tasks.len());
+    if hidden > 0 {
+        let _ = writeln!(out, "  … {hidden} more; see all with: orch status --all");
+    }
+    let _ = writeln!(out, "{}", totals(counts));
+    if let Some(next) = next(run, tasks, counts) {
+        let _ = writeln!(out, "next: {next}");
+    }
+    out
+}
+
+fn run_word(run: &RunView) -> String {
+    match (run.state, run.supervisor.alive, run.supervisor.pid) {
+        (RunState::Running, true, Some(pid)) => format!("running (process {pid})"),
+        (state, ..) => state.to_string(),
+    }
+}
+
+/// One line about a task.
+pub(super) fn line(view: &TaskView, width: usize, now: Timestamp, style: Style) -> String {
+    let state = view.state.to_string();
+    let time = match (view.started_at, view.finished_at) {
+        (Some(from), Some(to)) => duration(to.since(from)),
+        (Some(from), None) if !view.state.is_final() => duration(now.since(from)),
+        _ => String::new(),
+    };
+    let head = format!(
+        "{} {:<width$}  {}{:pad$}  {time:>6}",
+        mark(view.state),
+        view.name,
+        style.state(view.state, &state),
+        "",
+        pad = 10_usize.saturating_sub(state.len()),
+    );
+    let used = width + 26;
+    let rest = style.cut(&details(view), used);
+    format!("{head}  {rest}").trim_end().to_owned()
+}
+
+fn details(view: &TaskView) -> String {
+    let mut parts = Vec::new();
+    let tries = view.attempts.iter().filter(|a| a.step == "implement").count();
+    if tries > 1 {
+        parts.push(format!("attempt {tries}"));
+    }
+    let cost: f64 = view.attempts.iter().filter_map(|a| a.cost_usd).sum();
+    if cost > 0.0 {
+        parts.push(money(cost));
+    }
+    match view.state {
+        TaskState::Blocked => parts.push(format!("waits for {}", view.blocked_on.join(", "))),
+        TaskState::Skipped => parts.extend(view.skip_reason.clone()),
+        TaskState::Succeeded | TaskState::Merged => {
+            let files = view.files_changed.len();
+            parts.push(if files == 0 { "no changes".to_owned() } else { count(files, "file") });
+            parts.extend(view.branch.clone());
+        }
+        _ => {}
+    }
+    if let Some(error) = &view.error {
+        parts.push(format!("{}: {}", error.class, error.message));
+    }
+    parts.join("  ")
+}
+
+/// What a person should read and do, below the line of a task.
+pub(super) fn hints(out: &mut String, view: &TaskView, style: Style) {
+    if let Some(hint) = view.error.as_ref().and_then(|e| e.suggestion.as_deref()) {
+        let _ = writeln!(out, "    {}", style.dim(&format!("hint: {hint}")));
+    }
+    for warning in &view.warnings {
+        let _ = writeln!(out, "    warning: {warning}");
+    }
+}
+
+fn totals(counts: &BTreeMap<TaskState, u64>) -> String {
+    let parts: Vec<String> =
+        counts.iter().filter(|(_, n)| **n > 0).map(|(state, n)| format!("{n} {state}")).collect();
+    if parts.is_empty() { "no tasks".to_owned() } else { parts.join(", ") }
+}
+
+/// The command that most likely comes next.
+fn next(run: &RunView, tasks: &[TaskView], counts: &BTreeMap<TaskState, u64>) -> Option<String> {
+    let has = |state| counts.get(&state).is_some_and(|n| *n > 0);
+    match run.state {
+        RunState::Running | RunState::Paused => {
+            let busy = tasks.iter().find(|t| t.state == TaskState::Running)?;
+            Some(format!("orch logs {} -f", busy.name))
+        }
+        RunState::Interrupted => Some("orch resume".to_owned()),
+        _ => {
+            let bad = tasks.iter().find(|t| t.state.is_final() && !t.state.is_good());
+            match bad {
+                Some(bad) if bad.state == TaskState::Conflicted => {
+                    Some(format!("orch diff {}", bad.name))
+                }
+                Some(bad) if bad.state != TaskState::Cancelled => {
+                    Some(format!("orch logs {0}, then: orch retry {0}", bad.name))
+                }
+                _ if has(TaskState::Succeeded) => Some("orch merge".to_owned()),
+                _ if has(TaskState::Merged) => Some("orch clean".to_owned()),
+                _ => None,
+            }
+        }
+    }
+}
+
+/// `orch status TASK`: everything about one task.
+#[must_use]
+pub fn task(view: &TaskView, now: Timestamp, style: Style) -> String {
+    let mut out = String::new();
+    let _ = writeln!(out, "{}  {}", style.bold(&view.name), view.title);
+    let _ = writeln!(out, "{}", line(view, view.name.chars().count(), now, style));
+    hints(&mut out, view, style);
+    let mut fact = |name: &str, value: &str| {
+        let _ = writeln!(out, "  {name:<9} {value}");
+    };
+    fact("id", view.id.as_str());
+    fact("prompt", &view.prompt);
+    fact("agent", &view.agent);
+    for (name, value) in [
+        ("branch", &view.branch),
+        ("worktree", &view.worktree),
+        ("start", &view.start),
+        ("commit", &view.commit),
+        ("note", &view.note),
+    ] {
+        if let Some(value) = value {
+            fact(name, value);
+        }
+    }
+    if !view.files_changed.is_empty() {
+        fact("files", &view.files_changed.join(", "));
+    }
+    for step in &view.steps {
+        let time = step.seconds.map_or(String::new(), |s| duration(Duration::from_secs_f64(s)));
+        let reason = step.reason.as_deref().unwrap_or_default();
+        let text = format!("{:<13} {:<8} {time:>6}  {reason}", step.id, step.state);
+        fact("step", text.trim_end());
+    }
+    for attempt in &view.attempts {
+        let outcome = attempt.outcome.as_deref().unwrap_or("running");
+        let exit = match (attempt.exit_code, attempt.signal) {
+            (Some(code), _) => format!("exit {code}"),
+            (_, Some(signal)) => format!("signal {signal}"),
+            _ => String::new(),
+        };
+        let cost = attempt.cost_usd.map_or(String::new(), money);
+        let session = attempt.session.as_deref().unwrap_or_default();
+        let text = format!("{}.{} {outcome} {exit} {cost} {session}", attempt.step, attempt.number);
+        fact("attempt", text.split_whitespace().collect::<Vec<_>>().join(" ").as_str());
+    }
+    out
+}
+
+/// `orch status --runs`.
+#[must_use]
+pub fn runs(runs: &[RunView], now: Timestamp) -> String {
+    let mut out = String::new();
+    for run in runs {
+        let until = run.finished_at.unwrap_or(now);
+        let time = duration(until.since(run.started_at));
+        let _ = writeln!(
+            out,
+            "{}  {:<11}  {time:>6}  {}",
+            run.id,
+            run.state.to_string(),
+            run.started_at
+        );
+    }
+    out
+}

@@ -1,0 +1,191 @@
+//! An agent's attempt: its prompt and command line before, its live output meanwhile, the verdict after.
+
+use super::attempt::{Job, internal, stopped_failure};
+use super::{Progress, World, clock};
+use crate::agent::{self, Briefing, LaunchContext, Neighbour, Reader, ShellBlock, Variables};
+use crate::model::{AttemptEnd, Dialect, Ending, Failure, FailureClass, StepKind, StopReason};
+use crate::process::{Entry, LogReader, ShimResult, ShimSpec, Stream};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// What is to be run.
+pub(super) struct Plan {
+    pub(super) shim: ShimSpec,
+}
+
+/// The `ORCH_*` variables and what the prompt's front matter adds.
+pub(super) fn environment(world: &World, job: &Job) -> BTreeMap<String, String> {
+    let worktree = world.worktree(&job.task.worktree);
+    Variables {
+        run_id: job.run.as_str(),
+        task_id: job.task.id.as_str(),
+        task_name: &job.task.name,
+        attempt: job.id.number,
+        step: job.step.id.as_str(),
+        role: job.task.role.as_deref(),
+        worktree: &worktree,
+        branch: &job.task.branch,
+        base: &job.start,
+        prompt_file: &job.dir.join("prompt.md"),
+    }
+    .to_env()
+}
+
+/// Writes the prompt and works out the command line.
+pub(super) fn plan(world: &World, job: &Job) -> Result<Plan, Failure> {
+    let profile = job.profile.as_ref().ok_or_else(|| {
+        Failure::new(FailureClass::BadCommand, format!("no agent '{}'", job.task.agent))
+    })?;
+    // The prompt as it was when the run was created.
+    let stored = world.layout.prompt(&job.run, &job.task.id);
+    let prompt = crate::prompt::load(std::slice::from_ref(&stored), Path::new("/"))
+        .map_err(internal)?
+        .pop()
+        .ok_or_else(|| internal(format!("{} is empty", stored.display())))?;
+    let worktree = world.worktree(&job.task.worktree);
+    let text = if profile.output == Dialect::Shell {
+        prompt.body.clone()
+    } else {
+        let verify: Vec<String> = job
+            .task
+            .steps
+            .iter()
+            .filter(|step| step.phase == crate::model::Phase::Testing)
+            .filter_map(|step| match &step.kind {
+                StepKind::Commands { run } => Some(run.clone()),
+                _ => None,
+            })
+            .flatten()
+            .collect();
+        let neighbours: Vec<Neighbour> =
+            job.others.iter().map(|(name, paths)| Neighbour { name, paths }).collect();
+        agent::compose(&Briefing {
+            title: &job.task.title,
+            body: &prompt.body,
+            worktree: &worktree,
+            branch: &job.task.branch,
+            base: &job.start,
+            phase: job.step.phase,
+            role: job.task.role.as_deref(),
+            constraints: &[],
+            verify: &verify,
+            others: &neighbours,
+            hints: &[],
+            previous_error: job.previous.as_ref().map(|f| f.message.as_str()),
+        })
+    };
+    let prompt_file = job.dir.join("prompt.md");
+    std::fs::write(&prompt_file, &text)
+        .map_err(|e| internal(format!("write {}: {e}", prompt_file.display())))?;
+    let blocks: Vec<ShellBlock> = prompt
+        .sh_blocks()
+        .map(|block| ShellBlock { line: block.line, text: block.text.clone() })
+        .collect();
+    let mut env = environment(world, job);
+    env.extend(prompt.front.env.clone());
+    let launch = agent::launch(
+        profile,
+        &LaunchContext {
+            prompt_text: &text,
+            prompt_file: &prompt_file,
+            worktree: &worktree,
+            model: job.task.model.as_deref(),
+            session: None,
+            attempt_dir: &job.dir,
+            shell_blocks: &blocks,
+            env: &env,
+        },
+    )
+    .map_err(|error| Failure::new(FailureClass::BadCommand, error.to_string()))?;
+    Ok(Plan {
+        shim: ShimSpec {
+            argv: launch.argv,
+            cwd: worktree,
+            env: launch.env,
+            env_remove: launch.env_remove,
+            stdin: launch.stdin,
+            timeout_ms: job.step.timeout_ms,
+            idle_timeout_ms: job.step.idle_timeout_ms,
+            grace_ms: job.grace_ms,
+            log_cap: job.log_cap,
+        },
+    })
+}
+
+/// Reads a running agent's output as it grows.
+pub(super) struct Live {
+    reader: Option<Reader>,
+    log: LogReader,
+}
+
+impl Live {
+    pub(super) fn new(job: &Job) -> Self {
+        let is_agent = matches!(job.step.kind, StepKind::Agent);
+        let reader = job.profile.as_ref().filter(|_| is_agent).map(Reader::new);
+        Self { reader, log: LogReader::open(&job.dir) }
+    }
+
+    /// What the output since the last look says; `None` when there is nothing new.
+    pub(super) fn read_new(&mut self) -> Option<Progress> {
+        let reader = self.reader.as_mut()?;
+        if !feed(reader, &mut self.log) {
+            return None;
+        }
+        let progress = reader.progress();
+        Some(Progress { last: progress.last, usage: progress.usage })
+    }
+}
+
+/// Feeds what the log has to the reader; whether there was anything.
+fn feed(reader: &mut Reader, log: &mut LogReader) -> bool {
+    let mut any = false;
+    for entry in log.map_while(Result::ok) {
+        any = true;
+        match entry {
+            Entry::Output { stream: Stream::Stdout, bytes, .. } => reader.feed(&bytes),
+            Entry::Output { stream: Stream::Stderr, bytes, .. } => reader.feed_stderr(&bytes),
+            // The line that was cut must not be joined with what follows the gap.
+            Entry::Dropped(_) => reader.feed(b"\n"),
+        }
+    }
+    any
+}
+
+/// From the agent's output, its exit and what the worktree shows to how the attempt ended.
+pub(super) fn judge(
+    world: &World,
+    job: &Job,
+    result: &ShimResult,
+    stopped: Option<StopReason>,
+) -> AttemptEnd {
+    let Some(profile) = &job.profile else {
+        return AttemptEnd::failed(internal("the agent's profile is gone"));
+    };
+    let mut reader = Reader::new(profile);
+    feed(&mut reader, &mut LogReader::open(&job.dir));
+    let worktree = world.worktree(&job.task.worktree);
+    let changed = match world.repo.worktree_state(&worktree, &job.start) {
+        Ok(state) => {
+            Some(state.head.as_deref() != Some(job.start.as_str()) || state.dirty_count > 0)
+        }
+        Err(error) => {
+            tracing::warn!(task = %job.task.id, "cannot look at the worktree: {error}");
+            None
+        }
+    };
+    let verdict = reader.finish(agent::Ended {
+        exit: result.exit,
+        stopped,
+        changed,
+        spawn_error: result.spawn_error.clone(),
+        now: clock::now(),
+    });
+    let mut ending = verdict.ending;
+    if let (Some(reason), Ending::Failed { failure }) = (stopped, &mut ending) {
+        failure.message = stopped_failure(reason, &job.step).message;
+    }
+    let mut end = AttemptEnd::of(ending);
+    end.usage = verdict.usage;
+    end.note = verdict.note;
+    end
+}

@@ -1,0 +1,288 @@
+//! One attempt of a step that is a process: prepared, started through its shim, followed, judged.
+
+use super::agents::{self, Plan};
+use super::world::create_dir;
+use super::{Progress, SupervisorError, World};
+use crate::engine::State;
+use crate::model::{
+    AgentProfile, AttemptEnd, AttemptId, Ending, Exit, Failure, FailureClass, Phase, StepKind,
+    StepSpec, StopReason, TaskSpec,
+};
+use crate::process::{
+    self, Entry, Finished, LogReader, ProcessError, ShimResult, ShimSpec, Stopper,
+};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Semaphore, mpsc};
+
+/// How often a running agent's new output is read for the live view.
+const READ_OUTPUT: Duration = Duration::from_secs(1);
+
+/// What the attempts tell the loop.
+pub(super) enum Observation {
+    /// Its shim runs.
+    Started { attempt: AttemptId, pid: u32, stopper: Stopper },
+    /// It ended.
+    Ended { attempt: AttemptId, end: Box<AttemptEnd> },
+    /// What it is doing.
+    Progress { attempt: AttemptId, progress: Progress },
+}
+
+/// Everything an attempt needs to know, taken from the state when it starts.
+#[derive(Clone)]
+pub(super) struct Job {
+    pub(super) id: AttemptId,
+    pub(super) dir: PathBuf,
+    pub(super) task: TaskSpec,
+    pub(super) step: StepSpec,
+    pub(super) run: crate::model::RunId,
+    /// The commit the task's branch started from.
+    pub(super) start: String,
+    pub(super) profile: Option<AgentProfile>,
+    pub(super) grace_ms: u64,
+    pub(super) log_cap: u64,
+    /// The failure that led to this attempt.
+    pub(super) previous: Option<Failure>,
+    /// Paths that other tasks of the run are expected to write, by their names.
+    pub(super) others: Vec<(String, Vec<String>)>,
+}
+
+impl Job {
+    /// `None` for an attempt that the state does not know.
+    pub(super) fn of(world: &World, state: &State, id: &AttemptId) -> Option<Self> {
+        let (task, step) = state.step_spec(&id.task, &id.step)?;
+        let position = state.position(&id.task)?;
+        let others = state.spec.tasks.iter().zip(&state.tasks).filter(|(other, _)| {
+            other.id != id.task && other.skip.is_none() && !other.writes.is_empty()
+        });
+        Some(Self {
+            id: id.clone(),
+            dir: world.layout.attempt(&state.spec.id, id),
+            task: task.clone(),
+            step: step.clone(),
+            run: state.spec.id.clone(),
+            start: state.start(position).unwrap_or(&state.spec.base).to_owned(),
+            profile: state.spec.agents.get(&task.agent).cloned(),
+            grace_ms: state.spec.grace_ms,
+            log_cap: state.spec.log_cap,
+            previous: state.previous_failure(position),
+            others: others.map(|(other, _)| (other.name.clone(), other.writes.clone())).collect(),
+        })
+    }
+}
+
+/// Starts the attempt and follows it to its end.
+pub(super) async fn start(
+    world: Arc<World>,
+    job: Job,
+    git: Arc<Semaphore>,
+    sender: mpsc::UnboundedSender<Observation>,
+) {
+    let attempt = job.id.clone();
+    let prepared = {
+        let (world, job) = (Arc::clone(&world), job.clone());
+        let _permit = git.acquire_owned().await;
+        tokio::task::spawn_blocking(move || prepare(&world, &job)).await
+    };
+    let plan = match prepared {
+        Ok(Ok(plan)) => plan,
+        Ok(Err(failure)) => return finish(&sender, attempt, AttemptEnd::failed(failure)),
+        Err(panic) => return finish(&sender, attempt, AttemptEnd::failed(internal(panic))),
+    };
+    let running = match process::start(&job.dir, &plan.shim).await {
+        Ok(running) => running,
+        Err(error) => return finish(&sender, attempt, AttemptEnd::failed(internal(error))),
+    };
+    let started = Observation::Started {
+        attempt: attempt.clone(),
+        pid: running.pid(),
+        stopper: running.stopper(),
+    };
+    // A closed channel means that the supervisor is ending; the shim outlives it by design.
+    let _ = sender.send(started);
+    follow(world, job, running.wait(), sender).await;
+}
+
+/// Waits for a started or adopted attempt, telling what it does meanwhile.
+pub(super) async fn follow(
+    world: Arc<World>,
+    job: Job,
+    ended: impl Future<Output = Result<Finished, ProcessError>>,
+    sender: mpsc::UnboundedSender<Observation>,
+) {
+    let mut live = agents::Live::new(&job);
+    let mut wait = std::pin::pin!(ended);
+    let mut tick = tokio::time::interval(READ_OUTPUT);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let ended = loop {
+        tokio::select! {
+            ended = &mut wait => break ended,
+            _ = tick.tick() => {
+                if let Some(progress) = live.read_new() {
+                    let attempt = job.id.clone();
+                    let _ = sender.send(Observation::Progress { attempt, progress });
+                }
+            }
+        }
+    };
+    let attempt = job.id.clone();
+    let judged = tokio::task::spawn_blocking(move || judge(&world, &job, ended)).await;
+    let end = judged.unwrap_or_else(|panic| AttemptEnd::failed(internal(panic)));
+    finish(&sender, attempt, end);
+}
+
+fn finish(sender: &mpsc::UnboundedSender<Observation>, attempt: AttemptId, end: AttemptEnd) {
+    // A closed channel means that the supervisor is ending; the next one finds the result on disk.
+    let _ = sender.send(Observation::Ended { attempt, end: Box::new(end) });
+}
+
+pub(super) fn internal(error: impl std::fmt::Display) -> Failure {
+    Failure::new(FailureClass::Internal, error.to_string())
+}
+
+/// Brings the worktree to where the attempt starts and works out what to run.
+fn prepare(world: &World, job: &Job) -> Result<Plan, Failure> {
+    create_dir(&job.dir).map_err(internal)?;
+    let worktree = world.worktree(&job.task.worktree);
+    match &job.step.kind {
+        StepKind::Agent => {
+            if job.id.number > 1 {
+                // What an earlier attempt left half-done must not become part of this one, and is kept.
+                world
+                    .repo
+                    .rewind_worktree(&worktree, &job.task.branch, &job.start, job.id.task.as_str())
+                    .map_err(|e| Failure::new(FailureClass::Git, e.to_string()))?;
+            }
+            agents::plan(world, job)
+        }
+        StepKind::Commands { run } => Ok(Plan { shim: commands(world, job, run) }),
+        StepKind::BuiltIn { .. } => Err(internal("a built-in step is not a process")),
+    }
+}
+
+/// `sh -c` for each command, one after another; what is run is printed first.
+pub(super) const RUN_EACH: &str = "n=0; for c do n=$((n+1)); printf '$ %s\\n' \"$c\" >&2; sh -c \"$c\" </dev/null || { e=$?; \
+     printf 'orch: command %s of %s failed (exit %s)\\n' \"$n\" \"$#\" \"$e\" >&2; exit \"$e\"; }; done";
+
+fn commands(world: &World, job: &Job, run: &[String]) -> ShimSpec {
+    let argv = ["sh", "-c", RUN_EACH, "orch"].into_iter().map(str::to_owned);
+    ShimSpec {
+        argv: argv.chain(run.iter().cloned()).collect(),
+        cwd: world.worktree(&job.task.worktree),
+        env: agents::environment(world, job),
+        env_remove: crate::agent::inherited_to_remove().map(str::to_owned).collect(),
+        stdin: None,
+        timeout_ms: job.step.timeout_ms,
+        idle_timeout_ms: job.step.idle_timeout_ms,
+        grace_ms: job.grace_ms,
+        log_cap: job.log_cap,
+    }
+}
+
+/// From what the world shows to how the attempt ended.
+pub(super) fn judge(world: &World, job: &Job, ended: Result<Finished, ProcessError>) -> AttemptEnd {
+    let result = match ended {
+        Ok(Finished::Done(result)) => result,
+        Ok(Finished::Lost { survivors_ended }) => return lost(survivors_ended),
+        Err(error) => return AttemptEnd::failed(internal(error)),
+    };
+    let stopped = result.stopped;
+    let mut end = match &job.step.kind {
+        StepKind::Agent => agents::judge(world, job, &result, stopped),
+        _ => judge_commands(job, &result, stopped),
+    };
+    end.exit = Some(result.exit);
+    end
+}
+
+fn lost(survivors: usize) -> AttemptEnd {
+    let left = if survivors == 0 {
+        String::new()
+    } else {
+        format!("; {survivors} processes it left behind were ended")
+    };
+    AttemptEnd::failed(
+        Failure::new(FailureClass::Interrupted, format!("its shim was killed{left}")).suggest(
+            "it starts again by itself; if that keeps happening, look for an out-of-memory killer",
+        ),
+    )
+}
+
+/// The shim knows that it was told to stop; why is in the journal.
+pub(super) fn with_reason(mut end: AttemptEnd, stopping: Option<StopReason>) -> AttemptEnd {
+    let (Some(reason), Ending::Failed { failure }) = (stopping, &mut end.ending) else {
+        return end;
+    };
+    if matches!(failure.class, FailureClass::Cancelled | FailureClass::Interrupted) {
+        *failure = match reason {
+            StopReason::Cancelled => Failure::new(FailureClass::Cancelled, "cancelled"),
+            _ => Failure::new(FailureClass::Interrupted, "interrupted")
+                .suggest("go on with: orch resume"),
+        };
+    }
+    end
+}
+
+fn judge_commands(job: &Job, result: &ShimResult, stopped: Option<StopReason>) -> AttemptEnd {
+    let class = if job.step.phase == Phase::Setup {
+        FailureClass::SetupFailed
+    } else {
+        FailureClass::VerifyFailed
+    };
+    let see = format!("orch logs {} --step {}", job.task.name, job.step.id);
+    let failure = match (stopped, result.exit, &result.spawn_error) {
+        (Some(reason), _, _) => stopped_failure(reason, &job.step),
+        (_, _, Some(error)) => Failure::new(FailureClass::BadCommand, error.clone()),
+        (_, Exit { code: Some(0), .. }, _) => return AttemptEnd::of(Ending::Succeeded),
+        (_, Exit { code: Some(code), .. }, _) => {
+            let last = last_line(job);
+            Failure::new(class, format!("{} failed with exit code {code}{last}", job.step.id))
+        }
+        (_, Exit { signal, .. }, _) => Failure::new(
+            FailureClass::Killed,
+            format!("{} was killed by signal {}", job.step.id, signal.unwrap_or(0)),
+        ),
+    };
+    AttemptEnd::failed(failure.suggest(format!("see: {see}")))
+}
+
+pub(super) fn stopped_failure(reason: StopReason, step: &StepSpec) -> Failure {
+    let seconds = |ms: Option<u64>| ms.map_or(0.0, |ms| Duration::from_millis(ms).as_secs_f64());
+    match reason {
+        StopReason::Timeout => Failure::new(
+            FailureClass::Timeout,
+            format!("stopped after its time limit of {} s", seconds(step.timeout_ms)),
+        ),
+        StopReason::IdleTimeout => Failure::new(
+            FailureClass::Idle,
+            format!("stopped after {} s without output", seconds(step.idle_timeout_ms)),
+        ),
+        StopReason::Cancelled => Failure::new(FailureClass::Cancelled, "cancelled"),
+        StopReason::Interrupted => Failure::new(FailureClass::Interrupted, "interrupted"),
+    }
+}
+
+/// The last line of what a command said, for the one line that a status shows.
+fn last_line(job: &Job) -> String {
+    let mut tail = Vec::new();
+    for entry in LogReader::open(&job.dir).map_while(Result::ok) {
+        if let Entry::Output { bytes, .. } = entry {
+            tail.extend_from_slice(&bytes);
+            let cut = tail.len().saturating_sub(4096);
+            tail.drain(..cut);
+        }
+    }
+    let text = String::from_utf8_lossy(&tail);
+    let line =
+        text.lines().rev().map(str::trim).find(|l| !l.is_empty() && !l.starts_with("orch: "));
+    line.map_or_else(String::new, |line| {
+        format!(": {}", line.chars().take(160).collect::<String>())
+    })
+}
+
+impl From<SupervisorError> for Failure {
+    fn from(error: SupervisorError) -> Self {
+        internal(error)
+    }
+}

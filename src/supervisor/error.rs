@@ -1,0 +1,44 @@
+//! What ends a supervisor's work early.
+
+use crate::git::GitError;
+use crate::journal::JournalError;
+use crate::process::ProcessError;
+
+/// Errors of this room. A failed task is not an error: it is recorded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SupervisorError {
+    /// The journal cannot be read or written; nothing is done that could not be recorded.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// Git refused.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// A process could not be handled.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+    /// The file system refused.
+    #[error("{doing}: {source}")]
+    Io {
+        /// What was being done, with the path.
+        doing: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Another supervisor is at work in this repository.
+    #[error("another orch is at work in this repository ({0}); see: orch status")]
+    Busy(String),
+    /// The stored history makes no sense.
+    #[error("run {0} has no first event; the journal is damaged")]
+    NoHistory(String),
+    /// What was asked cannot be done.
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl SupervisorError {
+    pub(crate) fn io(doing: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+        let doing = doing.into();
+        move |source| Self::Io { doing, source }
+    }
+}

@@ -1,0 +1,421 @@
+//! From prompt files and configuration to a plan, and from a plan to the specification of a run.
+//!
+//! Everything that can be wrong with what the user wrote is found here, before anything starts.
+
+use super::SupervisorError;
+use super::clock::now;
+use super::world::create_dir;
+use crate::agent;
+use crate::analysis::{self, Request, Tree};
+use crate::config::Config;
+use crate::git::Repo;
+use crate::journal::Layout;
+use crate::model::{
+    AgentProfile, Dependency, Dialect, MergeMode, RunId, RunSpec, TaskId, TaskSpec, slug,
+};
+use crate::plan::{self, Declared, Plan, PlanInput, PlanOptions, PlanTaskState};
+use crate::prompt::Prompt;
+use crate::workflow::{StepInputs, Workflow, WorkflowError};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What the command line says, over what the configuration says.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// `--parallel`.
+    pub parallel: bool,
+    /// `--jobs`, or the configured or default number.
+    pub jobs: u32,
+    /// `--smart-scheduling`.
+    pub smart: bool,
+    /// `--agent`.
+    pub agent: Option<String>,
+    /// `--workflow`.
+    pub workflow: Option<String>,
+    /// `--timeout`.
+    pub timeout: Option<Duration>,
+    /// `--idle-timeout`.
+    pub idle_timeout: Option<Duration>,
+    /// `--retries`.
+    pub retries: Option<u32>,
+    /// `--verify`, beside what the configuration and the prompts say.
+    pub verify: Vec<String>,
+    /// `--merge`.
+    pub merge: Option<MergeMode>,
+    /// `--into`.
+    pub into: Option<String>,
+}
+
+/// Something wrong with what the user wrote.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IntakeError {
+    /// A prompt, `orch.toml` or the plan: every problem with file and line.
+    #[error("{0}")]
+    Input(String),
+    /// A workflow that leaves a phase out.
+    #[error(transparent)]
+    Governance(WorkflowError),
+    /// The world refused.
+    #[error(transparent)]
+    World(#[from] SupervisorError),
+}
+
+/// Prompts with the plan made of them.
+#[derive(Debug)]
+pub struct Intake {
+    /// The prompts as read.
+    pub prompts: Vec<Prompt>,
+    /// What is to be done in which order.
+    pub plan: Plan,
+    /// The commit all this is about.
+    pub base: String,
+    /// The branch it lands on.
+    pub target: Option<String>,
+}
+
+fn input(error: impl std::fmt::Display) -> IntakeError {
+    IntakeError::Input(error.to_string())
+}
+
+/// Makes the plan of the given prompts.
+///
+/// # Errors
+/// Everything that is wrong with them.
+pub fn intake(
+    repo: &Repo,
+    config: &Config,
+    prompts: Vec<Prompt>,
+    options: &Options,
+) -> Result<Intake, IntakeError> {
+    let head = repo.head().map_err(SupervisorError::from)?;
+    let into = options.into.clone().or_else(|| config.into.clone());
+    let (base, target) = match into {
+        None => (head.oid, head.branch),
+        Some(branch) => match repo.branch_tip(&branch).map_err(SupervisorError::from)? {
+            Some(tip) => (tip, Some(branch)),
+            None => {
+                return Err(input(format!(
+                    "there is no branch '{branch}' to merge into; make it with: git branch {branch}"
+                )));
+            }
+        },
+    };
+    let tree = Tree::new(repo.tree_paths(&base).map_err(SupervisorError::from)?);
+    let mut inputs = Vec::with_capacity(prompts.len());
+    for prompt in &prompts {
+        inputs.push(plan_input(&tree, prompt)?);
+    }
+    let jobs = if options.parallel { options.jobs.max(1) } else { 1 };
+    let plan_options =
+        PlanOptions { ignore: config.ignore_conflicts.clone(), jobs, ..PlanOptions::default() };
+    let plan = plan::build(&base, inputs, &plan_options).map_err(input)?;
+    Ok(Intake { prompts, plan, base, target })
+}
+
+fn plan_input(tree: &Tree, prompt: &Prompt) -> Result<PlanInput, IntakeError> {
+    let path = prompt.path.display().to_string();
+    let analysis = analysis::analyse(
+        tree,
+        &Request {
+            name: &prompt.name,
+            title: &prompt.title,
+            body: &prompt.body,
+            body_line: prompt.body_line,
+            files: &prompt.front.files,
+            reads: &prompt.front.reads,
+        },
+    )
+    .map_err(|error| input(format!("{path}: {error}")))?;
+    let line = prompt.front.line("depends_on");
+    let declared = prompt.front.depends_on.iter();
+    Ok(PlanInput {
+        name: prompt.name.clone(),
+        prompt: path,
+        title: prompt.title.clone(),
+        skip_reason: prompt.done.clone(),
+        declared: declared.map(|name| Declared { name: name.clone(), line }).collect(),
+        priority: i64::from(prompt.front.priority),
+        targets: analysis.targets,
+        scopes: analysis.scopes,
+        work_type: analysis.work_type,
+        complexity: analysis.complexity,
+    })
+}
+
+/// The agents there are: the built-in ones with what `orch.toml` says laid over them.
+///
+/// # Errors
+/// A new agent without a command, or a profile that cannot work; with the line of `orch.toml`.
+pub fn profiles(config: &Config) -> Result<BTreeMap<String, AgentProfile>, IntakeError> {
+    let mut all: BTreeMap<String, AgentProfile> =
+        agent::builtin().iter().map(|p| (p.name.clone(), p.clone())).collect();
+    let mut problems = Vec::new();
+    for (name, own) in &config.agents {
+        let mut say = |message: String| problems.push(format!("orch.toml:{}: {message}", own.line));
+        let known = all.get(name).cloned();
+        let base = known.or_else(|| {
+            let command = own.command.clone()?;
+            // Where nothing is said, a command that names the prompt or its file wants just that.
+            let mentions = |word: &str| command.iter().any(|a| a.contains(word));
+            let prompt = if mentions("{prompt}") {
+                crate::model::PromptDelivery::Arg
+            } else if mentions("{prompt_file}") {
+                crate::model::PromptDelivery::File
+            } else {
+                crate::model::PromptDelivery::Stdin
+            };
+            Some(AgentProfile {
+                name: name.clone(),
+                command,
+                prompt,
+                output: Dialect::Plain,
+                requires_changes: None,
+                env: BTreeMap::new(),
+                model: None,
+            })
+        });
+        let Some(mut profile) = base else {
+            say(format!(
+                "agent '{name}' is not built in, so it needs: command = [\"prog\", \"{{prompt}}\"]"
+            ));
+            continue;
+        };
+        if let Some(command) = &own.command {
+            profile.command.clone_from(command);
+        }
+        profile.prompt = own.prompt.unwrap_or(profile.prompt);
+        profile.output = own.output.unwrap_or(profile.output);
+        profile.requires_changes = own.requires_changes.or(profile.requires_changes);
+        profile.model = own.model.clone().or(profile.model);
+        profile.env.extend(own.env.clone());
+        if let Err(error) = agent::validate(&profile) {
+            say(error.to_string());
+        }
+        all.insert(name.clone(), profile);
+    }
+    if problems.is_empty() { Ok(all) } else { Err(IntakeError::Input(problems.join("\n"))) }
+}
+
+/// The specification of a run, with a copy of each prompt stored where a resumed run finds it.
+///
+/// # Errors
+/// An agent or workflow that does not exist; a prompt copy that cannot be written.
+pub fn run_spec(
+    repo: &Repo,
+    config: &Config,
+    intake: &Intake,
+    options: &Options,
+    random: &mut dyn FnMut() -> u16,
+) -> Result<RunSpec, IntakeError> {
+    let all = profiles(config)?;
+    let workflows =
+        Workflows { root: repo.root.clone().unwrap_or_default(), loaded: HashMap::new() };
+    let at = now();
+    let run = RunId::new(at, random());
+    let mut builder = Builder { config, options, all, workflows, agents: BTreeMap::new() };
+    let by_name: HashMap<&str, &Prompt> =
+        intake.prompts.iter().map(|p| (p.name.as_str(), p)).collect();
+    let mut used = HashSet::new();
+    let mut ids: HashMap<&str, TaskId> = HashMap::new();
+    for task in &intake.plan.tasks {
+        let id = loop {
+            let id = TaskId::new(at, random());
+            if used.insert(id.clone()) {
+                break id;
+            }
+        };
+        ids.insert(&task.name, id);
+    }
+    let mut tasks = Vec::new();
+    let mut problems = Vec::new();
+    for planned in in_order(&intake.plan, options.smart) {
+        let Some(prompt) = by_name.get(planned.name.as_str()) else { continue };
+        match builder.task(planned, prompt, &ids) {
+            Ok(task) => tasks.push(task),
+            Err(IntakeError::Input(problem)) => problems.push(problem),
+            Err(other) => return Err(other),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(IntakeError::Input(problems.join("\n")));
+    }
+    Ok(RunSpec {
+        id: run,
+        base: intake.base.clone(),
+        target: intake.target.clone(),
+        jobs: if options.parallel { options.jobs.max(1) } else { 1 },
+        parallel: options.parallel,
+        merge: options.merge.unwrap_or(config.merge),
+        verify: config.verify.iter().chain(&options.verify).cloned().collect(),
+        grace_ms: millis(config.grace),
+        log_cap: config.log_cap,
+        estimate_seconds: Some(intake.plan.estimate.sequential_seconds),
+        tasks,
+        agents: builder.agents,
+    })
+}
+
+/// Stores the prompts of a run where its attempts, and a resumed run, find them.
+///
+/// # Errors
+/// What the file system refuses.
+pub fn store_prompts(
+    layout: &Layout,
+    spec: &RunSpec,
+    intake: &Intake,
+    cwd: &std::path::Path,
+) -> Result<(), SupervisorError> {
+    for task in spec.tasks.iter().filter(|task| task.skip.is_none()) {
+        let Some(prompt) = intake.prompts.iter().find(|p| p.name == task.name) else { continue };
+        create_dir(&layout.task(&spec.id, &task.id))?;
+        let (from, to) = (cwd.join(&prompt.path), layout.prompt(&spec.id, &task.id));
+        std::fs::copy(&from, &to).map_err(SupervisorError::io(format!(
+            "copy {} to {}",
+            from.display(),
+            to.display()
+        )))?;
+    }
+    Ok(())
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The plan's order of starting, with prerequisites always before what needs them: the engine relies
+/// on that.
+fn in_order(plan: &Plan, smart: bool) -> Vec<&plan::PlanTask> {
+    let mut left: Vec<&plan::PlanTask> = plan.start_order(smart).collect();
+    let mut placed: HashSet<&str> = HashSet::new();
+    let mut out = Vec::with_capacity(left.len());
+    while !left.is_empty() {
+        let before = left.len();
+        left.retain(|task| {
+            let ready = task.depends_on.iter().all(|d| placed.contains(d.task.as_str()));
+            if ready {
+                placed.insert(&task.name);
+                out.push(*task);
+            }
+            !ready
+        });
+        if left.len() == before {
+            // The plan has no cycles, so this is not reached; what is left keeps its order.
+            out.append(&mut left);
+        }
+    }
+    out
+}
+
+struct Workflows {
+    root: PathBuf,
+    loaded: HashMap<String, Workflow>,
+}
+
+impl Workflows {
+    fn get(&mut self, name: &str, file: &str) -> Result<&Workflow, IntakeError> {
+        if !self.loaded.contains_key(name) {
+            let workflow = Workflow::load(name, &self.root).map_err(|error| match error {
+                WorkflowError::Bypass { .. } => IntakeError::Governance(error),
+                other => input(format!("{file}: {other}")),
+            })?;
+            self.loaded.insert(name.to_owned(), workflow);
+        }
+        Ok(&self.loaded[name])
+    }
+}
+
+struct Builder<'a> {
+    config: &'a Config,
+    options: &'a Options,
+    all: BTreeMap<String, AgentProfile>,
+    workflows: Workflows,
+    agents: BTreeMap<String, AgentProfile>,
+}
+
+impl Builder<'_> {
+    fn task(
+        &mut self,
+        planned: &plan::PlanTask,
+        prompt: &Prompt,
+        ids: &HashMap<&str, TaskId>,
+    ) -> Result<TaskSpec, IntakeError> {
+        let (config, options, front) = (self.config, self.options, &prompt.front);
+        let skipped = planned.state == PlanTaskState::Skipped;
+        let agent = front
+            .agent
+            .clone()
+            .or_else(|| options.agent.clone())
+            .unwrap_or_else(|| config.agent.clone());
+        if !skipped {
+            self.check_agent(&agent, prompt)?;
+        }
+        let workflow = options
+            .workflow
+            .clone()
+            .or_else(|| front.workflow.clone())
+            .or_else(|| config.workflow.clone())
+            .unwrap_or_else(|| "default".to_owned());
+        let mut verify = config.verify.clone();
+        verify.extend(front.verify.iter().chain(&options.verify).cloned());
+        let inputs = StepInputs {
+            setup: config.setup.clone().unwrap_or_default(),
+            verify,
+            no_forge: "no forge is used".to_owned(),
+            timeout_ms: front.timeout.or(options.timeout).or(config.timeout).map(millis),
+            idle_timeout_ms: options.idle_timeout.or(config.idle_timeout).map(millis),
+            retries: front.retries.or(options.retries).unwrap_or(config.retries),
+        };
+        let file = prompt.path.display().to_string();
+        let steps =
+            if skipped { Vec::new() } else { self.workflows.get(&workflow, &file)?.steps(&inputs) };
+        let id = ids[planned.name.as_str()].clone();
+        let depends_on = planned.depends_on.iter().filter_map(|d| {
+            let task = ids.get(d.task.as_str())?.clone();
+            Some(Dependency { task, kind: d.kind, reason: d.reason.clone() })
+        });
+        let writes = planned.targets.iter().filter(|t| t.access == crate::model::Access::Write);
+        Ok(TaskSpec {
+            branch: format!("orch/{}-{}", slug(&planned.name), id.suffix()),
+            worktree: format!(".worktrees/{id}"),
+            name: planned.name.clone(),
+            prompt: file,
+            title: planned.title.clone(),
+            agent,
+            model: front.model.clone().or_else(|| config.model.clone()),
+            role: front.role.clone(),
+            workflow,
+            work_type: planned.work_type,
+            complexity: planned.complexity,
+            depends_on: depends_on.collect(),
+            writes: writes.map(|t| t.path.clone()).take(20).collect(),
+            skip: planned.skip_reason.clone().filter(|_| skipped),
+            steps,
+            id,
+        })
+    }
+
+    fn check_agent(&mut self, name: &str, prompt: &Prompt) -> Result<(), IntakeError> {
+        let Some(profile) = self.all.get(name) else {
+            let place = match prompt.front.line("agent") {
+                Some(line) => format!("{}:{line}", prompt.path.display()),
+                None => prompt.path.display().to_string(),
+            };
+            let known: Vec<&str> = self.all.keys().map(String::as_str).collect();
+            return Err(input(format!(
+                "{place}: no agent '{name}'; known: {}; define it in orch.toml under [agents.{name}]",
+                known.join(", ")
+            )));
+        };
+        if profile.output == Dialect::Shell && prompt.sh_blocks().next().is_none() {
+            return Err(input(format!(
+                "{}: the shell agent runs the prompt's fenced sh blocks, and there is none; start one with: \
+                 ```sh",
+                prompt.path.display()
+            )));
+        }
+        self.agents.insert(name.to_owned(), profile.clone());
+        Ok(())
+    }
+}

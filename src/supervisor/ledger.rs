@@ -1,0 +1,156 @@
+//! A run's journal and its folded state, kept in step.
+
+use super::SupervisorError;
+use super::clock::now;
+use crate::engine::State;
+use crate::journal::{Journal, Projection};
+use crate::model::{Event, Recorded, RunId, RunSpec, TaskState, TaskView};
+use std::collections::HashSet;
+
+/// The journal of a run with its state. Every change goes through [`Ledger::record`].
+#[derive(Debug)]
+pub struct Ledger {
+    journal: Journal,
+    state: State,
+    /// What the projections of the tasks say, to write only what changed.
+    shown: Vec<TaskState>,
+    version: i64,
+}
+
+impl Ledger {
+    /// Records a new run.
+    ///
+    /// # Errors
+    /// The journal refuses.
+    pub fn create(mut journal: Journal, spec: RunSpec) -> Result<Self, SupervisorError> {
+        let at = now();
+        let run = spec.id.clone();
+        let event = Event::RunCreated { spec: Box::new(spec.clone()) };
+        let recorded = Recorded { seq: 1, at, event };
+        let mut state = State::new(spec, at);
+        state.seq = 1;
+        let standings = state.standings();
+        let tasks: Vec<(usize, TaskView)> =
+            (0..state.tasks.len()).map(|t| (t, state.task_view(t, &standings))).collect();
+        let shown = tasks.iter().map(|(_, view)| view.state).collect();
+        let projection = Projection { run: &state.run_view(), tasks: &tasks };
+        let exists = || SupervisorError::Refused(format!("run {run} exists already"));
+        journal.turn(&run, 0)?.ok_or_else(exists)?.commit(&[recorded], &projection)?;
+        let version = journal.data_version()?;
+        Ok(Self { journal, state, shown, version })
+    }
+
+    /// Folds the stored history of a run.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub fn open(journal: Journal, run: &RunId) -> Result<Self, SupervisorError> {
+        let version = journal.data_version()?;
+        let history = journal.events_after(run, 0)?;
+        let state =
+            State::replay(&history).ok_or_else(|| SupervisorError::NoHistory(run.to_string()))?;
+        let standings = state.standings();
+        let shown = (0..state.tasks.len()).map(|t| state.task_state(t, &standings)).collect();
+        Ok(Self { journal, state, shown, version })
+    }
+
+    /// The state.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The journal, for reading.
+    #[must_use]
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// Events that other processes appended since the last look, folded into the state.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub fn catch_up(&mut self) -> Result<Vec<Recorded>, SupervisorError> {
+        let version = self.journal.data_version()?;
+        if version == self.version {
+            return Ok(Vec::new());
+        }
+        self.version = version;
+        self.read_new()
+    }
+
+    fn read_new(&mut self) -> Result<Vec<Recorded>, SupervisorError> {
+        let new = self.journal.events_after(&self.state.spec.id, self.state.seq)?;
+        for recorded in &new {
+            self.state.apply(recorded);
+        }
+        if !new.is_empty() {
+            let standings = self.state.standings();
+            for (task, shown) in self.shown.iter_mut().enumerate() {
+                *shown = self.state.task_state(task, &standings);
+            }
+        }
+        Ok(new)
+    }
+
+    /// Makes facts durable and folds them into the state. Returns everything that is new, events of
+    /// other processes included.
+    ///
+    /// # Errors
+    /// The journal refuses. The state is then folded anew from what the journal has.
+    pub fn record(&mut self, events: Vec<Event>) -> Result<Vec<Recorded>, SupervisorError> {
+        let mut new = Vec::new();
+        if events.is_empty() {
+            return Ok(new);
+        }
+        let at = now();
+        let run = self.state.spec.id.clone();
+        loop {
+            let after = self.state.seq;
+            let Some(turn) = self.journal.turn(&run, after)? else {
+                new.extend(self.read_new()?);
+                continue;
+            };
+            let batch: Vec<Recorded> =
+                (after + 1..).zip(events).map(|(seq, event)| Recorded { seq, at, event }).collect();
+            for recorded in &batch {
+                self.state.apply(recorded);
+            }
+            let changed = changed(&self.state, &mut self.shown, &batch);
+            let projection = Projection { run: &self.state.run_view(), tasks: &changed };
+            if let Err(error) = turn.commit(&batch, &projection) {
+                let history = self.journal.events_after(&run, 0)?;
+                if let Some(state) = State::replay(&history) {
+                    self.state = state;
+                }
+                return Err(error.into());
+            }
+            new.extend(batch);
+            return Ok(new);
+        }
+    }
+}
+
+/// Views of the tasks that the events name, and of those whose state follows from theirs.
+fn changed(state: &State, shown: &mut [TaskState], batch: &[Recorded]) -> Vec<(usize, TaskView)> {
+    let standings = state.standings();
+    let named: HashSet<usize> = batch
+        .iter()
+        .flat_map(|recorded| recorded.event.tasks())
+        .filter_map(|task| state.position(task))
+        .collect();
+    let mut out = Vec::new();
+    for (task, shown) in shown.iter_mut().enumerate() {
+        let now = state.task_state(task, &standings);
+        let waits_for_named = || {
+            let before = &state.spec.tasks[task].depends_on;
+            before.iter().any(|d| state.position(&d.task).is_some_and(|b| named.contains(&b)))
+        };
+        let blocked = now == TaskState::Blocked && waits_for_named();
+        if named.contains(&task) || *shown != now || blocked {
+            *shown = now;
+            out.push((task, state.task_view(task, &standings)));
+        }
+    }
+    out
+}

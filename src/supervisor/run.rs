@@ -1,0 +1,244 @@
+//! The loop: decide, record the intents, act, observe, record the outcomes, again.
+
+use super::attempt::{self, Observation};
+use super::escape::Watch;
+use super::{Ledger, SupervisorError, World, builtin, clock, delay, recover};
+use crate::engine::{self, State};
+use crate::model::{Action, AttemptId, Event, Recorded, RunState, StepKind, StopReason, Usage};
+use crate::process::{Interrupt, Signals, Stop, Stopper};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Semaphore, mpsc};
+
+/// How often the journal is looked at for what other processes wrote (a cancel, a retry). One pragma.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// Git operations at a time. Each checkout uses two threads of its own.
+const GIT_AT_ONCE: usize = 3;
+
+/// What an attempt is doing right now. Not journalled: it is only for the eye.
+#[derive(Clone, Debug, Default)]
+pub struct Progress {
+    /// One line: the agent's last action or words.
+    pub last: Option<String>,
+    /// What it used so far.
+    pub usage: Usage,
+}
+
+/// Told of everything that happens, as it happens.
+pub trait Observer {
+    /// Facts, after they were recorded.
+    fn recorded(&mut self, state: &State, events: &[Recorded]);
+    /// What an attempt is doing.
+    fn progress(&mut self, attempt: &AttemptId, progress: Progress);
+    /// Time passes: a live view may redraw.
+    fn tick(&mut self, state: &State);
+    /// Something a person should know that belongs to no task.
+    fn notice(&mut self, text: &str);
+}
+
+/// The one process that works on a run.
+pub struct Supervisor<'o> {
+    pub(super) world: Arc<World>,
+    pub(super) ledger: Ledger,
+    observer: &'o mut dyn Observer,
+    pub(super) sender: mpsc::UnboundedSender<Observation>,
+    receiver: mpsc::UnboundedReceiver<Observation>,
+    pub(super) stoppers: HashMap<AttemptId, Stopper>,
+    git: Arc<Semaphore>,
+    watch: Watch,
+}
+
+impl<'o> Supervisor<'o> {
+    /// A supervisor for the run of `ledger`. The caller holds the repository's lock.
+    ///
+    /// # Errors
+    /// The user's checkout cannot be looked at.
+    pub fn new(
+        world: Arc<World>,
+        ledger: Ledger,
+        observer: &'o mut dyn Observer,
+    ) -> Result<Self, SupervisorError> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let watch = Watch::start(&world)?;
+        Ok(Self {
+            world,
+            ledger,
+            observer,
+            sender,
+            receiver,
+            stoppers: HashMap::new(),
+            git: Arc::new(Semaphore::new(GIT_AT_ONCE)),
+            watch,
+        })
+    }
+
+    /// Works until the run is over, drained or killed.
+    ///
+    /// # Errors
+    /// Only what makes going on impossible, such as a journal that cannot be written.
+    pub async fn run(mut self) -> Result<(RunState, Ledger), SupervisorError> {
+        let mut signals = Signals::listen()?;
+        self.record(vec![Event::SupervisorStarted { pid: std::process::id() }])?;
+        self.reconcile().await?;
+        let mut look = tokio::time::interval(LOOK);
+        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            self.act()?;
+            if let Some((state, _)) = self.ledger.state().finished {
+                return Ok((state, self.ledger));
+            }
+            tokio::select! {
+                Some(observation) = self.receiver.recv() => self.observe(observation)?,
+                _ = look.tick() => {
+                    let new = self.ledger.catch_up()?;
+                    self.tell(&new);
+                    self.observer.tick(self.ledger.state());
+                }
+                signal = signals.next() => self.interrupted(signal)?,
+            }
+        }
+    }
+
+    /// Does what the engine decides until it decides nothing more.
+    fn act(&mut self) -> Result<(), SupervisorError> {
+        loop {
+            let actions = engine::decide(self.ledger.state(), clock::now());
+            if actions.is_empty() {
+                return Ok(());
+            }
+            let intents = actions.iter().map(|action| self.intent(action)).collect();
+            self.record(intents)?;
+            for action in actions {
+                self.perform(action);
+            }
+        }
+    }
+
+    fn intent(&self, action: &Action) -> Event {
+        match action.clone() {
+            Action::Skip { task, step, reason } => Event::StepSkipped { task, step, reason },
+            Action::Start { attempt } => Event::AttemptStarting { attempt },
+            Action::Stop { attempt, reason } => Event::AttemptStopping { attempt, reason },
+            Action::Finish { state } => Event::RunFinished { state },
+            Action::ScheduleRetry { attempt } => {
+                let state = self.ledger.state();
+                let before = AttemptId { number: attempt.number - 1, ..attempt.clone() };
+                let last = state.attempt(&before).and_then(|a| a.ended.as_ref());
+                let failure = last.and_then(|(end, _)| end.ending.failure());
+                let not_before = delay::not_before(clock::now(), attempt.number - 1, failure);
+                Event::RetryScheduled { attempt, not_before }
+            }
+        }
+    }
+
+    fn perform(&mut self, action: Action) {
+        match action {
+            Action::Start { attempt } => self.start(attempt),
+            Action::Stop { attempt, .. } => {
+                if let Some(stopper) = self.stoppers.get(&attempt) {
+                    stopper.stop(Stop::Gracefully);
+                }
+            }
+            Action::Skip { .. } | Action::ScheduleRetry { .. } | Action::Finish { .. } => {}
+        }
+    }
+
+    fn start(&mut self, id: AttemptId) {
+        let state = self.ledger.state();
+        let Some((_, step)) = state.step_spec(&id.task, &id.step) else { return };
+        let (world, sender) = (Arc::clone(&self.world), self.sender.clone());
+        if let StepKind::BuiltIn { action } = step.kind {
+            let job = builtin::Job::of(state, &id, action);
+            let git = Arc::clone(&self.git);
+            tokio::spawn(async move {
+                // The semaphore is never closed.
+                let _permit = git.acquire_owned().await;
+                let end = builtin::perform(world, job).await;
+                let _ = sender.send(Observation::Ended { attempt: id, end: Box::new(end) });
+            });
+        } else if let Some(job) = attempt::Job::of(&self.world, state, &id) {
+            let git = Arc::clone(&self.git);
+            tokio::spawn(attempt::start(world, job, git, sender));
+        }
+    }
+
+    /// Takes in everything that happened and records it as one step.
+    fn observe(&mut self, first: Observation) -> Result<(), SupervisorError> {
+        let mut events = Vec::new();
+        let mut next = Some(first);
+        while let Some(observation) = next {
+            match observation {
+                Observation::Started { attempt, pid, stopper } => {
+                    // It may have been cancelled while it started.
+                    if self.is_stopping(&attempt) {
+                        stopper.stop(Stop::Gracefully);
+                    }
+                    self.stoppers.insert(attempt.clone(), stopper);
+                    events.push(Event::AttemptStarted { attempt, pid });
+                }
+                Observation::Ended { attempt, end } => {
+                    self.stoppers.remove(&attempt);
+                    events.extend(self.watch.check(&self.world, self.ledger.state(), &attempt));
+                    let known = self.ledger.state().attempt(&attempt);
+                    let end = attempt::with_reason(*end, known.and_then(|a| a.stopping));
+                    events.push(Event::AttemptEnded { attempt, end: Box::new(end) });
+                }
+                Observation::Progress { attempt, progress } => {
+                    self.observer.progress(&attempt, progress);
+                }
+            }
+            next = self.receiver.try_recv().ok();
+        }
+        self.record(events)
+    }
+
+    fn is_stopping(&self, attempt: &AttemptId) -> bool {
+        self.ledger.state().attempt(attempt).is_some_and(|a| a.stopping.is_some())
+    }
+
+    /// First signal: nothing new starts. Second: what runs is stopped, and starts again on resume.
+    fn interrupted(&mut self, signal: Interrupt) -> Result<(), SupervisorError> {
+        match signal {
+            Interrupt::Drain => {
+                let running = self.ledger.state().open_attempts().count();
+                self.observer.notice(&format!(
+                    "stopping: {running} running may finish, nothing new starts; interrupt again to \
+                     stop them now; go on later with: orch resume"
+                ));
+                self.record(vec![Event::DrainRequested])
+            }
+            Interrupt::Kill => {
+                let mut events = vec![Event::DrainRequested];
+                for (attempt, stopper) in &self.stoppers {
+                    stopper.stop(Stop::Gracefully);
+                    if !self.is_stopping(attempt) {
+                        let reason = StopReason::Interrupted;
+                        let attempt = attempt.clone();
+                        events.push(Event::AttemptStopping { attempt, reason });
+                    }
+                }
+                self.observer.notice("stopping everything; go on later with: orch resume");
+                self.record(events)
+            }
+        }
+    }
+
+    async fn reconcile(&mut self) -> Result<(), SupervisorError> {
+        let events = recover::reconcile(self).await?;
+        self.record(events)
+    }
+
+    pub(super) fn record(&mut self, events: Vec<Event>) -> Result<(), SupervisorError> {
+        let new = self.ledger.record(events)?;
+        self.tell(&new);
+        Ok(())
+    }
+
+    fn tell(&mut self, new: &[Recorded]) {
+        if !new.is_empty() {
+            self.observer.recorded(self.ledger.state(), new);
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! What an attempt needs of the world: the repository, its worktrees, the places on disk.
+
+use super::SupervisorError;
+use crate::git::{PoolLimits, Repo, Worktrees};
+use crate::journal::{Journal, Layout};
+use crate::process::SupervisorLock;
+use std::path::{Path, PathBuf};
+
+/// The repository and everything of `orch` in it. Shared by all attempts.
+#[derive(Debug)]
+pub struct World {
+    /// The repository.
+    pub repo: Repo,
+    /// Its worktrees.
+    pub worktrees: Worktrees,
+    /// Where things lie.
+    pub layout: Layout,
+    /// The directory that `.worktrees/` is in.
+    pub root: PathBuf,
+}
+
+impl World {
+    /// The world of a repository.
+    ///
+    /// # Errors
+    /// The pool of worktrees cannot be read.
+    pub fn new(repo: Repo, pool: PoolLimits) -> Result<Self, SupervisorError> {
+        let layout = Layout::new(repo.state_dir());
+        let root = repo.root.clone().unwrap_or_else(|| repo.common_dir.clone());
+        let worktrees = Worktrees::new(repo.clone(), pool)?;
+        Ok(Self { repo, worktrees, layout, root })
+    }
+
+    /// The absolute path of a task's worktree.
+    #[must_use]
+    pub fn worktree(&self, relative: &str) -> PathBuf {
+        self.root.join(relative)
+    }
+
+    /// Becomes the one supervisor of this repository, until the lock is dropped.
+    ///
+    /// # Errors
+    /// [`SupervisorError::Busy`] when there is one.
+    pub fn lock(&self) -> Result<SupervisorLock, SupervisorError> {
+        let path = self.layout.supervisor_lock();
+        create_dir(self.layout.dir())?;
+        SupervisorLock::acquire(&path)?.ok_or_else(|| {
+            SupervisorError::Busy(SupervisorLock::holder(&path).map_or_else(
+                || "its process id is not known".to_owned(),
+                |holder| format!("process {}", holder.pid),
+            ))
+        })
+    }
+
+    /// Opens the journal, creating it where there is none.
+    ///
+    /// # Errors
+    /// As [`Journal::open`].
+    pub fn journal(&self) -> Result<Journal, SupervisorError> {
+        Ok(Journal::open(&self.layout.journal())?)
+    }
+}
+
+pub(super) fn create_dir(dir: &Path) -> Result<(), SupervisorError> {
+    std::fs::create_dir_all(dir).map_err(SupervisorError::io(format!("create {}", dir.display())))
+}

@@ -1,0 +1,16 @@
+//! The binary from the outside, by its contract: one file per theme. One crate, because linking is
+//! the slow part of a test that mostly waits.
+#![expect(clippy::unwrap_used, reason = "these are tests: a surprise must end them")]
+
+mod agents;
+mod execute;
+mod help;
+mod input_errors;
+mod isolation;
+mod logs;
+mod merge_clean;
+mod plan;
+mod recovery;
+mod status;
+#[path = "../support/mod.rs"]
+mod support;

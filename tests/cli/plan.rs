@@ -1,0 +1,136 @@
+//! `orch plan`: what each prompt will touch, what collides, in which order.
+
+use crate::support::Sandbox;
+use serde_json::{Value, json};
+
+fn plan(sandbox: &Sandbox, arguments: &str) -> Value {
+    sandbox.orch(&format!("plan --json {arguments}")).exits(0).json()
+}
+
+fn task<'p>(plan: &'p Value, name: &str) -> &'p Value {
+    let tasks = plan["tasks"].as_array().unwrap();
+    tasks.iter().find(|t| t["name"] == name).unwrap_or_else(|| panic!("no {name} in {plan}"))
+}
+
+fn target<'p>(plan: &'p Value, name: &str, path: &str) -> Option<&'p Value> {
+    task(plan, name)["targets"].as_array().unwrap().iter().find(|t| t["path"] == path)
+}
+
+fn sorted(names: &Value) -> Vec<&str> {
+    let mut names: Vec<_> = names.as_array().unwrap().iter().map(|n| n.as_str().unwrap()).collect();
+    names.sort_unstable();
+    names
+}
+
+#[test]
+fn two_tasks_that_write_one_file_conflict_and_are_ordered() {
+    let sandbox = Sandbox::new();
+    sandbox.task("a", &["files: [src/count.txt]"], "");
+    sandbox.task("b", &["files: ['src/c*.txt']"], "");
+    sandbox.task("c", &["files: [README.md]"], "");
+    let plan = plan(&sandbox, "--tasks prompts/a.md prompts/b.md prompts/c.md");
+
+    assert_eq!(plan["schema"], "orch.plan/1");
+    assert_eq!(plan["base"], sandbox.git(["rev-parse", "HEAD"]));
+    let conflicts = plan["conflicts"].as_array().unwrap();
+    assert_eq!(conflicts.len(), 1, "{plan}");
+    assert_eq!(sorted(&conflicts[0]["tasks"]), ["a", "b"]);
+    assert_eq!(conflicts[0]["kind"], "write-write");
+    assert_eq!(conflicts[0]["paths"], json!(["src/count.txt"]));
+
+    assert_eq!(plan["waves"].as_array().unwrap().len(), 2);
+    assert_eq!(sorted(&plan["waves"][0]), ["a", "c"]);
+    assert_eq!(sorted(&plan["waves"][1]), ["b"]);
+    let waits = &task(&plan, "b")["depends_on"][0];
+    assert_eq!((&waits["task"], &waits["kind"]), (&json!("a"), &json!("conflict")));
+}
+
+#[test]
+fn files_named_in_the_text_are_found_with_their_line() {
+    let sandbox = Sandbox::new();
+    let body = "# Look around\n\nChange `src/count.txt`.\n\n- and list.txt\n\n```sh\nsed -i s/a/b/ README.md\n```\n\nNot src/nothing.txt.\n";
+    sandbox.prompt("text", &["agent: shell"], body);
+    let plan = plan(&sandbox, "--tasks prompts/text.md");
+    for path in ["src/count.txt", "src/deep/er/list.txt", "README.md"] {
+        assert!(target(&plan, "text", path).is_some(), "{path} is missing in {plan}");
+    }
+    assert!(target(&plan, "text", "src/nothing.txt").is_none());
+    // Three lines of front matter come before the text.
+    let evidence = &target(&plan, "text", "src/count.txt").unwrap()["evidence"][0];
+    assert_eq!(evidence["line"], 6);
+    assert!(evidence["text"].as_str().unwrap().contains("Change"));
+}
+
+#[test]
+fn a_declared_dependency_orders_tasks_that_share_nothing() {
+    let sandbox = Sandbox::new();
+    sandbox.task("first", &[], "");
+    sandbox.task("second", &["depends_on: [first]"], "");
+    let plan = plan(&sandbox, "--tasks prompts/second.md prompts/first.md");
+    assert_eq!(plan["waves"], json!([["first"], ["second"]]));
+    assert_eq!(plan["critical_path"], json!(["first", "second"]));
+    assert_eq!(task(&plan, "second")["depends_on"][0]["kind"], "declared");
+}
+
+#[test]
+fn a_cycle_is_named_in_full() {
+    let sandbox = Sandbox::new();
+    sandbox.task("hen", &["depends_on: [chick]"], "");
+    sandbox.task("egg", &["depends_on: [hen]"], "");
+    sandbox.task("chick", &["depends_on: [egg]"], "");
+    let prompts = "prompts/hen.md prompts/egg.md prompts/chick.md";
+    let told = sandbox.orch(&format!("plan --tasks {prompts}")).exits(2).complains("cycle");
+    for name in ["hen", "egg", "chick"] {
+        assert!(told.stderr.contains(name), "{name} is not named: {}", told.stderr);
+    }
+}
+
+#[test]
+fn a_finished_prompt_is_skipped_and_says_why() {
+    let sandbox = Sandbox::new();
+    sandbox.task("front", &["status: implemented"], "");
+    sandbox.prompt("line", &["agent: scripted"], "# Old\n\nStatus: COMPLETED\n");
+    sandbox.prompt("heading", &["agent: scripted"], "# Older - IMPLEMENTED\n\nText.\n");
+    sandbox.task("open", &[], "");
+    let plan = plan(&sandbox, "--all-prompts");
+    for name in ["front", "line", "heading"] {
+        assert_eq!(task(&plan, name)["state"], "skipped", "{name}");
+        assert!(task(&plan, name)["skip_reason"].is_string(), "{name}");
+    }
+    assert_eq!(task(&plan, "open")["state"], "ready");
+}
+
+#[test]
+fn every_view_names_every_task() {
+    let sandbox = Sandbox::new();
+    sandbox.task("alpha", &["files: [src/count.txt]"], "");
+    sandbox.task("omega", &["files: [src/count.txt]"], "");
+    for (option, mark) in [("", "alpha"), ("--dot", "digraph"), ("--mermaid", "-->")] {
+        let arguments = format!("plan {option} --tasks prompts/alpha.md prompts/omega.md");
+        let view = sandbox.orch(&arguments).exits(0).stdout;
+        for word in [mark, "alpha", "omega"] {
+            assert!(view.contains(word), "plan {option} lacks {word}:\n{view}");
+        }
+    }
+}
+
+#[test]
+fn planning_changes_nothing() {
+    let sandbox = Sandbox::new();
+    sandbox.task("a", &["files: [src/count.txt]"], "started");
+    let before = (sandbox.checkout(), sandbox.task_branches(), sandbox.worktrees());
+    let told = sandbox.orch("plan --all-prompts").exits(0);
+    assert!(told.stdout.contains("src/count.txt"), "{told:?}");
+    assert_eq!(before, (sandbox.checkout(), sandbox.task_branches(), sandbox.worktrees()));
+    assert_eq!(sandbox.attempts().len(), 0);
+}
+
+#[test]
+fn a_plan_from_a_sub_folder_reads_paths_from_there() {
+    let sandbox = Sandbox::new();
+    sandbox.task("a", &["files: [src/count.txt]"], "");
+    let mut command = sandbox.command("plan --json --tasks ../prompts/a.md");
+    command.current_dir(sandbox.repo.join("src"));
+    let plan = Sandbox::finish(command).exits(0).json();
+    assert!(target(&plan, "a", "src/count.txt").is_some(), "{plan}");
+}

@@ -1,0 +1,206 @@
+//! Killed at the worst moment: nothing lost, nothing done twice, nothing left behind.
+
+use crate::support::{Running, Sandbox, wait_until};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// Works until the gate `go` opens, with a tool in a session of its own as real agents have.
+const PATIENT: &str =
+    "setsid sleep 1000 > /dev/null 2>&1 &\nstarted\nwait_for go\necho done > done.txt";
+
+/// A run of `a`, `b` and, waiting for both, `c`; `a` and `b` are at work.
+fn under_way(sandbox: &Sandbox) -> Running {
+    sandbox.task("a", &[], PATIENT);
+    sandbox.task("b", &[], PATIENT);
+    sandbox.task("c", &["depends_on: [a, b]"], "echo c > c.txt");
+    let run = sandbox.start("execute --parallel --jobs 2 --all-prompts");
+    sandbox.wait_for_start("a");
+    sandbox.wait_for_start("b");
+    run
+}
+
+fn alive(pid: i32) -> bool {
+    kill(Pid::from_raw(pid), None).is_ok()
+}
+
+fn kill_supervisor(run: Running) {
+    run.signal(Signal::SIGKILL);
+    assert_eq!(run.finish().code, 128 + Signal::SIGKILL as i32);
+}
+
+fn each_ran_once(sandbox: &Sandbox) {
+    for name in ["a", "b", "c"] {
+        let status = sandbox.status_of(name);
+        assert_eq!(status["state"], "succeeded", "{status}");
+        assert_eq!(sandbox.attempts_of(name), 1, "{name}");
+    }
+    assert_eq!(sandbox.show(&sandbox.branch_of("a"), "done.txt"), "done");
+    assert_eq!(sandbox.show(&sandbox.branch_of("c"), "done.txt"), "done");
+    assert_eq!(sandbox.task_branches().len(), 3);
+    sandbox.nothing_is_left_behind();
+}
+
+#[test]
+fn agents_survive_their_supervisor_and_are_adopted() {
+    let sandbox = Sandbox::new();
+    let run = under_way(&sandbox);
+    kill_supervisor(run);
+    assert!(sandbox.attempts().iter().all(|a| alive(a.pid)), "an agent died with the supervisor");
+    let resumed = sandbox.start("resume");
+    wait_until("the run has a supervisor", || {
+        sandbox.status()["run"]["supervisor"]["alive"] == true
+    });
+    sandbox.open("go");
+    resumed.finish().exits(0);
+    each_ran_once(&sandbox);
+}
+
+#[test]
+fn what_ended_while_nobody_watched_is_recorded() {
+    let sandbox = Sandbox::new();
+    let run = under_way(&sandbox);
+    kill_supervisor(run);
+    sandbox.open("go");
+    sandbox.no_process_is_left();
+    sandbox.orch("resume").exits(0);
+    each_ran_once(&sandbox);
+}
+
+#[test]
+fn a_supervisor_may_die_any_number_of_times() {
+    let sandbox = Sandbox::new();
+    let mut run = under_way(&sandbox);
+    for _ in 0..3 {
+        kill_supervisor(run);
+        run = sandbox.start("resume");
+        let pid = run.pid();
+        wait_until("the next one is at work", || {
+            sandbox.status()["run"]["supervisor"]["pid"] == pid
+        });
+    }
+    sandbox.open("go");
+    run.finish().exits(0);
+    each_ran_once(&sandbox);
+}
+
+#[test]
+fn cancel_ends_the_agents_when_no_supervisor_lives() {
+    let sandbox = Sandbox::new();
+    let run = under_way(&sandbox);
+    kill_supervisor(run);
+    sandbox.orch("cancel --all").exits(0);
+    sandbox.nothing_is_left_behind();
+    let status = sandbox.status();
+    assert_eq!(status["run"]["state"], "cancelled", "{status}");
+    assert_eq!(sandbox.status_of("a")["state"], "cancelled");
+}
+
+#[test]
+fn cancel_reaches_a_live_supervisor() {
+    let sandbox = Sandbox::new();
+    let run = under_way(&sandbox);
+    sandbox.orch("cancel a").exits(0);
+    wait_until("a is cancelled", || sandbox.status_of("a")["state"] == "cancelled");
+    assert_eq!(sandbox.status_of("b")["state"], "running");
+    sandbox.open("go");
+    run.finish().exits(1);
+    assert_eq!(sandbox.status_of("b")["state"], "succeeded");
+    assert_eq!(sandbox.attempts_of("c"), 0);
+    sandbox.nothing_is_left_behind();
+}
+
+#[test]
+fn a_killed_shim_takes_its_agent_along() {
+    let sandbox = Sandbox::new();
+    // Were it tried again, the second attempt would end at once.
+    sandbox.task("a", &[], &format!("[ $ORCH_ATTEMPT = 1 ] || exit 0\n{PATIENT}"));
+    let run = sandbox.start("execute --json --tasks prompts/a.md");
+    sandbox.wait_for_start("a");
+    let agent = sandbox.attempts()[0].pid;
+    let shim = sandbox.status_of("a")["attempts"][0]["pid"].as_i64().unwrap();
+    assert!(alive(agent));
+    kill(Pid::from_raw(i32::try_from(shim).unwrap()), Signal::SIGKILL).unwrap();
+    wait_until("the agent is gone", || !alive(agent));
+    run.finish();
+    sandbox.nothing_is_left_behind();
+}
+
+#[test]
+fn a_shim_killed_after_its_supervisor_leaves_nothing_to_adopt() {
+    let sandbox = Sandbox::new();
+    sandbox.task(
+        "a",
+        &[],
+        &format!("[ -e $SANDBOX/gates/go ] || {{ {PATIENT}; }}; echo again > a.txt"),
+    );
+    let run = sandbox.start("execute --tasks prompts/a.md");
+    sandbox.wait_for_start("a");
+    let shim = sandbox.status_of("a")["attempts"][0]["pid"].as_i64().unwrap();
+    kill_supervisor(run);
+    kill(Pid::from_raw(i32::try_from(shim).unwrap()), Signal::SIGKILL).unwrap();
+    sandbox.open("go");
+    sandbox.orch("resume").exits(0);
+    assert_eq!(sandbox.show(&sandbox.branch_of("a"), "a.txt"), "again");
+    sandbox.nothing_is_left_behind();
+}
+
+#[test]
+fn interrupted_once_it_lets_what_runs_finish() {
+    let sandbox = Sandbox::new();
+    let run = under_way(&sandbox);
+    let before = run.stderr_so_far();
+    run.signal(Signal::SIGINT);
+    wait_until("it said what it does", || run.stderr_so_far() != before);
+    sandbox.open("go");
+    run.finish().exits(130);
+    sandbox.nothing_is_left_behind();
+    assert_eq!(sandbox.status_of("a")["state"], "succeeded");
+    assert_eq!(sandbox.attempts_of("c"), 0);
+    sandbox.orch("resume").exits(0);
+    each_ran_once(&sandbox);
+}
+
+#[test]
+fn interrupted_twice_it_ends_what_runs() {
+    let sandbox = Sandbox::new();
+    let run = under_way(&sandbox);
+    let before = run.stderr_so_far();
+    run.signal(Signal::SIGINT);
+    wait_until("it said what it does", || run.stderr_so_far() != before);
+    run.signal(Signal::SIGINT);
+    run.finish().exits(130);
+    sandbox.nothing_is_left_behind();
+    // And nothing of it is in the way of going on.
+    sandbox.open("go");
+    sandbox.orch("resume").exits(0);
+    for name in ["a", "b", "c"] {
+        assert_eq!(sandbox.status_of(name)["state"], "succeeded", "{name}");
+    }
+}
+
+#[test]
+fn two_supervisors_do_not_share_a_repository() {
+    let sandbox = Sandbox::new();
+    let run = under_way(&sandbox);
+    sandbox.orch("execute --tasks prompts/c.md").exits(4);
+    sandbox.orch("resume").exits(4);
+    sandbox.open("go");
+    run.finish().exits(0);
+    each_ran_once(&sandbox);
+}
+
+#[test]
+fn retry_runs_what_failed_and_only_that() {
+    let sandbox = Sandbox::new();
+    sandbox.task("good", &[], "echo good > good.txt");
+    sandbox.task("bad", &[], "[ -e $SANDBOX/gates/fixed ]; echo better > bad.txt");
+    sandbox.task("next", &["depends_on: [bad]"], "cat bad.txt > next.txt");
+    sandbox.orch("execute --parallel --all-prompts").exits(1);
+    sandbox.open("fixed");
+    sandbox.orch("retry bad").exits(0);
+    sandbox.orch("resume").exits(0);
+    assert_eq!(sandbox.show(&sandbox.branch_of("next"), "next.txt"), "better");
+    assert_eq!(sandbox.attempts_of("good"), 1);
+    assert_eq!(sandbox.attempts_of("bad"), 2);
+    assert_eq!(sandbox.status()["run"]["state"], "succeeded");
+}
