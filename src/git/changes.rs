@@ -3,6 +3,7 @@
 use super::checkout::{Checkout, run};
 use super::executable::command;
 use super::private_index::PrivateIndex;
+use super::tree_diff::differences;
 use super::uncommitted::Look;
 use super::{GitError, Repo, names};
 use std::path::Path;
@@ -80,14 +81,8 @@ impl Repo {
             return Ok(Vec::new());
         }
         if let Ok(repo) = self.open() {
-            let diff = repo
-                .diff_tree_to_tree(Some(&tree(&repo, base)?), Some(&tree(&repo, head)?), None)
-                .map_err(GitError::lib(format!("compare {base} with {head}")))?;
-            // Without rename detection a rename is one path gone and one come.
-            let path = |d: git2::DiffDelta<'_>| {
-                d.new_file().path_bytes().or(d.old_file().path_bytes()).map(<[u8]>::to_vec)
-            };
-            return Ok(diff.deltas().filter_map(path).collect());
+            let found = differences(&repo, &tree(&repo, base)?, &tree(&repo, head)?)?;
+            return Ok(found.into_iter().map(|(path, ..)| path).collect());
         }
         let args = ["diff-tree", "-r", "-z", "--no-renames", "--name-only", base, head, "--"];
         let output = run(command(&self.common_dir, &args))?;

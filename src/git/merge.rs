@@ -7,6 +7,7 @@
 
 use super::changes::{oid, tree};
 use super::executable::{command, last_words};
+use super::tree_diff::differences;
 use super::{GitError, Repo, names};
 use std::collections::BTreeMap;
 use std::process::Stdio;
@@ -271,18 +272,22 @@ fn changes(
     base: &git2::Tree<'_>,
     side: &git2::Tree<'_>,
 ) -> Result<Option<BTreeMap<Vec<u8>, Change>>, GitError> {
-    let diff = repo
-        .diff_tree_to_tree(Some(base), Some(side), None)
-        .map_err(GitError::lib("compare trees"))?;
     let mut found = BTreeMap::new();
-    for delta in diff.deltas() {
-        let (old, new) = (delta.old_file(), delta.new_file());
-        if [old.mode(), new.mode()].contains(&git2::FileMode::Commit) {
+    for (path, old, new) in differences(repo, base, side)? {
+        let modes = [old, new].map(|entry| entry.map(|(mode, _)| mode));
+        if modes.contains(&Some(i32::from(git2::FileMode::Commit))) {
             return Ok(None);
         }
-        let path = new.path_bytes().or(old.path_bytes()).unwrap_or_default().to_vec();
-        let change = (delta.status() != git2::Delta::Deleted).then(|| (new.mode(), new.id()));
-        found.insert(path, change);
+        found.insert(path, new.map(|(mode, id)| (file_mode(mode), id)));
     }
     Ok(Some(found))
+}
+
+/// A mode of git's as libgit2 names it; historical modes of plain files are plain files.
+fn file_mode(mode: i32) -> git2::FileMode {
+    match mode {
+        0o100_755 => git2::FileMode::BlobExecutable,
+        0o120_000 => git2::FileMode::Link,
+        _ => git2::FileMode::Blob,
+    }
 }

@@ -31,11 +31,13 @@ mod recycle;
 mod refresh;
 mod repo;
 mod rewind;
+mod scan;
 mod scratch;
 mod snapshot;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod tree_diff;
 mod uncommitted;
 mod worktree;
 

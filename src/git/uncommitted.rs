@@ -4,7 +4,7 @@
 //! and starts no process, and `git status` where libgit2 would be wrong (see [`Means`]).
 
 use super::checkout::Checkout;
-use super::{GitError, names};
+use super::{GitError, names, scan};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -165,10 +165,22 @@ pub(crate) fn by_library(repo: &git2::Repository, look: Look) -> Result<Uncommit
         .include_ignored(look.ignored)
         .skip_binary_check(true)
         .update_index(false);
+    let mut found = Uncommitted::default();
+    if !look.ignored
+        && let Some(paths) = worth_a_look(repo, &index)
+    {
+        if paths.is_empty() {
+            add_staged(repo, &index, look, &mut found)?;
+            return Ok(found);
+        }
+        options.disable_pathspec_match(true);
+        for path in paths {
+            options.pathspec(path);
+        }
+    }
     let diff = repo
         .diff_index_to_workdir(Some(&index), Some(&mut options))
         .map_err(GitError::lib("compare the work tree with the index"))?;
-    let mut found = Uncommitted::default();
     for delta in diff.deltas() {
         let file = if delta.status() == git2::Delta::Deleted {
             delta.old_file()
@@ -197,17 +209,41 @@ pub(crate) fn by_library(repo: &git2::Repository, look: Look) -> Result<Uncommit
             found.conflicted.extend(side.map(|entry| entry.path));
         }
     }
-    if look.staged {
-        let head = repo.head().ok().and_then(|head| head.peel_to_tree().ok());
-        let diff = repo
-            .diff_tree_to_index(head.as_ref(), Some(&index), None)
-            .map_err(GitError::lib("compare the index with HEAD"))?;
-        for delta in diff.deltas().filter(|d| d.status() != git2::Delta::Conflicted) {
-            let path = delta.new_file().path_bytes().or(delta.old_file().path_bytes());
-            found.staged.extend(path.map(<[u8]>::to_vec));
-        }
-    }
+    add_staged(repo, &index, look, &mut found)?;
     Ok(found)
+}
+
+/// The paths to look at, where trusting stat data is what git does in this repository.
+fn worth_a_look(repo: &git2::Repository, index: &git2::Index) -> Option<Vec<Vec<u8>>> {
+    let config = repo.config().ok()?;
+    let is = |key: &str, usual: bool| config.get_bool(key).unwrap_or(usual);
+    if !is("core.fileMode", true)
+        || is("core.ignoreCase", false)
+        || is("core.precomposeUnicode", false)
+    {
+        return None;
+    }
+    scan::candidates(repo.workdir()?, index)
+}
+
+fn add_staged(
+    repo: &git2::Repository,
+    index: &git2::Index,
+    look: Look,
+    found: &mut Uncommitted,
+) -> Result<(), GitError> {
+    if !look.staged {
+        return Ok(());
+    }
+    let head = repo.head().ok().and_then(|head| head.peel_to_tree().ok());
+    let diff = repo
+        .diff_tree_to_index(head.as_ref(), Some(index), None)
+        .map_err(GitError::lib("compare the index with HEAD"))?;
+    for delta in diff.deltas().filter(|d| d.status() != git2::Delta::Conflicted) {
+        let path = delta.new_file().path_bytes().or(delta.old_file().path_bytes());
+        found.staged.extend(path.map(<[u8]>::to_vec));
+    }
+    Ok(())
 }
 
 /// Repositories in a directory that holds no files of its own.
