@@ -62,9 +62,9 @@ impl Features {
         let mut config = handle.config().map_err(GitError::lib("read the settings of git"))?;
         let config = config.snapshot().map_err(GitError::lib("read the settings of git"))?;
         let mut found = Self::default();
-        found.from_attributes(repo, &config, tree);
-        found.from_settings(&config);
-        found.from_hooks(repo, &config);
+        found.add_attributes(repo, &config, tree);
+        found.add_settings(&config);
+        found.add_hooks(repo, &config);
         if has_replacements(handle) {
             found.add("replace refs", "refs/replace/ is not empty");
         }
@@ -101,7 +101,7 @@ impl Features {
         found
     }
 
-    fn from_attributes(&mut self, repo: &Repo, config: &Config, tree: &TreeTraits) {
+    fn add_attributes(&mut self, repo: &Repo, config: &Config, tree: &TreeTraits) {
         let mut tokens = tree.attributes.clone();
         for file in outer_attribute_files(repo, config) {
             collect_tokens(&std::fs::read(file).unwrap_or_default(), &mut tokens);
@@ -123,7 +123,7 @@ impl Features {
         }
     }
 
-    fn from_settings(&mut self, config: &Config) {
+    fn add_settings(&mut self, config: &Config) {
         let is = |key: &str| config.get_bool(key).unwrap_or(false);
         let text = |key: &str| config.get_string(key).unwrap_or_default().to_ascii_lowercase();
         for (key, name) in [
@@ -153,7 +153,7 @@ impl Features {
         }
     }
 
-    fn from_hooks(&mut self, repo: &Repo, config: &Config) {
+    fn add_hooks(&mut self, repo: &Repo, config: &Config) {
         // Relative to the top of the checkout in which git is started.
         let dir = config
             .get_path("core.hookspath")

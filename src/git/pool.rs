@@ -112,7 +112,7 @@ impl Worktrees {
     }
 
     /// Makes `spec` from an entry of the pool. `false` when there is none that holds.
-    pub(super) fn from_pool(
+    pub(super) fn take_from_pool(
         &self,
         spec: &WorktreeSpec,
         plan: &Plan,
@@ -120,8 +120,8 @@ impl Worktrees {
         undo: &mut Undo,
         trash: &mut Vec<PathBuf>,
     ) -> Result<bool, GitError> {
-        let plain = undo.clone();
-        while let Some(entry) = self.claim(spec, &plain, intent, undo)? {
+        let without_entry = undo.clone();
+        while let Some(entry) = self.claim(spec, &without_entry, intent, undo)? {
             match self.move_in(&entry, spec, plan, undo) {
                 Ok(true) => return Ok(true),
                 Ok(false) => {}
@@ -138,7 +138,7 @@ impl Worktrees {
     fn claim(
         &self,
         spec: &WorktreeSpec,
-        plain: &Undo,
+        without_entry: &Undo,
         intent: &mut Intent,
         undo: &mut Undo,
     ) -> Result<Option<PoolEntry>, GitError> {
@@ -149,7 +149,7 @@ impl Worktrees {
         let mut entries = self.entries();
         entries.sort_by_key(|entry| entry.oid != spec.base);
         let Some(entry) = entries.into_iter().next() else { return Ok(None) };
-        *undo = plain.clone();
+        *undo = without_entry.clone();
         undo.admins.push(entry.name.clone());
         undo.folders.push(self.pool_dir().join(&entry.name));
         undo.pool = Some(entry.name.clone());
@@ -241,7 +241,7 @@ impl Worktrees {
                 .map_err(GitError::io(format!("create {}", folder.display())))?;
         }
         let admin = Admin::named(&self.repo, name);
-        admin.make(folder, HeadLine::Detached(base))?;
+        admin.make(&self.staging_dir(name), folder, HeadLine::Detached(base))?;
         let stats = self.fill(&admin, folder, base, plan)?;
         let bytes = stats.iter().map(|stat| u64::from(stat.size())).sum();
         let entry =

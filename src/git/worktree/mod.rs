@@ -104,3 +104,8 @@ impl Worktrees {
         &self.repo
     }
 }
+
+#[cfg(test)]
+pub(super) mod fixture;
+#[cfg(test)]
+mod tests;
