@@ -36,8 +36,8 @@ impl<'a> Reader<'a> {
 
     /// The line, from 1, of a byte offset.
     pub(super) fn line(&self, offset: usize) -> u32 {
-        let newlines = self.text.bytes().take(offset).filter(|b| *b == b'\n').count();
-        u32::try_from(newlines + 1).unwrap_or(u32::MAX)
+        let above = self.text.bytes().take(offset).filter(|b| *b == b'\n').count();
+        u32::try_from(above + 1).unwrap_or(u32::MAX)
     }
 
     pub(super) fn say(&mut self, at: usize, message: impl Into<String>, hint: impl Into<String>) {
@@ -140,16 +140,19 @@ impl<'a> Reader<'a> {
         read
     }
 
-    /// A duration (a number is seconds), or `Some(None)` for `"none"` where there may be no limit.
-    pub(super) fn limit(&mut self, item: Item<'_>) -> Option<Option<Duration>> {
+    /// A duration (a number is seconds), or `"none"` for no limit.
+    pub(super) fn limit(&mut self, item: Item<'_>, limit: &mut Option<Duration>) {
         if matches!(item.value.get_ref(), DeValue::String(text) if text == "none") {
-            return Some(None);
+            *limit = None;
+            return;
         }
-        let read = duration(item.value.get_ref()).filter(|d| !d.is_zero());
-        if read.is_none() {
-            self.wrong(item, "a duration above zero or \"none\"", "\"90s\" (or \"1h30m\", or 600)");
+        match duration(item.value.get_ref()) {
+            Some(read) if !read.is_zero() => *limit = Some(read),
+            _ => {
+                let example = "\"90s\" (or \"1h30m\", or 600)";
+                self.wrong(item, "a duration above zero or \"none\"", example);
+            }
         }
-        read.map(Some)
     }
 
     pub(super) fn duration(&mut self, item: Item<'_>) -> Option<Duration> {

@@ -52,8 +52,8 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Everything that is wrong with the prompts that were asked for, in the order of the files and,
-/// within a file, of the lines. Never empty.
+/// Everything that is wrong with the prompts that were asked for, file by file, and then the names
+/// that two of them share. Never empty.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
 pub struct PromptErrors(pub Vec<Problem>);

@@ -63,6 +63,6 @@ fn walk(dir: &Path, depth: usize, found: &mut Vec<PathBuf>, problems: &mut Vec<P
 }
 
 fn is_prompt(name: &str) -> bool {
-    let name = name.to_lowercase();
-    name.ends_with(".md") && name != "readme.md"
+    let stem = name.rsplit_once('.').filter(|(_, end)| end.eq_ignore_ascii_case("md"));
+    stem.is_some_and(|(stem, _)| !stem.eq_ignore_ascii_case("readme"))
 }
