@@ -1,5 +1,6 @@
 //! Values of `orch.toml`: their types, and what is wrong with them.
 
+use super::keys::home;
 use super::problem::{Problem, nearest, quoted};
 use crate::model::parse_duration;
 use std::borrow::Cow;
@@ -19,13 +20,15 @@ pub(super) struct Item<'a> {
 /// Reads values; what is wrong becomes a problem and the value is left out.
 pub(super) struct Reader<'a> {
     file: &'a Path,
-    text: &'a str,
+    /// Where the lines end.
+    newlines: Vec<usize>,
     problems: Vec<Problem>,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(file: &'a Path, text: &'a str) -> Self {
-        Self { file, text, problems: Vec::new() }
+    pub(super) fn new(file: &'a Path, text: &str) -> Self {
+        let newlines = text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(at, _)| at);
+        Self { file, newlines: newlines.collect(), problems: Vec::new() }
     }
 
     /// What was wrong, in the order of the lines.
@@ -36,7 +39,7 @@ impl<'a> Reader<'a> {
 
     /// The line, from 1, of a byte offset.
     pub(super) fn line(&self, offset: usize) -> u32 {
-        let above = self.text.bytes().take(offset).filter(|b| *b == b'\n').count();
+        let above = self.newlines.partition_point(|newline| *newline < offset);
         u32::try_from(above + 1).unwrap_or(u32::MAX)
     }
 
@@ -75,9 +78,13 @@ impl<'a> Reader<'a> {
         let word = key.get_ref();
         let found = known.iter().find(|k| *k == word).copied();
         if found.is_none() {
-            let hint = match nearest(word, known) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("known keys are {}", known.join(", ")),
+            let hint = match (home(word), nearest(word, known)) {
+                (_, Some(near)) if strsim::levenshtein(word, near) == 1 => {
+                    format!("did you mean `{near}`?")
+                }
+                (Some(home), _) => format!("`{word}` belongs {home}"),
+                (None, Some(near)) => format!("did you mean `{near}`?"),
+                (None, None) => format!("known keys are {}", known.join(", ")),
             };
             let place = if place.is_empty() { String::new() } else { format!(" in {place}") };
             self.say(key.span().start, format!("unknown key {}{place}", quoted(word)), hint);
