@@ -32,8 +32,19 @@ impl fmt::Display for Problem {
 
 /// Everything that is wrong with the configuration, in the order of its lines. Never empty.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+#[error("{}", listed(.0))]
 pub struct ConfigError(pub Vec<Problem>);
+
+/// The problems below each other; of very many, the first.
+fn listed(problems: &[Problem]) -> String {
+    /// Two screens full: whoever has more fixes these first.
+    const SHOWN: usize = 50;
+    let mut lines: Vec<String> = problems.iter().take(SHOWN).map(ToString::to_string).collect();
+    if problems.len() > SHOWN {
+        lines.push(format!("... and {} more problems", problems.len() - SHOWN));
+    }
+    lines.join("\n")
+}
 
 /// Something the file says, quoted in a message: printable and at most 60 characters.
 pub(super) fn quoted(text: &str) -> String {

@@ -223,9 +223,8 @@ impl<'a> Reader<'a> {
     pub(super) fn globs(&mut self, item: Item<'_>) -> Option<Vec<String>> {
         let globs = self.list(item, "[\"CHANGELOG.md\", \"docs/**\"]")?;
         for glob in &globs {
-            if let Err(error) = globset::Glob::new(glob) {
-                let message =
-                    format!("{} in `{}` is not a glob: {}", quoted(glob), item.key, error.kind());
+            if let Err(why) = check_glob(glob) {
+                let message = format!("{} in `{}` {why}", quoted(glob), item.key);
                 self.say(item.value.span().start, message, "for example: \"docs/**/*.md\"");
             }
         }
@@ -261,6 +260,18 @@ impl<'a> Reader<'a> {
         }
         env
     }
+}
+
+/// Why a glob cannot be used. It is compiled here so that nobody who uses it later can fail.
+fn check_glob(glob: &str) -> Result<(), String> {
+    /// Nested groups cost stack and time; no path needs more characters.
+    const LONGEST: usize = 1024;
+    if glob.len() > LONGEST {
+        return Err("is longer than 1024 bytes".to_owned());
+    }
+    let checked = globset::Glob::new(glob)
+        .and_then(|glob| globset::GlobSetBuilder::new().add(glob).build().map(drop));
+    checked.map_err(|error| format!("is not a glob: {}", error.kind()))
 }
 
 fn whole(value: &DeValue<'_>) -> Option<u64> {

@@ -55,8 +55,19 @@ impl fmt::Display for Problem {
 /// Everything that is wrong with the prompts that were asked for, file by file, and then the names
 /// that two of them share. Never empty.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+#[error("{}", listed(.0))]
 pub struct PromptErrors(pub Vec<Problem>);
+
+/// The problems below each other; of very many, the first.
+fn listed(problems: &[Problem]) -> String {
+    /// Two screens full: whoever has more fixes these first.
+    const SHOWN: usize = 50;
+    let mut lines: Vec<String> = problems.iter().take(SHOWN).map(ToString::to_string).collect();
+    if problems.len() > SHOWN {
+        lines.push(format!("... and {} more problems", problems.len() - SHOWN));
+    }
+    lines.join("\n")
+}
 
 /// What a file says, made fit for a line of a terminal: control characters are shown escaped.
 fn printable(text: &str) -> String {

@@ -104,6 +104,14 @@ fn everything_wrong_is_named_at_once() {
       hint: use another name
     values.md:8: `env` must be names and single values, not a list
       hint: for example: env: {RUST_LOG: debug}
+    values.md:10: `TWICE` is set twice in `env`
+      hint: keep one of them
+    values.md:11: `depends_on` must be a list, not `a, b`
+      hint: for example: depends_on: [parser, printer]
+    values.md:12: `model` must be one line of text, not `a\u{1b}b`
+      hint: for example: model: opus
+    values.md:13: `verify` must be a list of texts, not ``
+      hint: for example: verify: [cargo test, cargo fmt --check]
     "##);
 }
 
@@ -315,6 +323,20 @@ fn names_come_from_the_file_or_the_id_and_are_unique() {
     "##);
 }
 
+#[test]
+fn ids_that_cannot_be_typed() {
+    for id in ["''", "' '", "a/b", "a\\b", "-a", ".", "..", "\"a\\nb\"", "[a]", "{a: b}"] {
+        let error = prompt(&format!("---\nid: {id}\n---\nx")).unwrap_err();
+        assert!(error.starts_with("p.md:2: "), "{id}: {error}");
+    }
+    for (id, name) in
+        [("a b", "a b"), ("007", "007"), ("1.10", "1.10"), ("日本", "日本"), ("\"x\"", "x")]
+    {
+        assert_eq!(prompt(&format!("---\nid: {id}\n---\nx")).unwrap().name, name);
+    }
+    assert!(prompt(&format!("---\nid: {}\n---\nx", "a".repeat(256))).is_err());
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_file_name_that_is_not_text_needs_an_id() {
@@ -379,6 +401,22 @@ fn check(text: &str, prompt: &Prompt) {
         );
     }
     assert!(!prompt.title.chars().any(char::is_control), "{:?}", prompt.title);
+}
+
+#[test]
+fn globs_that_could_not_be_compiled_are_refused() {
+    let nested = format!("{}a{}", "{a,".repeat(300), "}".repeat(300));
+    for glob in [nested.clone(), nested[..600].to_owned(), "x".repeat(2000)] {
+        let error = prompt(&format!("---\nfiles: [\"{glob}\"]\n---\nx")).unwrap_err();
+        assert!(error.contains(" in `files` is "), "{error}");
+    }
+}
+
+#[test]
+fn of_very_many_problems_the_first_are_shown() {
+    let keys: Vec<String> = (0..200).map(|i| format!("banana{i}: 1")).collect();
+    let error = prompt(&format!("---\n{}\n---\nx", keys.join("\n"))).unwrap_err();
+    assert!(error.ends_with("\n... and 150 more problems"), "{error}");
 }
 
 proptest! {

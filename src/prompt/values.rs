@@ -144,8 +144,7 @@ impl Reader<'_> {
             } else if glob.split('/').any(|part| part == "..") {
                 Some("leaves the repository; write it from the repository's root".to_owned())
             } else {
-                let glob = globset::Glob::new(&glob);
-                glob.err().map(|error| format!("is not a glob: {}", error.kind()))
+                check_glob(&glob).err()
             };
             match why {
                 None => globs.push(glob),
@@ -249,6 +248,18 @@ fn describe(node: &Node) -> String {
         Node::List(_) => "a list".to_owned(),
         Node::Map(_) => "a mapping".to_owned(),
     }
+}
+
+/// Why a glob cannot be used. It is compiled here so that nobody who uses it later can fail.
+fn check_glob(glob: &str) -> Result<(), String> {
+    /// Nested groups cost stack and time; no path needs more characters.
+    const LONGEST: usize = 1024;
+    if glob.len() > LONGEST {
+        return Err("is longer than 1024 bytes".to_owned());
+    }
+    let checked = globset::Glob::new(glob)
+        .and_then(|glob| globset::GlobSetBuilder::new().add(glob).build().map(drop));
+    checked.map_err(|error| format!("is not a glob: {}", error.kind()))
 }
 
 fn is_variable(name: &str) -> bool {
