@@ -40,10 +40,10 @@ pub(super) fn processes() -> Vec<Process> {
         .collect()
 }
 
-fn parse_stat(pid: u32, stat: &[u8]) -> Option<Process> {
+fn parse_stat(pid: u32, line: &[u8]) -> Option<Process> {
     // The command name is in parentheses and may contain any byte, so count from the last one.
-    let after = stat.iter().rposition(|&b| b == b')')? + 1;
-    let text = std::str::from_utf8(&stat[after..]).ok()?;
+    let after = line.iter().rposition(|&b| b == b')')? + 1;
+    let text = std::str::from_utf8(&line[after..]).ok()?;
     let mut fields = text.split_ascii_whitespace();
     let state = fields.next()?;
     let parent = fields.next()?.parse().ok()?;
