@@ -63,7 +63,7 @@ impl Default for Config {
             idle_timeout: None,
             // Docker's and Kubernetes' habit is 10 and 30 seconds.
             grace: Duration::from_secs(10),
-            retries: 1,
+            retries: 0,
             verify: Vec::new(),
             merge: MergeMode::None,
             into: None,

@@ -17,6 +17,9 @@ use std::path::Path;
 const CONCLUDED: [&str; 6] =
     ["MERGE_HEAD", "MERGE_MSG", "MERGE_MODE", "CHERRY_PICK_HEAD", "REVERT_HEAD", "AUTO_MERGE"];
 
+/// The mode of an entry that names a commit of another repository.
+const GITLINK: u32 = 0o160_000;
+
 /// What [`Repo::commit_worktree`] did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Committed {
@@ -117,6 +120,7 @@ impl Repo {
         checkout: &Checkout,
         branch: &str,
     ) -> Result<Vec<String>, GitError> {
+        use std::io::ErrorKind::{NotADirectory, NotFound};
         let mut notes = Vec::new();
         let of_branch = self.common_dir.join("refs/heads").join(format!("{branch}.lock"));
         for lock in
@@ -124,7 +128,8 @@ impl Repo {
         {
             match std::fs::remove_file(&lock) {
                 Ok(()) => notes.push(format!("removed a stale lock: {}", lock.display())),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                // A reference table is a file where the loose refs would be a directory.
+                Err(error) if matches!(error.kind(), NotFound | NotADirectory) => {}
                 Err(error) => {
                     return Err(GitError::io(format!("remove {}", lock.display()))(error));
                 }
@@ -271,7 +276,6 @@ fn merge_heads(checkout: &Checkout) -> Vec<String> {
 /// Repositories that the agent staged as if they were submodules, without declaring them: their
 /// commits exist nowhere but in the worktree.
 fn undeclared(path: &[u8], mode: u32, head: Option<&git2::Tree<'_>>) -> bool {
-    const GITLINK: u32 = 0o160_000;
     mode == GITLINK && head.is_none_or(|tree| tree.get_path(&names::path(path)).is_err())
 }
 
@@ -287,16 +291,27 @@ fn stage_by_library(repo: &git2::Repository, found: Uncommitted) -> Result<Stage
         nested.push(path);
         dirty = true;
     }
-    // Removals first: a directory may have taken the place of a file, or the other way round.
-    let (gone, here): (Vec<_>, Vec<_>) = found
-        .changed
-        .into_iter()
-        .chain(found.untracked)
-        .filter(|path| !nested.contains(path))
-        .partition(|path| {
-            let place = repo.workdir().map(|top| top.join(names::path(path)));
-            place.is_none_or(|place| std::fs::symlink_metadata(place).is_err_and(|_| true))
-        });
+    let (mut gone, mut here) = (Vec::new(), Vec::new());
+    for path in found.changed.into_iter().chain(found.untracked) {
+        if nested.contains(&path) {
+            continue;
+        }
+        let place = repo.workdir().map(|top| top.join(names::path(&path))).unwrap_or_default();
+        let is_link = |entry: git2::IndexEntry| entry.mode == GITLINK;
+        match std::fs::symlink_metadata(&place) {
+            Err(_) => gone.push(path),
+            Ok(meta) if !meta.is_dir() => here.push(path),
+            Ok(_) if index.get_path(&names::path(&path), 0).is_some_and(is_link) => here.push(path),
+            // A directory took the place of a file; what is in it is untracked.
+            Ok(_) => {
+                if place.join(".git").exists() {
+                    nested.push(path.clone());
+                }
+                gone.push(path);
+            }
+        }
+    }
+    // Removals first: they make room for directories, and directories for files.
     for path in &gone {
         index.remove_path(&names::path(path)).map_err(doing(path))?;
         dirty = true;

@@ -115,15 +115,16 @@ impl Repo {
         for parent in parents {
             args.extend(["-p", parent]);
         }
-        let mut commit = command(&self.common_dir, &args);
-        if self.identity().is_err() {
+        let commit = run(command(&self.common_dir, &args)).or_else(|error| {
             // Keeping work must not fail for want of a name.
+            let mut nameless = command(&self.common_dir, &args);
             for role in ["AUTHOR", "COMMITTER"] {
-                commit.env(format!("GIT_{role}_NAME"), "orch");
-                commit.env(format!("GIT_{role}_EMAIL"), "orch@localhost");
+                nameless.env(format!("GIT_{role}_NAME"), "orch");
+                nameless.env(format!("GIT_{role}_EMAIL"), "orch@localhost");
             }
-        }
-        Ok(names::show(run(commit)?.trim_ascii()))
+            run(nameless).map_err(|_| error)
+        })?;
+        Ok(names::show(commit.trim_ascii()))
     }
 
     /// Points a new ref at a burial: the task's name, or with a number where that is taken.

@@ -33,6 +33,14 @@ pub(crate) struct Note {
     place: PathBuf,
 }
 
+impl Drop for Note {
+    fn drop(&mut self) {
+        // Closing alone is not enough: a child that another thread is just starting still has
+        // the file for a moment.
+        _ = self.file.unlock();
+    }
+}
+
 impl Note {
     /// Opens and locks it.
     pub fn open(common_dir: &Path) -> Result<Self, GitError> {

@@ -57,7 +57,7 @@ impl Repo {
         match side {
             Side::New => {
                 index.refill()?;
-                run(index.command(&["read-tree", "-m", &landing.old, &landing.new]))?;
+                run(index.command(&["read-tree", "-i", "-m", &landing.old, &landing.new]))?;
                 index.refresh();
                 index.commit()?;
                 notes.push(format!("finished a landing on {} that was cut short", landing.branch));

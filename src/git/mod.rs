@@ -16,6 +16,8 @@ mod exclude;
 mod executable;
 mod features;
 mod fingerprint;
+#[cfg(test)]
+mod fixture;
 mod graveyard;
 mod identity;
 mod land;
@@ -31,6 +33,8 @@ mod repo;
 mod rewind;
 mod scratch;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod uncommitted;
 mod worktree;

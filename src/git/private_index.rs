@@ -4,7 +4,7 @@
 //! index, so unchanged files are not read again.
 
 use super::checkout::{Checkout, run};
-use super::uncommitted::Look;
+use super::uncommitted::{Look, by_executable};
 use super::{GitError, names};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -60,7 +60,7 @@ impl<'c> PrivateIndex<'c> {
     /// Adds every change, deletion and untracked file, but no repository inside the checkout;
     /// those are returned.
     pub(crate) fn add_everything(&self) -> Result<Vec<Vec<u8>>, GitError> {
-        let nested = self.checkout.uncommitted(Look::default())?.nested;
+        let nested = by_executable(|args| self.git(args), Look::default())?.nested;
         self.git(&add_arguments(nested.iter().map(Vec::as_slice)))?;
         Ok(nested.into_iter().collect())
     }

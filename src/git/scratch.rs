@@ -4,7 +4,6 @@
 //! git directory, written before the worktree and locked while its owner lives; a sweep removes
 //! what an unlocked claim names, and nothing without one.
 
-use super::changes::oid;
 use super::checkout::run;
 use super::executable::command;
 use super::{GitError, Repo};
@@ -25,6 +24,13 @@ impl Scratch {
     pub fn path(&self) -> &Path {
         &self.path
     }
+
+    /// Leaves it as a killed process does.
+    #[cfg(test)]
+    pub(crate) fn abandon(self) {
+        self.claim.file.unlock().unwrap();
+        std::mem::forget(self);
+    }
 }
 
 impl Drop for Scratch {
@@ -41,7 +47,6 @@ impl Repo {
     /// When the commit does not exist or cannot be checked out.
     pub fn scratch(&self, commit: &str) -> Result<Scratch, GitError> {
         let claim = self.claim("scratch")?;
-        oid(commit)?;
         let path = claim.path.clone();
         let mut add = command(
             self.root.as_ref().unwrap_or(&self.common_dir),

@@ -70,20 +70,26 @@ fn files(
 
 /// Brings the commits of a repository that none of its remotes has into ours.
 fn unpushed(repo: &Repo, nested: &Path) -> Result<Vec<String>, GitError> {
-    let list = ["rev-list", "--no-walk", "HEAD", "--branches", "--not", "--remotes"];
-    // Without a commit there is nothing to keep.
-    let Ok(tips) = run(command(nested, &list)) else { return Ok(Vec::new()) };
-    let tips: Vec<String> =
-        tips.split(|&b| b == b'\n').filter(|tip| !tip.is_empty()).map(names::show).collect();
-    if tips.is_empty() {
-        return Ok(tips);
+    let mut tips = std::collections::BTreeSet::new();
+    let heads = ["for-each-ref", "--format=%(objectname)", "refs/heads"];
+    for args in [&heads[..], &["rev-parse", "--verify", "-q", "HEAD"]] {
+        // Without a commit there is no HEAD, and nothing to keep.
+        let listing = run(command(nested, args)).unwrap_or_default();
+        tips.extend(listing.split(|&b| b == b'\n').filter(|t| !t.is_empty()).map(names::show));
     }
-    let mut fetch = command(
-        &repo.common_dir,
-        &["-c", "uploadpack.allowAnySHA1InWant=true", "fetch", "--quiet", "--no-tags"],
-    );
-    fetch.args(["--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules"]);
-    fetch.arg(nested).arg("HEAD").arg("refs/heads/*:");
-    run(fetch)?;
-    Ok(tips)
+    let mut kept = Vec::new();
+    for tip in tips {
+        let missing = ["rev-list", "--max-count=1", &tip, "--not", "--remotes"];
+        if run(command(nested, &missing))?.is_empty() {
+            continue;
+        }
+        let mut fetch = command(&repo.common_dir, &["fetch", "--quiet", "--no-tags"]);
+        fetch.args(["--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules"]);
+        run({
+            fetch.arg(nested).arg(&tip);
+            fetch
+        })?;
+        kept.push(tip);
+    }
+    Ok(kept)
 }

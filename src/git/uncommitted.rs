@@ -68,7 +68,7 @@ impl Checkout {
         {
             return by_library(&repo, look);
         }
-        self.by_executable(look)
+        by_executable(|args| self.git(args), look)
     }
 
     /// Decides how to deal with this checkout.
@@ -101,41 +101,45 @@ impl Checkout {
         }
         Means::Library
     }
+}
 
-    fn by_executable(&self, look: Look) -> Result<Uncommitted, GitError> {
-        let mut args = vec![
-            "--no-optional-locks",
-            "status",
-            "--porcelain=v2",
-            "-z",
-            "--no-renames",
-            "--untracked-files=all",
-        ];
-        args.push(if look.ignored { "--ignored=traditional" } else { "--ignored=no" });
-        let output = self.git(&args)?;
-        let mut found = Uncommitted::default();
-        for record in names::nul_separated(&output) {
-            // The path is what follows a fixed number of fields.
-            let field = |n: usize| record.splitn(n + 1, |&b| b == b' ').nth(n).unwrap_or_default();
-            match record[0] {
-                b'1' => {
-                    let path = field(8).to_vec();
-                    let state = field(1);
-                    if state.first() != Some(&b'.') {
-                        found.staged.insert(path.clone());
-                    }
-                    if state.get(1) != Some(&b'.') {
-                        found.changed.insert(path);
-                    }
+/// The same through `git status`, run by `git`.
+pub(crate) fn by_executable(
+    git: impl Fn(&[&str]) -> Result<Vec<u8>, GitError>,
+    look: Look,
+) -> Result<Uncommitted, GitError> {
+    let mut args = vec![
+        "--no-optional-locks",
+        "status",
+        "--porcelain=v2",
+        "-z",
+        "--no-renames",
+        "--untracked-files=all",
+    ];
+    args.push(if look.ignored { "--ignored=traditional" } else { "--ignored=no" });
+    let output = git(&args)?;
+    let mut found = Uncommitted::default();
+    for record in names::nul_separated(&output) {
+        // The path is what follows a fixed number of fields.
+        let field = |n: usize| record.splitn(n + 1, |&b| b == b' ').nth(n).unwrap_or_default();
+        match record[0] {
+            b'1' => {
+                let path = field(8).to_vec();
+                let state = field(1);
+                if state.first() != Some(&b'.') {
+                    found.staged.insert(path.clone());
                 }
-                b'u' => _ = found.conflicted.insert(field(10).to_vec()),
-                b'?' => found.add_untracked(field(1)),
-                b'!' => found.ignored += 1,
-                _ => {}
+                if state.get(1) != Some(&b'.') {
+                    found.changed.insert(path);
+                }
             }
+            b'u' => _ = found.conflicted.insert(field(10).to_vec()),
+            b'?' => found.add_untracked(field(1)),
+            b'!' => found.ignored += 1,
+            _ => {}
         }
-        Ok(found)
     }
+    Ok(found)
 }
 
 impl Uncommitted {
@@ -174,6 +178,11 @@ pub(crate) fn by_library(repo: &git2::Repository, look: Look) -> Result<Uncommit
         let path = file.path_bytes().unwrap_or_default().to_vec();
         match delta.status() {
             git2::Delta::Untracked => found.add_untracked(&path),
+            // To libgit2 a repository without files is an empty directory, and that is ignored.
+            git2::Delta::Ignored if !repo.is_path_ignored(names::path(&path)).unwrap_or(true) => {
+                let top = repo.workdir().unwrap_or(Path::new(""));
+                find_repositories(top, &path, &mut found.nested);
+            }
             git2::Delta::Ignored => found.ignored += 1,
             git2::Delta::Conflicted => _ = found.conflicted.insert(path),
             git2::Delta::Unmodified => {}
@@ -199,6 +208,23 @@ pub(crate) fn by_library(repo: &git2::Repository, look: Look) -> Result<Uncommit
         }
     }
     Ok(found)
+}
+
+/// Repositories in a directory that holds no files of its own.
+fn find_repositories(top: &Path, directory: &[u8], found: &mut BTreeSet<Vec<u8>>) {
+    let directory = directory.strip_suffix(b"/").unwrap_or(directory);
+    let place = top.join(names::path(directory));
+    if place.join(".git").exists() {
+        found.insert(directory.to_vec());
+        return;
+    }
+    for entry in std::fs::read_dir(place).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            let name = entry.file_name();
+            let inner = [directory, b"/", name.as_encoded_bytes()].concat();
+            find_repositories(top, &inner, found);
+        }
+    }
 }
 
 /// Whether an index entry is marked as not to be in the work tree.

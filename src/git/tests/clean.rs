@@ -1,0 +1,247 @@
+use crate::git::fixture::{Fixture, git, lines, read, try_git, write};
+use crate::git::{GitError, Proof, Removal, Removed};
+use std::path::Path;
+
+fn check(f: &Fixture, worktree: &Path, branch: &str) -> Removal {
+    f.repo.removal_check(worktree, branch, &["main".to_owned()]).unwrap()
+}
+
+fn safe(f: &Fixture, worktree: &Path, branch: &str) -> Proof {
+    match check(f, worktree, branch) {
+        Removal::Safe(proof) => proof,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn work(f: &Fixture, name: &str) -> std::path::PathBuf {
+    let w = f.worktree(name);
+    write(&w, "a.txt", &format!("by {name}\n"));
+    git(&w, &["commit", "-qam", name]);
+    w
+}
+
+const BOTH: Removed = Removed { worktree: true, branch: true };
+
+#[test]
+fn merged_work_goes_and_unmerged_work_stays() {
+    let f = Fixture::new();
+    let w = work(&f, "t");
+    assert_eq!(check(&f, &w, "orch/t"), Removal::Unmerged { commits: 1 });
+    f.git(&["merge", "-q", "--no-ff", "orch/t"]);
+    write(&f.root, ".git/info/exclude", "/.worktrees/\nbuild/\n");
+    write(&w, "build/out/1", "x");
+    write(&w, "build/out/2", "x");
+    f.git(&["config", "branch.orch/t.remote", "origin"]);
+    let proof = safe(&f, &w, "orch/t");
+    assert_eq!(proof.ignored, 1);
+    assert_eq!(f.repo.remove_worktree(&proof).unwrap(), BOTH);
+    assert!(!w.exists());
+    assert_eq!(std::fs::read_dir(f.root.join(".worktrees")).unwrap().count(), 0);
+    assert_eq!(f.git(&["branch", "--list", "orch/*"]), "");
+    assert_eq!(f.git(&["worktree", "list"]).lines().count(), 1);
+    assert_eq!(f.git(&["worktree", "prune", "--dry-run", "-v"]), "");
+    assert!(!read(&f.root, ".git/config").contains("orch/t"));
+    // Once more: nothing is there, and that is fine.
+    assert_eq!(f.repo.remove_worktree(&safe(&f, &w, "orch/t")).unwrap(), Removed::default());
+}
+
+#[test]
+fn what_is_uncommitted_stays() {
+    let cases: [(&str, &dyn Fn(&Path)); 7] = [
+        ("b.txt", &|w| write(w, "b.txt", "changed")),
+        ("new", &|w| write(w, "new", "untracked")),
+        ("b.txt", &|w| std::fs::remove_file(w.join("b.txt")).unwrap()),
+        ("b.txt", &|w| {
+            write(w, "b.txt", "staged");
+            git(w, &["add", "b.txt"]);
+            write(w, "b.txt", &lines("b", 20));
+        }),
+        ("inner", &|w| {
+            std::fs::create_dir(w.join("inner")).unwrap();
+            git(&w.join("inner"), &["init", "-q"]);
+        }),
+        ("far/down/inner", &|w| {
+            std::fs::create_dir_all(w.join("far/down/inner")).unwrap();
+            git(&w.join("far/down/inner"), &["init", "-q"]);
+        }),
+        ("(a bisect, unfinished)", &|w| {
+            git(w, &["bisect", "start"]);
+        }),
+    ];
+    for (expected, make) in cases {
+        let f = Fixture::new();
+        let w = f.worktree("t");
+        let proof = safe(&f, &w, "orch/t");
+        make(&w);
+        match check(&f, &w, "orch/t") {
+            Removal::Dirty { paths } => assert!(paths.iter().any(|p| p == expected), "{paths:?}"),
+            other => panic!("{expected}: {other:?}"),
+        }
+        // A proof from before does not help.
+        assert!(matches!(f.repo.remove_worktree(&proof), Err(GitError::Refused(_))));
+        assert!(w.join(".git").exists());
+        assert_ne!(f.git(&["branch", "--list", "orch/t"]), "");
+    }
+}
+
+#[test]
+fn a_proof_does_not_cover_later_commits() {
+    let f = Fixture::new();
+    let w = f.worktree("t");
+    let proof = safe(&f, &w, "orch/t");
+    write(&w, "a.txt", "later\n");
+    git(&w, &["commit", "-qam", "later"]);
+    assert!(matches!(f.repo.remove_worktree(&proof), Err(GitError::Refused(_))));
+    // Merged again, but it is not what was examined.
+    f.git(&["merge", "-q", "orch/t"]);
+    assert!(matches!(f.repo.remove_worktree(&proof), Err(GitError::Refused(_))));
+    assert!(w.exists());
+}
+
+#[test]
+fn a_commit_on_a_detached_head_counts() {
+    let f = Fixture::new();
+    let w = f.worktree("t");
+    git(&w, &["switch", "-q", "--detach"]);
+    git(&w, &["commit", "-q", "--allow-empty", "-m", "nowhere else"]);
+    assert_eq!(check(&f, &w, "orch/t"), Removal::Unmerged { commits: 1 });
+}
+
+#[test]
+fn what_is_not_ours_stays() {
+    let f = Fixture::new();
+    let not_ours = |worktree: &Path, word: &str| match check(&f, worktree, "orch/t") {
+        Removal::NotOurs(reason) => assert!(reason.contains(word), "{reason}"),
+        other => panic!("{word}: {other:?}"),
+    };
+    let elsewhere = f.beside("elsewhere");
+    f.git(&["worktree", "add", "-q", "-b", "mine", elsewhere.to_str().unwrap()]);
+    not_ours(&elsewhere, "is not in");
+    not_ours(&f.root, "is not in");
+    let w = f.worktree("t");
+    f.git(&["worktree", "lock", w.to_str().unwrap()]);
+    not_ours(&w, "locked");
+    write(&f.root, ".worktrees/plain/file", "x");
+    not_ours(&f.root.join(".worktrees/plain"), "usable worktree");
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(&elsewhere, f.root.join(".worktrees/link")).unwrap();
+        not_ours(&f.root.join(".worktrees/link"), "symbolic link");
+    }
+}
+
+#[test]
+fn a_branch_that_is_checked_out_elsewhere_stays() {
+    let f = Fixture::new();
+    let w = f.worktree("t");
+    git(&w, &["switch", "-q", "--detach"]);
+    f.git(&["switch", "-q", "orch/t"]);
+    let removed = f.repo.remove_worktree(&safe(&f, &w, "orch/t")).unwrap();
+    assert_eq!(removed, Removed { worktree: true, branch: false });
+    assert_eq!(f.git(&["symbolic-ref", "HEAD"]), "refs/heads/orch/t");
+    assert_eq!(f.git(&["status", "--porcelain"]), "");
+}
+
+#[test]
+fn read_only_directories_go_as_well() {
+    let f = Fixture::new();
+    let w = f.worktree("t");
+    write(&f.root, ".git/info/exclude", "/.worktrees/\ncache/\n");
+    write(&w, "cache/module/file", "x");
+    let directory = w.join("cache/module");
+    let mut permissions = std::fs::metadata(&directory).unwrap().permissions();
+    permissions.set_readonly(true);
+    std::fs::set_permissions(&directory, permissions).unwrap();
+    assert_eq!(f.repo.remove_worktree(&safe(&f, &w, "orch/t")).unwrap(), BOTH);
+    assert_eq!(std::fs::read_dir(f.root.join(".worktrees")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_deleted_worktree_leaves_a_branch_to_judge() {
+    let f = Fixture::new();
+    let w = work(&f, "t");
+    std::fs::remove_dir_all(&w).unwrap();
+    assert_eq!(check(&f, &w, "orch/t"), Removal::Unmerged { commits: 1 });
+    f.git(&["merge", "-q", "orch/t"]);
+    let removed = f.repo.remove_worktree(&safe(&f, &w, "orch/t")).unwrap();
+    assert_eq!(removed, Removed { worktree: false, branch: true });
+    assert_eq!(f.git(&["worktree", "list"]).lines().count(), 1);
+}
+
+#[test]
+fn squashed_and_picked_work_counts_as_merged_where_it_is_sure() {
+    let f = Fixture::new();
+    let merged = |branch: &str| f.repo.is_merged(&f.oid(branch), "main").unwrap();
+    let edit = |n: usize| lines("a", 20).replace(&format!("a {n}\n"), "edited\n");
+    f.branch("squash", "main", &[("a.txt", Some(&edit(2)))]);
+    f.branch("squash2", "squash", &[("new", Some("new\n"))]);
+    f.branch("pick", "main", &[("a.txt", Some(&edit(18)))]);
+    f.branch("undone", "main", &[("b.txt", Some("x\n"))]);
+    let undone = f.branch("undone2", "undone", &[("b.txt", Some(&lines("b", 20)))]);
+    assert!(!merged("squash2") && !merged("pick"));
+    f.git(&["merge", "-q", "--squash", "squash2"]);
+    f.git(&["commit", "-qm", "squashed"]);
+    f.git(&["cherry-pick", "pick"]);
+    // Later changes to the same line: only `git cherry` still knows.
+    write(&f.root, "a.txt", "all different\n");
+    f.git(&["commit", "-qam", "later"]);
+    assert!(merged("pick"));
+    assert!(!merged("squash2"), "not sure any more");
+    f.git(&["revert", "--no-edit", "HEAD"]);
+    assert!(merged("squash2"));
+    // Its commits take each other back, but they are nowhere else.
+    assert!(!f.repo.is_merged(&undone, "main").unwrap());
+    // What was taken back on main is not there any more.
+    f.git(&["revert", "--no-edit", "HEAD~3"]);
+    assert!(!merged("squash2"));
+}
+
+#[test]
+fn a_scratch_worktree_lives_as_long_as_its_owner() {
+    let f = Fixture::new();
+    let w = f.worktree("t");
+    write(&f.root, ".worktrees/.scratch-mine/file", "somebody's own");
+    let scratch = f.repo.scratch(&f.oid("main")).unwrap();
+    let path = scratch.path().to_owned();
+    assert_eq!(git(&path, &["rev-parse", "HEAD"]), f.oid("main"));
+    assert!(!try_git(&path, &["symbolic-ref", "-q", "HEAD"]).status.success());
+    assert_eq!(f.repo.sweep_scratch().unwrap(), [""; 0].map(std::path::PathBuf::from));
+    assert!(path.exists());
+    write(&path, "left", "behind");
+    drop(scratch);
+    assert!(!path.exists());
+    assert_eq!(f.git(&["worktree", "list"]).lines().count(), 2);
+    assert_eq!(std::fs::read_dir(f.root.join(".git/orch/scratch")).unwrap().count(), 0);
+    assert!(w.exists() && f.root.join(".worktrees/.scratch-mine/file").exists());
+    assert!(f.repo.scratch(&"0".repeat(40)).is_err());
+    assert_eq!(std::fs::read_dir(f.root.join(".git/orch/scratch")).unwrap().count(), 0);
+}
+
+#[test]
+fn what_a_killed_owner_left_is_swept() {
+    let f = Fixture::new();
+    let scratch = f.repo.scratch(&f.oid("main")).unwrap();
+    let path = scratch.path().to_owned();
+    scratch.abandon();
+    // A claim that was never finished, and a file that is no claim.
+    write(&f.root, ".git/orch/scratch/scratch-cut", "");
+    write(&f.root, ".git/orch/scratch/scratch-odd", "/etc");
+    write(&f.root, ".worktrees/.scratch-odd/file", "not made here");
+    assert_eq!(f.repo.sweep_scratch().unwrap(), [path.clone()]);
+    assert!(!path.exists());
+    assert!(f.root.join(".worktrees/.scratch-odd/file").exists());
+    assert_eq!(f.git(&["worktree", "prune", "--dry-run", "-v"]), "");
+}
+
+#[test]
+fn other_formats_are_cleaned_too() {
+    for format in [&["--object-format=sha256"][..], &["--ref-format=reftable"]] {
+        let f = Fixture::with(format);
+        let w = work(&f, "t");
+        assert_eq!(check(&f, &w, "orch/t"), Removal::Unmerged { commits: 1 });
+        f.repo.land("main", &f.oid("main"), &f.oid("orch/t"), "m").unwrap();
+        assert_eq!(f.git(&["status", "--porcelain"]), "");
+        drop(f.repo.scratch(&f.oid("main")).unwrap());
+        assert_eq!(f.repo.remove_worktree(&safe(&f, &w, "orch/t")).unwrap(), BOTH);
+    }
+}

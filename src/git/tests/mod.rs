@@ -1,0 +1,8 @@
+//! Against real git's opinion.
+
+mod clean;
+mod commit;
+mod graveyard;
+mod land;
+mod look;
+mod merge;
