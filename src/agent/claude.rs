@@ -45,9 +45,7 @@ impl Grammar {
         self.events = true;
         // A result without a turn names the session that could not be resumed.
         let none = event["type"] == "result" && event["num_turns"] == 0;
-        if let Some(session) = event["session_id"].as_str().filter(|_| !none) {
-            account.usage.session = Some(session.to_owned());
-        }
+        account.session(event["session_id"].as_str().filter(|_| !none));
         match event["type"].as_str() {
             Some("system") => system(account, event),
             Some("assistant") => self.assistant(account, event),
@@ -76,6 +74,8 @@ impl Grammar {
         let message = &event["message"];
         self.count(account, message);
         self.error = event["error"].as_str().and_then(class_of_kind);
+        // A turn after a result (a background task woke it up) has a result of its own to come.
+        account.claim = Claim::Nothing;
         let Some(content) = message["content"].as_array() else { return };
         for part in content {
             match part["type"].as_str() {

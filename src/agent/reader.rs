@@ -96,7 +96,7 @@ impl Reader {
     /// What the live view shows now.
     #[must_use]
     pub fn progress(&self) -> Progress {
-        Progress { last: self.account.last.clone(), usage: self.account.usage.clone() }
+        Progress { last: self.account.activity(), usage: self.account.usage.clone() }
     }
 
     /// The attempt is over: what became of it.

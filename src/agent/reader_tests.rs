@@ -225,3 +225,51 @@ fn an_error_after_the_last_answer_takes_it_back() {
         assert_eq!(bad.finish(exited(0)).ending.failure().unwrap().class, class, "{more}");
     }
 }
+
+#[test]
+fn a_second_turn_after_a_result_needs_a_result_of_its_own() {
+    let mut reader = reader("claude");
+    reader.feed(
+        br#"{"type":"result","subtype":"success","is_error":false,"num_turns":1,"result":"waiting"}
+{"type":"assistant","message":{"id":"2","content":[{"type":"text","text":"it woke me up"}]}}
+"#,
+    );
+    let verdict = reader.finish(exited(0));
+    assert_eq!(verdict.ending.failure().unwrap().class, FailureClass::NoResult);
+}
+
+#[test]
+fn a_session_that_would_be_a_flag_is_not_kept() {
+    for id in ["--dangerous", "a b", "", &"x".repeat(200)] {
+        let mut reader = reader("codex");
+        reader.feed(format!("{{\"type\":\"thread.started\",\"thread_id\":\"{id}\"}}\n").as_bytes());
+        assert_eq!(reader.progress().usage.session, None, "{id}");
+    }
+}
+
+#[test]
+fn text_is_shown_as_it_comes() {
+    let mut reader = Reader::new(find_builtin("shell").unwrap());
+    reader.feed(b"+ block 1 (line 4)\n");
+    assert_eq!(reader.progress().last.as_deref(), Some("block 1 (line 4)"));
+    reader.feed(b"\x1b[32mcompiling\x1b[0m\xff x\npart");
+    assert_eq!(reader.progress().last.as_deref(), Some("compiling\u{fffd} x"));
+}
+
+#[test]
+fn documented_exit_codes_count_where_nothing_else_tells() {
+    for (code, class) in
+        [(41, FailureClass::Auth), (42, FailureClass::BadCommand), (53, FailureClass::MaxTurns)]
+    {
+        let failure =
+            |agent: &str| reader(agent).finish(exited(code)).ending.failure().unwrap().class;
+        assert_eq!(failure("gemini"), class);
+        assert_eq!(failure("codex"), FailureClass::Crashed);
+    }
+}
+
+#[test]
+fn a_reader_can_move_between_threads() {
+    fn moves<T: Send + 'static>(_: &T) {}
+    moves(&reader("claude"));
+}
