@@ -153,7 +153,9 @@ fn events_of_the_wrong_shape_are_no_proof() {
         "{\"type\":\"result\",\"subtype\":\"success\",\"is_error\":\"no\"}",
         "{\"type\":\"assistant\",\"message\":[1]}",
         "{\"type\":\"assistant\",\"message\":{\"content\":{\"a\":1}}}",
-        "[{\"type\":\"result\",\"subtype\":\"success\",\"is_error\":false}]",
+        "[7]",
+        "[]",
+        "[{\"type\":\"result\",\"subtype\":\"success\",\"is_error\":false}",
         "{\"type\":\"turn.failed\"}",
         "{\"type\":\"step_finish\",\"part\":null}",
         "{\"type\":\"error\"}",
@@ -165,6 +167,34 @@ fn events_of_the_wrong_shape_are_no_proof() {
             assert_ne!(verdict.ending, Ending::Succeeded, "{agent}: {line}");
         }
     }
+}
+
+#[test]
+fn a_list_of_events_counts_as_each_of_them() {
+    let mut reader = reader("claude");
+    let events: Vec<String> =
+        recorded("claude-ok-accept.stdout").lines().map(str::to_owned).collect();
+    reader.feed(format!("[{}]\n", events.join(",")).as_bytes());
+    let verdict = reader.finish(exited(0));
+    assert_eq!(verdict.ending, Ending::Succeeded);
+    assert_eq!(verdict.usage.tokens.input, 2001);
+}
+
+#[test]
+fn text_is_evidence_only_of_claude_itself_asked_for_text() {
+    let class = |command: &[&str], text: &str| {
+        let mut profile = find_builtin("claude").unwrap().clone();
+        profile.command = command.iter().map(ToString::to_string).collect();
+        let mut reader = Reader::new(&profile);
+        reader.feed(text.as_bytes());
+        reader.finish(exited(0)).ending.failure().map(|failure| failure.class)
+    };
+    assert_eq!(class(&["/usr/bin/claude", "-p"], "All done.\n"), None);
+    let no_result = Some(FailureClass::NoResult);
+    assert_eq!(class(&["claude", "-p"], "All do"), no_result);
+    assert_eq!(class(&["claude", "-p"], ""), no_result);
+    assert_eq!(class(&["claude", "-p", "--output-format=json"], "All done.\n"), no_result);
+    assert_eq!(class(&["./wrapper"], "All done.\n"), no_result);
 }
 
 #[test]
