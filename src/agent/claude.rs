@@ -1,5 +1,5 @@
-//! Claude Code: `--output-format stream-json` (an event a line), `json` (only the last event) and, where the
-//! profile asks for neither, text.
+//! Claude Code: `--output-format stream-json` (an event a line), `json` (only the last event) and, where `claude`
+//! is asked for neither, text.
 //!
 //! The `result` event is the end. Its `subtype` is not to be trusted: a failed login is a `success` with
 //! `is_error`. An interrupted process may exit 0 without one.
@@ -8,6 +8,7 @@ use super::account::{Account, Claim, Lifts, Trouble};
 use super::{activity, classify, phrase};
 use crate::model::{FailureClass, Tokens};
 use serde_json::Value;
+use std::path::Path;
 
 /// What must be remembered between events.
 #[derive(Debug)]
@@ -29,12 +30,14 @@ impl Grammar {
         let json = |word: &String| {
             word == "json" || word.contains("stream-json") || word.ends_with("=json")
         };
+        // Only of claude itself is it known that it prints text when all is done and not before.
+        let itself = command.first().is_some_and(|program| Path::new(program).ends_with("claude"));
         Self {
             before: Tokens::default(),
             message: None,
             current: Tokens::default(),
             error: None,
-            text_expected: !command.iter().any(json),
+            text_expected: itself && !command.iter().any(json),
             events: false,
             text_ended: false,
         }
@@ -45,9 +48,7 @@ impl Grammar {
         self.events = true;
         // A result without a turn names the session that could not be resumed.
         let none = event["type"] == "result" && event["num_turns"] == 0;
-        if let Some(session) = event["session_id"].as_str().filter(|_| !none) {
-            account.usage.session = Some(session.to_owned());
-        }
+        account.session(event["session_id"].as_str().filter(|_| !none));
         match event["type"].as_str() {
             Some("system") => system(account, event),
             Some("assistant") => self.assistant(account, event),
@@ -76,6 +77,8 @@ impl Grammar {
         let message = &event["message"];
         self.count(account, message);
         self.error = event["error"].as_str().and_then(class_of_kind);
+        // A turn after a result (a background task woke it up) has a result of its own to come.
+        account.claim = Claim::Nothing;
         let Some(content) = message["content"].as_array() else { return };
         for part in content {
             match part["type"].as_str() {

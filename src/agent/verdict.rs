@@ -5,7 +5,7 @@
 
 use super::account::{Account, Claim, Trouble};
 use super::tail::Tail;
-use super::{classify, phrase, profiles, resets, suggest};
+use super::{classify, gemini, phrase, profiles, resets, suggest};
 use crate::model::{
     AgentProfile, Dialect, Ending, Exit, Failure, FailureClass, StopReason, Timestamp, Usage,
 };
@@ -55,7 +55,10 @@ pub(super) fn judge(
         None => Ending::Succeeded,
         Some((class, message)) => Ending::Failed { failure: case.explained(class, &message, zone) },
     };
-    let mut note = account.note;
+    let mut note = account.note.clone();
+    if note.is_none() && matches!(account.claim, Claim::ByExit) {
+        note = account.stray.last(1).next().map(phrase::one_line);
+    }
     if account.unread > 0 {
         let unread = format!("{} line(s) of output were too long to read", account.unread);
         note = Some(note.map_or_else(|| unread.clone(), |words| format!("{words} ({unread})")));
@@ -104,13 +107,12 @@ impl Case<'_> {
             StopReason::Cancelled => (FailureClass::Cancelled, "cancelled"),
             StopReason::Interrupted => (FailureClass::Interrupted, "interrupted"),
         };
-        // What it was stuck on is worth knowing; what it was busy with only when it took too long.
-        let stuck = self.service_error().map(|trouble| trouble.message);
-        let busy = matches!(class, FailureClass::Timeout | FailureClass::Idle)
-            .then(|| self.account.last.clone())
-            .flatten();
-        let message = match (stuck, busy) {
-            (Some(stuck), _) => format!("{what}; its last error was: {stuck}"),
+        // Where it took too long, what held it up is worth knowing.
+        if !matches!(class, FailureClass::Timeout | FailureClass::Idle) {
+            return (class, what.to_owned());
+        }
+        let message = match (self.service_error(), self.account.activity()) {
+            (Some(stuck), _) => format!("{what}; its last error was: {}", stuck.message),
             (None, Some(busy)) => format!("{what}; it was last seen at: {busy}"),
             (None, None) => what.to_owned(),
         };
@@ -170,6 +172,10 @@ impl Case<'_> {
             return (FailureClass::BadCommand, message);
         }
         if let Some(Trouble { class: Some(class), message }) = self.service_error() {
+            return (class, message);
+        }
+        let documented = matches!(self.profile.output, Dialect::Gemini | Dialect::Qwen);
+        if let Some(class) = gemini::class_of_exit(code).filter(|_| documented) {
             return (class, message);
         }
         match self.signal_behind(code) {
