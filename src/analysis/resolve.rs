@@ -48,6 +48,10 @@ const NOT_FILES: &[&str] = &[
 /// and a bound for one that names `mod.rs` in half a million different ways.
 const BUDGET: usize = 5_000_000;
 
+/// A glob in the text that matches more files than this says where things are rather than what is
+/// changed: it stays a pattern.
+const MAX_IN_TEXT: usize = 32;
+
 /// Resolves text against one tree.
 pub(super) struct Resolver<'t> {
     tree: &'t Tree,
@@ -156,8 +160,8 @@ impl<'t> Resolver<'t> {
         let glob = parse(text).ok()?;
         match expand(self.tree, &glob) {
             Expansion::Files(files) if files.is_empty() => None,
-            Expansion::Files(files) => Some(Found::Files(files)),
-            Expansion::TooMany(_) => Some(Found::Pattern(text.to_owned())),
+            Expansion::Files(files) if files.len() <= MAX_IN_TEXT => Some(Found::Files(files)),
+            Expansion::Files(_) | Expansion::TooMany(_) => Some(Found::Pattern(text.to_owned())),
         }
     }
 
@@ -192,7 +196,12 @@ impl<'t> Resolver<'t> {
     fn without_start(&self, text: &str, absolute: bool) -> Option<Found> {
         let mut rest = text;
         for _ in 0..if absolute { 16 } else { 1 } {
-            rest = rest.split_once('/')?.1;
+            let (first, more) = rest.split_once('/')?;
+            rest = more;
+            // Below a hidden directory lies somebody's configuration, not a checkout of ours.
+            if first.starts_with('.') {
+                return None;
+            }
             if rest.contains('/') && self.tree.contains(rest) {
                 return Some(Found::File(rest.to_owned(), 0.9));
             }
