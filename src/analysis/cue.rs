@@ -300,7 +300,7 @@ pub(super) fn in_shell(line: &str, start: usize, end: usize) -> Cue {
     let before = line[floor(line, start.saturating_sub(COMMAND_REACH))..start]
         .trim_end_matches(['"', '\'', ' ', '\t']);
     if before.ends_with('>') {
-        return if before.ends_with(">>") { Write } else { Create };
+        return Create;
     }
     let command = before.rsplit(['|', ';', '&', '(']).next().unwrap_or(before);
     let mut words = command.split_whitespace().skip_while(|w| {
@@ -308,20 +308,42 @@ pub(super) fn in_shell(line: &str, start: usize, end: usize) -> Cue {
             || w.contains('=')
     });
     let edits = |flag: &str| command.split_whitespace().any(|w| w.starts_with(flag));
+    let after = &line[end..ceil(line, end.saturating_add(REACH))];
+    let is_last = || {
+        let rest = after.trim_start_matches(['"', '\'', '/']).trim_start();
+        rest.is_empty() || rest.starts_with([';', '&', '|', '>', '#'])
+    };
     match words.next().unwrap_or("") {
         "touch" | "tee" => Create,
-        "cp" | "install" | "ln" => {
-            let after = line[end..].trim_start_matches(['"', '\'', '/']).trim_start();
-            let last = after.is_empty() || after.starts_with([';', '&', '|', '>', '#']);
-            if last { Create } else { Read }
-        }
-        "rm" | "mv" | "mkdir" | "patch" | "truncate" | "chmod" | "apply" | "dd" => Write,
+        "cp" | "install" | "ln" | "mv" if is_last() => Create,
         "sed" if edits("-i") || edits("--in-place") => Write,
         "perl" | "ruby" if edits("-i") || edits("-pi") => Write,
-        "prettier" | "black" | "rustfmt" | "gofmt" | "clang-format" | "eslint" => Write,
+        // A loop over files, or a search whose finds are handed to an editor.
+        "for" => Write,
+        "find" | "grep" | "rg" | "ls" if EDITORS.iter().any(|e| after.contains(e)) => Write,
+        word if WRITERS.contains(&word) => Write,
         _ => Read,
     }
 }
+
+/// Commands that change the files they are given.
+const WRITERS: &[&str] = &[
+    "rm",
+    "mv",
+    "patch",
+    "truncate",
+    "chmod",
+    "apply",
+    "dd",
+    "prettier",
+    "black",
+    "rustfmt",
+    "gofmt",
+    "clang-format",
+    "eslint",
+];
+/// What a pipeline ends in that changes the files it was fed.
+const EDITORS: &[&str] = &["sed -i", "perl -pi", "perl -i", "-delete", "xargs rm"];
 
 /// Whether what follows a path says that it does not exist yet: `x.rs (new)`.
 pub(super) fn is_marked_new(line: &str, end: usize) -> bool {
@@ -535,13 +557,19 @@ mod tests {
         for (line, cue) in [
             ("cat x.rs", Read),
             ("cat a > x.rs", Create),
-            ("echo hi >>x.rs", Write),
+            ("echo hi >>x.rs", Create),
             ("sed -i s/a/b/ x.rs", Write),
             ("sed s/a/b/ x.rs", Read),
             ("git rm x.rs", Write),
             ("A=1 touch x.rs", Create),
             ("true && rm x.rs", Write),
             ("cargo test x.rs", Read),
+            ("mv x.rs b", Write),
+            ("mv b x.rs", Create),
+            ("for f in x.rs; do", Write),
+            ("grep -l a x.rs | xargs sed -i s/a/b/", Write),
+            ("grep -l a x.rs", Read),
+            ("mkdir -p x.rs", Read),
             ("cp x.rs b && true", Read),
             ("cp b \"x.rs\" && true", Create),
             ("echo \"a\" | tee \"x.rs\"", Create),

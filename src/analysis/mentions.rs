@@ -88,12 +88,11 @@ impl<'b> Reader<'_, 'b, '_> {
 
     fn found(&mut self, line: &Line<'b>, token: Token<'b>, found: &Found) {
         let evidence = || Evidence { line: line.number, text: excerpt(line.text, token.start) };
-        if let Found::File(path, _) | Found::Missing(path) = found {
-            if self.evidence.is_known(path) {
-                return;
-            }
-        }
-        if self.evidence.len() > MAX_PATHS {
+        let known = match found {
+            Found::File(path, _) | Found::Missing(path) => self.evidence.is_known(path),
+            _ => false,
+        };
+        if known || self.evidence.len() > MAX_PATHS {
             return;
         }
         let Saying { said, confidence: c, cue, from_above } = said(line, token);
@@ -114,8 +113,8 @@ impl<'b> Reader<'_, 'b, '_> {
             Found::Directory(path) => {
                 let glob = format!("{}**", globset::escape(path));
                 let worked_on = said == Said::Write
-                    && line.place == Place::Prose
-                    && cue::is_object(line.text, token.start, token.end());
+                    && (line.place == Place::Shell
+                        || cue::is_object(line.text, token.start, token.end()));
                 if worked_on {
                     self.evidence.path(path, said, c * confidence::WIDE, evidence);
                     self.evidence.scope(&glob, said, c * confidence::WIDE, evidence);

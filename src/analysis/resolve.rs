@@ -75,7 +75,7 @@ impl<'t> Resolver<'t> {
     /// What `raw` names, if anything.
     pub(super) fn resolve(&self, raw: &str, quoted: bool) -> Option<Found> {
         if self.tree.contains(raw) {
-            return self.plain(raw, quoted).then(|| Found::File(raw.to_owned(), 1.0));
+            return plain(raw, quoted).then(|| Found::File(raw.to_owned(), 1.0));
         }
         let text = trimmed(raw.strip_prefix('@').unwrap_or(raw));
         if let Some((path, rest)) = text.split_once("::") {
@@ -109,12 +109,6 @@ impl<'t> Resolver<'t> {
         self.path(text, quoted)
     }
 
-    /// A file without an extension is often also a word (`build`, `test`): it must stand in
-    /// backticks or be written as no word is (`Makefile`, `LICENSE`).
-    fn plain(&self, name: &str, quoted: bool) -> bool {
-        quoted || name.contains(['/', '.']) || name.starts_with(|c: char| c.is_ascii_uppercase())
-    }
-
     fn path(&self, text: &str, quoted: bool) -> Option<Found> {
         let mut text = text;
         while let Some(rest) = text.strip_prefix("./").or_else(|| text.strip_prefix("../")) {
@@ -134,7 +128,7 @@ impl<'t> Resolver<'t> {
             return None;
         }
         if self.tree.contains(text) {
-            return self.plain(text, quoted).then(|| Found::File(text.to_owned(), 1.0));
+            return plain(text, quoted).then(|| Found::File(text.to_owned(), 1.0));
         }
         self.directory(text)
             .or_else(|| self.glob(text))
@@ -168,7 +162,7 @@ impl<'t> Resolver<'t> {
     /// Files whose path ends with `text` at a component's border.
     fn by_end(&self, text: &str, quoted: bool) -> Option<Found> {
         let name = file_name(text);
-        if name.is_empty() || !self.plain(text, quoted) {
+        if name.is_empty() || !plain(text, quoted) {
             return None;
         }
         let mut left = self.budget.get();
@@ -236,6 +230,12 @@ impl<'t> Resolver<'t> {
     }
 }
 
+/// Whether this way of writing a name can mean a file. One without an extension is often also a word
+/// (`build`, `test`): it must stand in backticks or be written as no word is (`Makefile`).
+fn plain(name: &str, quoted: bool) -> bool {
+    quoted || name.contains(['/', '.']) || name.starts_with(|c: char| c.is_ascii_uppercase())
+}
+
 /// Without the punctuation and Markdown around it.
 fn trimmed(text: &str) -> &str {
     let mut text = text;
@@ -250,11 +250,8 @@ fn trimmed(text: &str) -> &str {
             if !text.contains(close) {
                 text = text.trim_start_matches(open);
             }
-            if let Some(inner) = text.strip_prefix(open).and_then(|t| t.strip_suffix(close)) {
-                if !inner.contains([open, close]) {
-                    text = inner;
-                }
-            }
+            let inner = text.strip_prefix(open).and_then(|t| t.strip_suffix(close));
+            text = inner.filter(|t| !t.contains([open, close])).unwrap_or(text);
         }
         for mark in ["***", "**", "*", "__", "_"] {
             let inner = text.strip_prefix(mark).and_then(|t| t.strip_suffix(mark));

@@ -148,11 +148,15 @@ fn reading_orders_only_what_is_certain_and_the_writer_goes_first() {
 #[test]
 fn unlikely_conflicts_are_reported_but_order_nothing() {
     let mut inputs = [task("a", &["x"], &[]), task("b", &["x"], &[])];
-    inputs.iter_mut().for_each(|input| input.targets[0].confidence = 0.6);
+    for input in &mut inputs {
+        input.targets[0].confidence = 0.6;
+    }
     let plan = planned(&inputs);
     assert_eq!((plan.waves.len(), plan.conflicts.len()), (1, 1));
     assert_eq!(plan.ordering_conflicts().count(), 0);
-    inputs.iter_mut().for_each(|input| input.targets[0].confidence = 0.3);
+    for input in &mut inputs {
+        input.targets[0].confidence = 0.3;
+    }
     assert!(planned(&inputs).conflicts.is_empty());
 }
 
@@ -344,8 +348,12 @@ proptest! {
         let mut second = inputs.clone();
         for input in &mut second {
             input.name.insert(0, 'u');
-            input.declared.iter_mut().for_each(|d| d.name.insert(0, 'u'));
-            input.targets.iter_mut().chain(&mut input.scopes).for_each(|t| t.path.insert(0, 'u'));
+            for declared in &mut input.declared {
+                declared.name.insert(0, 'u');
+            }
+            for target in input.targets.iter_mut().chain(&mut input.scopes) {
+                target.path.insert(0, 'u');
+            }
         }
         let (mut woven, mut rest) = (Vec::new(), second.clone().into_iter());
         for (i, input) in inputs.iter().enumerate() {
