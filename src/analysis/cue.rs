@@ -70,7 +70,6 @@ const STEMS: &[(&str, Cue)] = &[
     ("updat", Write),
     ("wir", Write),
     ("writ", Write),
-    ("affect", Write),
     ("document", Write),
     ("delegat", Write),
     ("unif", Write),
@@ -85,7 +84,6 @@ const STEMS: &[(&str, Cue)] = &[
     ("read", Read),
     ("refer", Read),
     ("referenc", Read),
-    ("relat", Read),
     ("review", Read),
     ("see", Read),
     ("similar", Read),
@@ -93,16 +91,9 @@ const STEMS: &[(&str, Cue)] = &[
     ("mimic", Read),
     ("per", Read),
     ("according", Read),
-    ("import", Read),
     ("understand", Read),
     ("analyz", Read),
     ("analys", Read),
-    ("check", Read),
-    ("confirm", Read),
-    ("verif", Read),
-    ("run", Read),
-    ("execut", Read),
-    ("call", Read),
     ("änder", Write),
     ("erstell", Create),
     ("lösch", Write),
@@ -127,7 +118,7 @@ const STEMS: &[(&str, Cue)] = &[
 const ENDINGS: &[&str] = &[
     "", "a", "able", "ance", "ar", "ation", "e", "ed", "en", "ence", "er", "es", "ez", "e", "ied",
     "ies", "ify", "ying", "ing", "ion", "ions", "ir", "ped", "ping", "t", "te", "ting", "s", "st",
-    "y", "ee", "or", "ment", "ments", "ning",
+    "y", "ee", "or", "ment", "ments", "ning", "n",
 ];
 
 /// Read without inflection: `according` is a word, `pers` is not.
@@ -165,7 +156,6 @@ const CJK: &[(&str, Cue)] = &[
     ("整理", Write),
     ("リファクタ", Write),
     ("編集", Write),
-    ("影響", Write),
     ("廃止", Write),
     ("除去", Write),
     ("抽出", Write),
@@ -182,22 +172,20 @@ const CJK: &[(&str, Cue)] = &[
     ("수정", Write),
     ("추가", Write),
     ("삭제", Write),
-    ("参照", Read),
+    ("を参照", Read),
+    ("参照：", Read),
+    ("参照:", Read),
+    ("参照)", Read),
+    ("参照）", Read),
     ("参考", Read),
-    ("確認", Read),
-    ("調査", Read),
     ("同様", Read),
-    ("関連", Read),
-    ("読", Read),
-    ("見", Read),
+    ("関連ファイル", Read),
+    ("を読", Read),
+    ("を見", Read),
     ("参见", Read),
     ("查看", Read),
     ("參考", Read),
     ("참고", Read),
-    ("既存", Read),
-    ("実行", Read),
-    ("把握", Read),
-    ("特定", Read),
 ];
 
 /// What turns a verb around, right behind a Japanese or Chinese verb.
@@ -240,22 +228,26 @@ pub(super) fn around(line: &str, start: usize, end: usize) -> Option<Cue> {
     nearest.into_iter().flatten().min_by_key(|(distance, _)| *distance).map(|(_, cue)| cue)
 }
 
-/// What a heading or the line above a list says about the paths below it.
+/// Whether a verb acts on this very path: right before it, or with the particle of an object.
+pub(super) fn is_object(line: &str, start: usize, end: usize) -> bool {
+    let left = &line[floor(line, start.saturating_sub(OBJECT_REACH))..start];
+    let right = line[end..].trim_start_matches(['`', '"', '*', '」']);
+    right.starts_with('を') || last_word(left).is_some_and(|(_, cue)| matches!(cue, Create | Write))
+}
+
+/// How far before its object a verb stands, in bytes: "refactor everything in ".
+const OBJECT_REACH: usize = 32;
+
+/// What the line above a list says about the paths in it: `Update these:`.
+pub(super) fn of_intro(text: &str) -> Option<Cue> {
+    let text = &text[..floor(text, REACH)];
+    last_word(text).or_else(|| last_cjk(text)).map(|(_, cue)| cue).or_else(|| of_heading(text))
+}
+
+/// What a heading or a label says about the paths below or behind it.
 pub(super) fn of_heading(text: &str) -> Option<Cue> {
     let lower = text.to_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
-    if has(&[
-        "out of scope",
-        "non-goal",
-        "not in scope",
-        "do not touch",
-        "don't touch",
-        "対象外",
-        "非目標",
-        "スコープ外",
-    ]) {
-        return Some(Cue::Not);
-    }
     if has(&["new file", "files to create", "新規ファイル", "新しいファイル"]) {
         return Some(Create);
     }
@@ -272,18 +264,43 @@ pub(super) fn of_heading(text: &str) -> Option<Cue> {
         "参照",
         "関連",
         "背景",
-        "alternatives",
     ]) {
         return Some(Read);
     }
     None
 }
 
+/// Whether a heading opens a section about what is not done.
+pub(super) fn is_aside(heading: &str) -> bool {
+    let lower = heading.to_lowercase();
+    [
+        "out of scope",
+        "non-goal",
+        "non goal",
+        "not in scope",
+        "do not touch",
+        "don't touch",
+        "alternatives",
+        "future work",
+        "対象外",
+        "非目標",
+        "スコープ外",
+        "代替案",
+        "将来",
+    ]
+    .iter()
+    .any(|aside| lower.contains(aside))
+}
+
+/// How far before its argument a command may begin, in bytes.
+const COMMAND_REACH: usize = 1_000;
+
 /// What a shell command does to `line[start..end]`, an argument of it.
 pub(super) fn in_shell(line: &str, start: usize, end: usize) -> Cue {
-    let before = line[..start].trim_end_matches(['"', '\'', ' ', '\t']);
+    let before = line[floor(line, start.saturating_sub(COMMAND_REACH))..start]
+        .trim_end_matches(['"', '\'', ' ', '\t']);
     if before.ends_with('>') {
-        return if before.ends_with(">>") { Write } else { Create };
+        return Create;
     }
     let command = before.rsplit(['|', ';', '&', '(']).next().unwrap_or(before);
     let mut words = command.split_whitespace().skip_while(|w| {
@@ -291,20 +308,42 @@ pub(super) fn in_shell(line: &str, start: usize, end: usize) -> Cue {
             || w.contains('=')
     });
     let edits = |flag: &str| command.split_whitespace().any(|w| w.starts_with(flag));
+    let after = &line[end..ceil(line, end.saturating_add(REACH))];
+    let is_last = || {
+        let rest = after.trim_start_matches(['"', '\'', '/']).trim_start();
+        rest.is_empty() || rest.starts_with([';', '&', '|', '>', '#'])
+    };
     match words.next().unwrap_or("") {
         "touch" | "tee" => Create,
-        "cp" | "install" | "ln" => {
-            let after = line[end..].trim_start_matches(['"', '\'', '/']).trim_start();
-            let last = after.is_empty() || after.starts_with([';', '&', '|', '>', '#']);
-            if last { Create } else { Read }
-        }
-        "rm" | "mv" | "mkdir" | "patch" | "truncate" | "chmod" | "apply" | "dd" => Write,
+        "cp" | "install" | "ln" | "mv" if is_last() => Create,
         "sed" if edits("-i") || edits("--in-place") => Write,
         "perl" | "ruby" if edits("-i") || edits("-pi") => Write,
-        "prettier" | "black" | "rustfmt" | "gofmt" | "clang-format" | "eslint" => Write,
+        // A loop over files, or a search whose finds are handed to an editor.
+        "for" => Write,
+        "find" | "grep" | "rg" | "ls" if EDITORS.iter().any(|e| after.contains(e)) => Write,
+        word if WRITERS.contains(&word) => Write,
         _ => Read,
     }
 }
+
+/// Commands that change the files they are given.
+const WRITERS: &[&str] = &[
+    "rm",
+    "mv",
+    "patch",
+    "truncate",
+    "chmod",
+    "apply",
+    "dd",
+    "prettier",
+    "black",
+    "rustfmt",
+    "gofmt",
+    "clang-format",
+    "eslint",
+];
+/// What a pipeline ends in that changes the files it was fed.
+const EDITORS: &[&str] = &["sed -i", "perl -pi", "perl -i", "-delete", "xargs rm"];
 
 /// Whether what follows a path says that it does not exist yet: `x.rs (new)`.
 pub(super) fn is_marked_new(line: &str, end: usize) -> bool {
@@ -371,9 +410,13 @@ fn is_not(word: &str) -> bool {
 fn last_word(left: &str) -> Option<(usize, Cue)> {
     let mut rev = words(left).rev().peekable();
     while let Some((at, word)) = rev.next() {
-        // A name in backticks (`add_user`) is not a verb.
-        if left[at + word.len()..].starts_with(['_', '/', '.', ':'])
-            || left[..at].ends_with(['_', '/', '.', ':', '`'])
+        // Part of a name (`add_user`, `new.rs`) is not a verb.
+        let name_goes_on = |rest: &str| {
+            rest.starts_with(['_', '/'])
+                || rest.starts_with("::")
+                || rest.strip_prefix('.').is_some_and(|r| r.starts_with(is_word))
+        };
+        if name_goes_on(&left[at + word.len()..]) || left[..at].ends_with(['_', '/', '.', ':', '`'])
         {
             continue;
         }
@@ -487,7 +530,6 @@ mod tests {
             "参考: x.rs",
             "Read the table in x.rs",
             "for details refer to `x.rs`",
-            "cargo run x.rs",
         ] {
             assert_eq!(said(line), Some(Read), "{line}");
         }
@@ -515,13 +557,19 @@ mod tests {
         for (line, cue) in [
             ("cat x.rs", Read),
             ("cat a > x.rs", Create),
-            ("echo hi >>x.rs", Write),
+            ("echo hi >>x.rs", Create),
             ("sed -i s/a/b/ x.rs", Write),
             ("sed s/a/b/ x.rs", Read),
             ("git rm x.rs", Write),
             ("A=1 touch x.rs", Create),
             ("true && rm x.rs", Write),
             ("cargo test x.rs", Read),
+            ("mv x.rs b", Write),
+            ("mv b x.rs", Create),
+            ("for f in x.rs; do", Write),
+            ("grep -l a x.rs | xargs sed -i s/a/b/", Write),
+            ("grep -l a x.rs", Read),
+            ("mkdir -p x.rs", Read),
             ("cp x.rs b && true", Read),
             ("cp b \"x.rs\" && true", Create),
             ("echo \"a\" | tee \"x.rs\"", Create),

@@ -15,15 +15,17 @@ mod confidence {
     /// A verb of writing beside it.
     pub(super) const VERB: f64 = 0.9;
     /// Under a heading or list line such as "Affected code:".
-    pub(super) const HEADING: f64 = 0.85;
+    pub(super) const HEADING: f64 = 0.75;
     /// Named without a verb.
-    pub(super) const NAMED: f64 = 0.75;
+    pub(super) const NAMED: f64 = 0.7;
     /// Named in a fenced block that is not shell.
     pub(super) const IN_CODE: f64 = 0.6;
     /// A verb of reading: that it is read.
     pub(super) const READ: f64 = 0.8;
     /// Files of a glob or directory in the text, times one of the above.
     pub(super) const WIDE: f64 = 0.7;
+    /// A file somewhere under a directory that is named as the place of the work, times one of the above.
+    pub(super) const PLACE: f64 = 0.4;
     /// One of several files of that name, times one of the above.
     pub(super) const AMBIGUOUS: f64 = 0.3;
     /// A file to be created, without the word for it, times one of the above.
@@ -86,33 +88,39 @@ impl<'b> Reader<'_, 'b, '_> {
 
     fn found(&mut self, line: &Line<'b>, token: Token<'b>, found: &Found) {
         let evidence = || Evidence { line: line.number, text: excerpt(line.text, token.start) };
-        if let Found::File(path, _) | Found::Missing(path) = found {
-            if self.evidence.is_known(path) {
-                return;
-            }
-        }
-        if self.evidence.len() > MAX_PATHS {
+        let known = match found {
+            Found::File(path, _) | Found::Missing(path) => self.evidence.is_known(path),
+            _ => false,
+        };
+        if known || self.evidence.len() > MAX_PATHS {
             return;
         }
-        let (said, c, cue) = said(line, token);
+        let Saying { said, confidence: c, cue, from_above } = said(line, token);
         match found {
             Found::File(path, certainty) => self.evidence.path(path, said, c * certainty, evidence),
-            Found::Files(files) => {
+            Found::Files(files) if !from_above => {
                 for file in files {
                     self.evidence.path(file, said, c * confidence::WIDE, evidence);
                 }
                 self.evidence.scope(token.text, said, c * confidence::WIDE, evidence);
             }
-            Found::Pattern(glob) => {
+            Found::Files(_) => self.place(token.text, token.text, said, c, evidence),
+            Found::Pattern(glob) if !from_above => {
                 self.evidence.path(glob, said, c * confidence::WIDE, evidence);
                 self.evidence.scope(glob, said, c * confidence::WIDE, evidence);
             }
+            Found::Pattern(glob) => self.place(glob, glob, said, c, evidence),
             Found::Directory(path) => {
-                // Where a thing lives, unless a verb says that it is worked on.
-                let said = if said == Said::Named { Said::Read } else { said };
-                self.evidence.path(path, said, c * confidence::WIDE, evidence);
                 let glob = format!("{}**", globset::escape(path));
-                self.evidence.scope(&glob, said, c * confidence::WIDE, evidence);
+                let worked_on = said == Said::Write
+                    && (line.place == Place::Shell
+                        || cue::is_object(line.text, token.start, token.end()));
+                if worked_on {
+                    self.evidence.path(path, said, c * confidence::WIDE, evidence);
+                    self.evidence.scope(&glob, said, c * confidence::WIDE, evidence);
+                } else {
+                    self.place(path, &glob, said, c, evidence);
+                }
             }
             Found::Ambiguous(files) => {
                 let known = files.iter().filter(|file| self.evidence.has(file)).count();
@@ -144,6 +152,22 @@ impl<'b> Reader<'_, 'b, '_> {
         }
     }
 
+    /// A directory or glob that says where things are: as a whole it is read, and some file
+    /// inside it may be written.
+    fn place(
+        &mut self,
+        path: &str,
+        glob: &str,
+        said: Said,
+        c: f64,
+        evidence: impl Fn() -> Evidence,
+    ) {
+        self.evidence.path(path, Said::Read, c * confidence::WIDE, &evidence);
+        if said == Said::Write {
+            self.evidence.scope(glob, said, c * confidence::PLACE, &evidence);
+        }
+    }
+
     fn has_parent(&self, path: &str) -> bool {
         path.rsplit_once('/').is_some_and(|(parent, _)| self.resolver.tree().has_directory(parent))
     }
@@ -156,24 +180,59 @@ fn is_shell_name(text: &str) -> bool {
         && text.bytes().any(|b| b.is_ascii_alphabetic())
 }
 
-fn said(line: &Line<'_>, token: Token<'_>) -> (Said, f64, Option<Cue>) {
+/// What stands before the first colon: `Affected code: a.rs, b.rs`.
+fn label(text: &str) -> &str {
+    let start = &text[..text.floor_char_boundary(MAX_LABEL)];
+    start.split_once([':', '：']).map_or("", |(label, _)| label)
+}
+
+/// Longest label, bytes.
+const MAX_LABEL: usize = 60;
+
+/// What a mention says, how surely, and through which words.
+struct Saying {
+    said: Said,
+    confidence: f64,
+    cue: Option<Cue>,
+    /// Whether only a heading or label says it.
+    from_above: bool,
+}
+
+fn said(line: &Line<'_>, token: Token<'_>) -> Saying {
     use confidence::{HEADING, IN_CODE, NAMED, READ, VERB};
     let (start, end) = (token.start, token.end());
-    let (cue, c) = match line.place {
-        Place::Shell => (Some(cue::in_shell(line.text, start, end)), VERB),
-        Place::Code => (cue::around(line.text, start, end).filter(|c| *c == Cue::Create), IN_CODE),
+    let above = || {
+        let heading = || [label(line.text), line.heading].into_iter().find_map(cue::of_heading);
+        Some(line.intro).filter(|intro| !intro.is_empty()).and_then(cue::of_intro).or_else(heading)
+    };
+    let (mut cue, c, from_above) = match line.place {
+        Place::Shell => (Some(cue::in_shell(line.text, start, end)), VERB, false),
+        Place::Code => {
+            let new = cue::around(line.text, start, end).filter(|c| *c == Cue::Create);
+            (new.or_else(|| cue::of_intro(line.intro)), IN_CODE, false)
+        }
+        Place::Prose if token.command.is_some() => {
+            let from = token.command.unwrap_or(0);
+            let close = line.text[end..].find('`').map_or(line.text.len(), |close| end + close);
+            let command = &line.text[from..close];
+            (Some(cue::in_shell(command, start - from, end - from)), VERB, false)
+        }
         Place::Prose => match cue::around(line.text, start, end) {
-            Some(cue) => (Some(cue), VERB),
-            None => {
-                let above = [line.intro, line.heading].into_iter().find_map(cue::of_heading);
-                (above, if above.is_some() { HEADING } else { NAMED })
-            }
+            Some(cue) => (Some(cue), VERB, false),
+            None => match above() {
+                Some(cue) => (Some(cue), HEADING, true),
+                None => (None, NAMED, false),
+            },
         },
     };
-    match cue {
-        Some(Cue::Create | Cue::Write) => (Said::Write, c, cue),
-        Some(Cue::Read) => (Said::Read, READ, cue),
-        Some(Cue::Not) => (Said::Not, READ, cue),
-        None => (Said::Named, c.min(NAMED), cue),
+    if cue::is_aside(line.heading) || cue::is_aside(line.intro) {
+        cue = Some(Cue::Read);
     }
+    let (said, confidence) = match cue {
+        Some(Cue::Create | Cue::Write) => (Said::Write, c),
+        Some(Cue::Read) => (Said::Read, READ),
+        Some(Cue::Not) => (Said::Not, READ),
+        None => (Said::Named, c),
+    };
+    Saying { said, confidence, cue, from_above }
 }

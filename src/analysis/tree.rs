@@ -118,10 +118,7 @@ impl Tree {
         start..start + length
     }
 
-    fn by_names<'t>(
-        &'t self,
-        order: impl Fn(&str) -> std::cmp::Ordering,
-    ) -> impl Iterator<Item = &'t str> {
+    fn by_names(&self, order: impl Fn(&str) -> std::cmp::Ordering) -> impl Iterator<Item = &str> {
         let name = |i: &u32| file_name(&self.paths[*i as usize]);
         let start = self.by_name.partition_point(|i| order(name(i)).is_lt());
         let length = self.by_name[start..].partition_point(|i| order(name(i)).is_eq());

@@ -38,7 +38,9 @@ impl Pattern {
         if !a.starts_with(b) && !b.starts_with(a) {
             return false;
         }
-        let segments = |text: &str| text.split('/').map(str::to_owned).collect::<Vec<_>>();
+        let segments = |text: &str| {
+            text.trim_end_matches('/').split('/').map(str::to_owned).collect::<Vec<_>>()
+        };
         let mut steps = MAX_STEPS;
         paths_overlap(&segments(&self.text), &segments(&other.text), &mut steps)
     }
