@@ -39,7 +39,8 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     let (ids, ended): (Vec<TaskId>, Vec<TaskId>) = wanted.into_iter().partition(open);
     if !args.all {
         for id in &ended {
-            let name = ledger.state().position(id).map(|p| ledger.state().spec.tasks[p].name.clone());
+            let name =
+                ledger.state().position(id).map(|p| ledger.state().spec.tasks[p].name.clone());
             eprintln!("{} has ended already", name.unwrap_or_else(|| id.to_string()));
         }
     }

@@ -81,8 +81,11 @@ fn continue_dry(
     task: &TaskRef,
     view: &TaskView,
 ) -> Result<Result<Cleaned, Kept>, CliError> {
-    Ok(crate::supervisor::would_clean(world, ledger, task, view)?
-        .map(|_| Cleaned { task: view.name.clone(), recycled: false, graveyard: None }))
+    Ok(crate::supervisor::would_clean(world, ledger, task, view)?.map(|_| Cleaned {
+        task: view.name.clone(),
+        recycled: false,
+        graveyard: None,
+    }))
 }
 
 fn restore(world: &World, journal: &Journal, names: &[String]) -> Result<ExitCode, CliError> {

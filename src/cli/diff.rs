@@ -30,17 +30,19 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     let task = journal.find_task(only.as_ref(), &args.task)?;
     let view = journal.task_view(&task)?;
     let Some(start) = &view.start else {
-        return Err(CliError::usage(format!("{} has no branch yet; it is {}", view.name, view.state)));
+        return Err(CliError::usage(format!(
+            "{} has no branch yet; it is {}",
+            view.name, view.state
+        )));
     };
-    let options = DiffOptions {
-        stat: args.stat,
-        name_only: args.name_only,
-        color: place.style().color,
-    };
+    let options =
+        DiffOptions { stat: args.stat, name_only: args.name_only, color: place.style().color };
     let root = repo.root.clone().unwrap_or_else(|| repo.common_dir.clone());
     let worktree = view.worktree.as_ref().map(|w| root.join(w)).filter(|w: &PathBuf| w.is_dir());
     let text = match (worktree, &view.commit) {
-        (Some(worktree), _) if !view.state.is_good() => repo.diff_worktree(start, &worktree, options)?,
+        (Some(worktree), _) if !view.state.is_good() => {
+            repo.diff_worktree(start, &worktree, options)?
+        }
         (_, Some(commit)) => repo.diff(start, commit, options)?,
         (_, None) => Vec::new(),
     };

@@ -47,10 +47,13 @@ pub(super) fn run(place: &Place, _: &Args) -> Result<ExitCode, CliError> {
     match place.world() {
         Ok((world, config)) => {
             repository(&mut found, &world);
-            found.ok("config", &config.source.map_or_else(
-                || "no orch.toml; defaults hold (write one with: orch init)".to_owned(),
-                |file| file.display().to_string(),
-            ));
+            found.ok(
+                "config",
+                &config.source.map_or_else(
+                    || "no orch.toml; defaults hold (write one with: orch init)".to_owned(),
+                    |file| file.display().to_string(),
+                ),
+            );
         }
         Err(error) => found.bad("repository", &error.to_string()),
     }
@@ -59,10 +62,10 @@ pub(super) fn run(place: &Place, _: &Args) -> Result<ExitCode, CliError> {
 }
 
 fn agents(found: &mut Findings) {
-    let path = std::env::var("PATH").unwrap_or_default();
+    let path = std::env::var_os("PATH").unwrap_or_default();
     let mut missing = Vec::new();
     for profile in crate::agent::builtin() {
-        match crate::agent::find_on_path(profile, &path) {
+        match crate::agent::find_on_path(profile, &path, crate::process::can_run) {
             Some(place) => found.ok("agent", &format!("{} ({})", profile.name, place.display())),
             None => missing.push(profile.name.as_str()),
         }
@@ -95,7 +98,9 @@ fn repository(found: &mut Findings, world: &crate::supervisor::World) {
     found.ok("pool", &format!("{} worktrees ready ({})", pool.len(), bytes(size)));
     match world.journal().and_then(|journal| Ok(journal.check()?)) {
         Ok(None) => found.ok("journal", &world.layout.journal().display().to_string()),
-        Ok(Some(damage)) => found.bad("journal", &format!("damaged: {damage}; keep a copy, then report it")),
+        Ok(Some(damage)) => {
+            found.bad("journal", &format!("damaged: {damage}; keep a copy, then report it"))
+        }
         Err(error) => found.bad("journal", &error.to_string()),
     }
     match SupervisorLock::holder(&world.layout.supervisor_lock()) {

@@ -26,11 +26,11 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
             file.display()
         )));
     }
-    let path = std::env::var("PATH").unwrap_or_default();
+    let path = std::env::var_os("PATH").unwrap_or_default();
     let found: Vec<FoundAgent> = crate::agent::builtin()
         .iter()
         .filter_map(|profile| {
-            let place = crate::agent::find_on_path(profile, &path)?;
+            let place = crate::agent::find_on_path(profile, &path, crate::process::can_run)?;
             Some(FoundAgent { name: profile.name.clone(), program: place })
         })
         .collect();
@@ -40,7 +40,10 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
         .map_err(|e| CliError::failed(format!("write {}: {e}", file.display())))?;
     eprintln!("wrote {}", file.display());
     let names: Vec<&str> = found.iter().map(|f| f.name.as_str()).collect();
-    eprintln!("agents found: {}", if names.is_empty() { "none".to_owned() } else { names.join(", ") });
+    eprintln!(
+        "agents found: {}",
+        if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+    );
     eprintln!("next: write a prompt, then: orch plan --tasks FILE");
     Ok(ExitCode::SUCCESS)
 }

@@ -12,8 +12,10 @@ use std::time::Duration;
 
 /// Show what an agent printed
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  orch logs fix-login -f\n  orch logs fix-login --attempt 1 --raw > out.jsonl\n  orch \
-                        logs fix-login --step verify")]
+#[command(
+    after_help = "Examples:\n  orch logs fix-login -f\n  orch logs fix-login --attempt 1 --raw > out.jsonl\n  orch \
+                        logs fix-login --step verify"
+)]
 pub(super) struct Args {
     /// The task (name, id, or an unambiguous prefix).
     task: String,
@@ -85,7 +87,8 @@ fn choose(
     args: &Args,
     after: Option<&AttemptId>,
 ) -> Option<AttemptId> {
-    let id = |step: &str, number| AttemptId { task: task.id.clone(), step: StepId::from(step), number };
+    let id =
+        |step: &str, number| AttemptId { task: task.id.clone(), step: StepId::from(step), number };
     let wanted = |log: &&LogView| {
         args.step.as_ref().is_none_or(|step| log.step == *step)
             && args.attempt.is_none_or(|n| n == log.attempt)

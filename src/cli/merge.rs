@@ -7,7 +7,9 @@ use std::process::ExitCode;
 
 /// Land finished tasks on the branch the run began on, tested together
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  orch merge --dry-run\n  orch merge --verify 'cargo test'\n  orch merge fix-login add-docs")]
+#[command(
+    after_help = "Examples:\n  orch merge --dry-run\n  orch merge --verify 'cargo test'\n  orch merge fix-login add-docs"
+)]
 pub(super) struct Args {
     /// Tasks (name, id, or an unambiguous prefix) [default: every finished one].
     task: Vec<String>,
@@ -49,7 +51,11 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     Ok(code(&landing, !args.task.is_empty()))
 }
 
-fn do_merge(world: &World, ledger: &mut Ledger, options: &LandOptions) -> Result<Landing, CliError> {
+fn do_merge(
+    world: &World,
+    ledger: &mut Ledger,
+    options: &LandOptions,
+) -> Result<Landing, CliError> {
     let mut tell = |line: &str| eprintln!("{line}");
     runtime()?.block_on(land(world, ledger, options, &mut tell)).map_err(|error| match error {
         SupervisorError::Refused(message) => CliError::new(Kind::Conflict, message),
@@ -74,7 +80,8 @@ pub(super) fn merge_run(
     ledger: &mut Ledger,
     show: bool,
 ) -> Result<bool, CliError> {
-    let options = LandOptions { verify: ledger.state().spec.verify.clone(), ..LandOptions::default() };
+    let options =
+        LandOptions { verify: ledger.state().spec.verify.clone(), ..LandOptions::default() };
     let landing = do_merge(world, ledger, &options)?;
     if show {
         super::status::print(&crate::report::landing(&landing, false, place.style()))?;

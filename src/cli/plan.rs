@@ -9,7 +9,9 @@ use std::process::ExitCode;
 
 /// Analyse prompts and print what would run, in which order and why; runs nothing
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  orch plan --tasks prompts/*.md\n  orch plan --all-prompts --mermaid")]
+#[command(
+    after_help = "Examples:\n  orch plan --tasks prompts/*.md\n  orch plan --all-prompts --mermaid"
+)]
 pub(super) struct Args {
     #[command(flatten)]
     which: Which,
@@ -41,8 +43,7 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     let (repo, config) = place.configured()?;
     let prompts = args.which.load(place, &repo, &config)?;
     let jobs = args.jobs.or(config.jobs).unwrap_or_else(super::execute::default_jobs);
-    let options =
-        Options { parallel: true, jobs, into: args.into.clone(), ..Options::default() };
+    let options = Options { parallel: true, jobs, into: args.into.clone(), ..Options::default() };
     let intake = intake(&repo, &config, prompts, &options)?;
     let style = place.style();
     let text = if args.form.json {

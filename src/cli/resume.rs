@@ -29,14 +29,18 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     let journal = world.journal()?;
     let id = context::find_run(&journal, &args.run)?;
     let ledger = Ledger::open(journal, &id)?;
-    let over = matches!(ledger.state().finished, Some((state, _)) if state != RunState::Interrupted);
+    let over =
+        matches!(ledger.state().finished, Some((state, _)) if state != RunState::Interrupted);
     if over && ledger.state().open_attempts().next().is_none() {
-        let (state, _) = ledger.state().finished.unwrap_or((RunState::Failed, crate::supervisor::now()));
+        let (state, _) =
+            ledger.state().finished.unwrap_or((RunState::Failed, crate::supervisor::now()));
         let view = super::status::json(ledger.journal(), &ledger.state().run_view())?;
         if args.form.is_json() {
             super::status::print(&view)?;
         } else {
-            eprintln!("{id} is over ({state}); nothing to resume. To run failed tasks again: orch retry TASK");
+            eprintln!(
+                "{id} is over ({state}); nothing to resume. To run failed tasks again: orch retry TASK"
+            );
         }
         return Ok(ExitCode::from(u8::from(state != RunState::Succeeded)));
     }

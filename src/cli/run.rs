@@ -8,7 +8,9 @@ use std::process::ExitCode;
 
 /// Run a task given as text
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  orch run \"fix the off-by-one error in src/page.rs\" --verify 'cargo test'")]
+#[command(
+    after_help = "Example:\n  orch run \"fix the off-by-one error in src/page.rs\" --verify 'cargo test'"
+)]
 pub(super) struct Args {
     /// What is to be done, in Markdown.
     text: String,

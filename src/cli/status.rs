@@ -15,8 +15,10 @@ const SHOWN: usize = 60;
 
 /// Show what runs, waits and ended; works while a supervisor runs, after it ended, after it was killed
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  orch status\n  orch status fix-login\n  orch status --watch\n  orch status --json | jq \
-                        .totals")]
+#[command(
+    after_help = "Examples:\n  orch status\n  orch status fix-login\n  orch status --watch\n  orch status --json | jq \
+                        .totals"
+)]
 pub(super) struct Args {
     /// A run (id, prefix, or `latest`), or a task.
     #[arg(default_value = "latest", value_name = "RUN|TASK")]
@@ -93,11 +95,8 @@ fn human(
 ) -> Result<String, CliError> {
     let mut counts = journal.counts(&run.id)?;
     let total: u64 = counts.values().sum();
-    let mut tasks = if all || total <= SHOWN as u64 {
-        journal.tasks(&run.id)?
-    } else {
-        few(journal, &run.id)?
-    };
+    let mut tasks =
+        if all || total <= SHOWN as u64 { journal.tasks(&run.id)? } else { few(journal, &run.id)? };
     if lost {
         mark_lost(true, &mut tasks);
         for state in [TaskState::Preparing, TaskState::Running, TaskState::Verifying] {
@@ -113,7 +112,14 @@ fn few(journal: &Journal, run: &RunId) -> Result<Vec<TaskView>, CliError> {
     use TaskState as S;
     let groups: [&[TaskState]; 3] = [
         &[S::Preparing, S::Running, S::Verifying],
-        &[S::Failed, S::TimedOut, S::Conflicted, S::Interrupted, S::GovernanceViolation, S::Cancelled],
+        &[
+            S::Failed,
+            S::TimedOut,
+            S::Conflicted,
+            S::Interrupted,
+            S::GovernanceViolation,
+            S::Cancelled,
+        ],
         &[S::Succeeded, S::Merged, S::Queued, S::Blocked, S::Skipped],
     ];
     let mut out = Vec::new();

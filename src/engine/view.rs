@@ -3,8 +3,8 @@
 use super::derive::Standings;
 use super::state::{State, Step, StepState};
 use crate::model::{
-    AttemptView, Ending, Failure, FailureClass, LogView, RunState, RunView, StepKind, StepSpec, StepView,
-    SupervisorView, TaskState, TaskView,
+    AttemptView, Ending, Failure, FailureClass, LogView, RunState, RunView, StepKind, StepSpec,
+    StepView, SupervisorView, TaskState, TaskView,
 };
 
 impl State {

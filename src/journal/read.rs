@@ -88,7 +88,8 @@ impl Journal {
     /// # Errors
     /// A damaged file.
     pub fn raw_tasks(&self, run: &RunId) -> Result<Vec<Box<RawValue>>, JournalError> {
-        let sql = "SELECT view FROM tasks WHERE run = (SELECT ord FROM runs WHERE id = ?1) ORDER BY idx";
+        let sql =
+            "SELECT view FROM tasks WHERE run = (SELECT ord FROM runs WHERE id = ?1) ORDER BY idx";
         let mut query = self.connection.prepare(sql).map_err(|e| self.sql(e))?;
         let mut rows = query.query([run.as_str()]).map_err(|e| self.sql(e))?;
         let mut out = Vec::new();

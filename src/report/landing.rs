@@ -65,7 +65,8 @@ pub fn cleaning(cleaned: &[Cleaned], kept: &[Kept], drained: usize, dry_run: boo
     let mut out = String::new();
     let removed = if dry_run { "would be removed" } else { "removed" };
     for task in cleaned {
-        let ready = if task.recycled { ", its worktree is kept ready for a later task" } else { "" };
+        let ready =
+            if task.recycled { ", its worktree is kept ready for a later task" } else { "" };
         let _ = match &task.graveyard {
             Some(graveyard) => writeln!(
                 out,

@@ -106,7 +106,10 @@ impl<W: Write> Live<W> {
                 if now_is == TaskState::Succeeded {
                     let view = state.task_view(position, &standings);
                     let files = super::words::count(view.files_changed.len(), "file");
-                    self.say(&format!("✓ {name}: {files} changed on {}", state.spec.tasks[position].branch));
+                    self.say(&format!(
+                        "✓ {name}: {files} changed on {}",
+                        state.spec.tasks[position].branch
+                    ));
                 } else if matches!(step.kind, StepKind::Commands { .. }) {
                     self.say(&format!("  {name}: {} passed", step.id));
                 }
@@ -126,7 +129,9 @@ impl<W: Write> Live<W> {
             let now_is = state.task_state(task, &standings);
             match now_is {
                 TaskState::Queued | TaskState::Blocked => waiting += 1,
-                TaskState::Running | TaskState::Verifying | TaskState::Preparing if lines < LINES => {
+                TaskState::Running | TaskState::Verifying | TaskState::Preparing
+                    if lines < LINES =>
+                {
                     let _ = writeln!(text, "{}", self.live_line(state, task, now_is));
                     lines += 1;
                 }

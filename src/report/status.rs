@@ -25,13 +25,28 @@ pub struct StatusJson<'a> {
 impl<'a> StatusJson<'a> {
     /// The document, from the tasks as the journal has them (each a JSON object already).
     #[must_use]
-    pub fn new(run: &'a RunView, tasks: Vec<&'a RawValue>, counts: &BTreeMap<TaskState, u64>) -> Self {
+    pub fn new(
+        run: &'a RunView,
+        tasks: Vec<&'a RawValue>,
+        counts: &BTreeMap<TaskState, u64>,
+    ) -> Self {
         use TaskState as S;
         let mut totals = BTreeMap::new();
         for state in [
-            S::Queued, S::Blocked, S::Preparing, S::Running, S::Verifying, S::Succeeded, S::Failed,
-            S::TimedOut, S::Cancelled, S::Skipped, S::Conflicted, S::GovernanceViolation,
-            S::Interrupted, S::Merged,
+            S::Queued,
+            S::Blocked,
+            S::Preparing,
+            S::Running,
+            S::Verifying,
+            S::Succeeded,
+            S::Failed,
+            S::TimedOut,
+            S::Cancelled,
+            S::Skipped,
+            S::Conflicted,
+            S::GovernanceViolation,
+            S::Interrupted,
+            S::Merged,
         ] {
             totals.insert(state.to_string(), counts.get(&state).copied().unwrap_or(0));
         }
@@ -227,7 +242,13 @@ pub fn runs(runs: &[RunView], now: Timestamp) -> String {
     for run in runs {
         let until = run.finished_at.unwrap_or(now);
         let time = duration(until.since(run.started_at));
-        let _ = writeln!(out, "{}  {:<11}  {time:>6}  {}", run.id, run.state.to_string(), run.started_at);
+        let _ = writeln!(
+            out,
+            "{}  {:<11}  {time:>6}  {}",
+            run.id,
+            run.state.to_string(),
+            run.started_at
+        );
     }
     out
 }

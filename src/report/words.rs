@@ -17,7 +17,11 @@ pub fn duration(time: Duration) -> String {
 /// `$0.12`, or `$0.0042` below a cent.
 #[must_use]
 pub fn money(dollars: f64) -> String {
-    if dollars > 0.0 && dollars < 0.01 { format!("${dollars:.4}") } else { format!("${dollars:.2}") }
+    if dollars > 0.0 && dollars < 0.01 {
+        format!("${dollars:.4}")
+    } else {
+        format!("${dollars:.2}")
+    }
 }
 
 /// `512 B`, `1.5 MiB`.
@@ -56,7 +60,10 @@ mod tests {
     #[test]
     fn numbers_read_well() {
         let s = |ms| duration(Duration::from_millis(ms));
-        assert_eq!([s(412), s(12_900), s(184_000), s(7_500_000)], ["0.4s", "12s", "3m04s", "2h05m"]);
+        assert_eq!(
+            [s(412), s(12_900), s(184_000), s(7_500_000)],
+            ["0.4s", "12s", "3m04s", "2h05m"]
+        );
         assert_eq!([money(0.0042), money(1.5), money(0.0)], ["$0.0042", "$1.50", "$0.00"]);
         assert_eq!([bytes(12), bytes(1_572_864)], ["12 B", "1.5 MiB"]);
         assert_eq!([tokens(999), tokens(1234), tokens(2_500_000)], ["999", "1.2k", "2.5M"]);

@@ -3,9 +3,7 @@
 use super::attempt::{Job, internal, stopped_failure};
 use super::{Progress, World, clock};
 use crate::agent::{self, Briefing, LaunchContext, Neighbour, Reader, ShellBlock, Variables};
-use crate::model::{
-    AttemptEnd, Dialect, Ending, Failure, FailureClass, StepKind, StopReason,
-};
+use crate::model::{AttemptEnd, Dialect, Ending, Failure, FailureClass, StepKind, StopReason};
 use crate::process::{Entry, LogReader, ShimResult, ShimSpec, Stream};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -59,11 +57,8 @@ pub(super) fn plan(world: &World, job: &Job) -> Result<Plan, Failure> {
             })
             .flatten()
             .collect();
-        let neighbours: Vec<Neighbour> = job
-            .others
-            .iter()
-            .map(|(name, paths)| Neighbour { name, paths })
-            .collect();
+        let neighbours: Vec<Neighbour> =
+            job.others.iter().map(|(name, paths)| Neighbour { name, paths }).collect();
         agent::compose(&Briefing {
             title: &job.task.title,
             body: &prompt.body,
@@ -170,7 +165,9 @@ pub(super) fn judge(
     feed(&mut reader, &mut LogReader::open(&job.dir));
     let worktree = world.worktree(&job.task.worktree);
     let changed = match world.repo.worktree_state(&worktree, &job.start) {
-        Ok(state) => Some(state.head.as_deref() != Some(job.start.as_str()) || state.dirty_count > 0),
+        Ok(state) => {
+            Some(state.head.as_deref() != Some(job.start.as_str()) || state.dirty_count > 0)
+        }
         Err(error) => {
             tracing::warn!(task = %job.task.id, "cannot look at the worktree: {error}");
             None

@@ -8,7 +8,9 @@ use crate::model::{
     AgentProfile, AttemptEnd, AttemptId, Ending, Exit, Failure, FailureClass, Phase, StepKind,
     StepSpec, StopReason, TaskSpec,
 };
-use crate::process::{self, Entry, Finished, LogReader, ProcessError, ShimResult, ShimSpec, Stopper};
+use crate::process::{
+    self, Entry, Finished, LogReader, ProcessError, ShimResult, ShimSpec, Stopper,
+};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -160,8 +162,7 @@ fn prepare(world: &World, job: &Job) -> Result<Plan, Failure> {
 }
 
 /// `sh -c` for each command, one after another; what is run is printed first.
-pub(super) const RUN_EACH: &str =
-    "n=0; for c do n=$((n+1)); printf '$ %s\\n' \"$c\" >&2; sh -c \"$c\" </dev/null || { e=$?; \
+pub(super) const RUN_EACH: &str = "n=0; for c do n=$((n+1)); printf '$ %s\\n' \"$c\" >&2; sh -c \"$c\" </dev/null || { e=$?; \
      printf 'orch: command %s of %s failed (exit %s)\\n' \"$n\" \"$#\" \"$e\" >&2; exit \"$e\"; }; done";
 
 fn commands(world: &World, job: &Job, run: &[String]) -> ShimSpec {
@@ -180,11 +181,7 @@ fn commands(world: &World, job: &Job, run: &[String]) -> ShimSpec {
 }
 
 /// From what the world shows to how the attempt ended.
-pub(super) fn judge(
-    world: &World,
-    job: &Job,
-    ended: Result<Finished, ProcessError>,
-) -> AttemptEnd {
+pub(super) fn judge(world: &World, job: &Job, ended: Result<Finished, ProcessError>) -> AttemptEnd {
     let result = match ended {
         Ok(Finished::Done(result)) => result,
         Ok(Finished::Lost { survivors_ended }) => return lost(survivors_ended),
@@ -214,7 +211,9 @@ fn lost(survivors: usize) -> AttemptEnd {
 
 /// The shim knows that it was told to stop; why is in the journal.
 pub(super) fn with_reason(mut end: AttemptEnd, stopping: Option<StopReason>) -> AttemptEnd {
-    let (Some(reason), Ending::Failed { failure }) = (stopping, &mut end.ending) else { return end };
+    let (Some(reason), Ending::Failed { failure }) = (stopping, &mut end.ending) else {
+        return end;
+    };
     if matches!(failure.class, FailureClass::Cancelled | FailureClass::Interrupted) {
         *failure = match reason {
             StopReason::Cancelled => Failure::new(FailureClass::Cancelled, "cancelled"),
@@ -275,8 +274,11 @@ fn last_line(job: &Job) -> String {
         }
     }
     let text = String::from_utf8_lossy(&tail);
-    let line = text.lines().rev().map(str::trim).find(|l| !l.is_empty() && !l.starts_with("orch: "));
-    line.map_or_else(String::new, |line| format!(": {}", line.chars().take(160).collect::<String>()))
+    let line =
+        text.lines().rev().map(str::trim).find(|l| !l.is_empty() && !l.starts_with("orch: "));
+    line.map_or_else(String::new, |line| {
+        format!(": {}", line.chars().take(160).collect::<String>())
+    })
 }
 
 impl From<SupervisorError> for Failure {

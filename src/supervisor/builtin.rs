@@ -81,8 +81,12 @@ fn start_commit(world: &World, job: &Job, task: &TaskSpec) -> Result<String, Fai
         return Ok(job.base.clone());
     }
     let names: Vec<&str> = job.prerequisites.iter().map(|(_, name)| name.as_str()).collect();
-    let message =
-        format!("Merge {} as the start of {}\n\nOrch-Run: {}\n", names.join(", "), task.name, job.run);
+    let message = format!(
+        "Merge {} as the start of {}\n\nOrch-Run: {}\n",
+        names.join(", "),
+        task.name,
+        job.run
+    );
     match world.repo.integrate(&job.base, &job.prerequisites, &message) {
         Ok(Integration::Clean(oid)) => Ok(oid),
         Ok(Integration::Conflict { name, paths }) => Err(Failure::new(

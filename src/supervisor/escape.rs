@@ -35,9 +35,8 @@ impl Watch {
             return Vec::new();
         }
         self.ran.insert(ended.task.clone());
-        self.ran.extend(
-            state.open_attempts().map(|(id, _)| id).filter(is_process).map(|id| id.task),
-        );
+        self.ran
+            .extend(state.open_attempts().map(|(id, _)| id).filter(is_process).map(|id| id.task));
         let Ok(now) = world.repo.fingerprint() else { return Vec::new() };
         let differences = self.last.differences(&now);
         let ran = std::mem::take(&mut self.ran);

@@ -177,7 +177,9 @@ pub fn profiles(config: &Config) -> Result<BTreeMap<String, AgentProfile>, Intak
             })
         });
         let Some(mut profile) = base else {
-            say(format!("agent '{name}' is not built in, so it needs: command = [\"prog\", \"{{prompt}}\"]"));
+            say(format!(
+                "agent '{name}' is not built in, so it needs: command = [\"prog\", \"{{prompt}}\"]"
+            ));
             continue;
         };
         if let Some(command) = &own.command {
@@ -208,7 +210,8 @@ pub fn run_spec(
     random: &mut dyn FnMut() -> u16,
 ) -> Result<RunSpec, IntakeError> {
     let all = profiles(config)?;
-    let workflows = Workflows { root: repo.root.clone().unwrap_or_default(), loaded: HashMap::new() };
+    let workflows =
+        Workflows { root: repo.root.clone().unwrap_or_default(), loaded: HashMap::new() };
     let at = now();
     let run = RunId::new(at, random());
     let mut builder = Builder { config, options, all, workflows, agents: BTreeMap::new() };
@@ -268,8 +271,11 @@ pub fn store_prompts(
         let Some(prompt) = intake.prompts.iter().find(|p| p.name == task.name) else { continue };
         create_dir(&layout.task(&spec.id, &task.id))?;
         let (from, to) = (cwd.join(&prompt.path), layout.prompt(&spec.id, &task.id));
-        std::fs::copy(&from, &to)
-            .map_err(SupervisorError::io(format!("copy {} to {}", from.display(), to.display())))?;
+        std::fs::copy(&from, &to).map_err(SupervisorError::io(format!(
+            "copy {} to {}",
+            from.display(),
+            to.display()
+        )))?;
     }
     Ok(())
 }
@@ -362,11 +368,8 @@ impl Builder<'_> {
             retries: front.retries.or(options.retries).unwrap_or(config.retries),
         };
         let file = prompt.path.display().to_string();
-        let steps = if skipped {
-            Vec::new()
-        } else {
-            self.workflows.get(&workflow, &file)?.steps(&inputs)
-        };
+        let steps =
+            if skipped { Vec::new() } else { self.workflows.get(&workflow, &file)?.steps(&inputs) };
         let id = ids[planned.name.as_str()].clone();
         let depends_on = planned.depends_on.iter().filter_map(|d| {
             let task = ids.get(d.task.as_str())?.clone();

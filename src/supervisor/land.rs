@@ -87,16 +87,20 @@ pub async fn land(
     options: &LandOptions,
     tell: &mut dyn FnMut(&str),
 ) -> Result<Landing, SupervisorError> {
-    let into = options.into.clone().or_else(|| ledger.state().spec.target.clone()).ok_or_else(|| {
-        SupervisorError::Refused(
-            "the run began on a detached HEAD; say where to land: orch merge --into BRANCH".to_owned(),
-        )
-    })?;
+    let into =
+        options.into.clone().or_else(|| ledger.state().spec.target.clone()).ok_or_else(|| {
+            SupervisorError::Refused(
+                "the run began on a detached HEAD; say where to land: orch merge --into BRANCH"
+                    .to_owned(),
+            )
+        })?;
     let mut notes = world.repo.finish_landing()?;
     world.repo.sweep_scratch()?;
     for _ in 0..TRIES {
         let from = world.repo.branch_tip(&into)?.ok_or_else(|| {
-            SupervisorError::Refused(format!("there is no branch '{into}'; make it with: git branch {into}"))
+            SupervisorError::Refused(format!(
+                "there is no branch '{into}'; make it with: git branch {into}"
+            ))
         })?;
         let mut batch = Batch::new(world, ledger.state(), options, &into, &from);
         batch.settle(tell).await?;

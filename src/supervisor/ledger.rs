@@ -47,8 +47,8 @@ impl Ledger {
     pub fn open(journal: Journal, run: &RunId) -> Result<Self, SupervisorError> {
         let version = journal.data_version()?;
         let history = journal.events_after(run, 0)?;
-        let state = State::replay(&history)
-            .ok_or_else(|| SupervisorError::NoHistory(run.to_string()))?;
+        let state =
+            State::replay(&history).ok_or_else(|| SupervisorError::NoHistory(run.to_string()))?;
         let standings = state.standings();
         let shown = (0..state.tasks.len()).map(|t| state.task_state(t, &standings)).collect();
         Ok(Self { journal, state, shown, version })
@@ -111,10 +111,8 @@ impl Ledger {
                 new.extend(self.read_new()?);
                 continue;
             };
-            let batch: Vec<Recorded> = (after + 1..)
-                .zip(events)
-                .map(|(seq, event)| Recorded { seq, at, event })
-                .collect();
+            let batch: Vec<Recorded> =
+                (after + 1..).zip(events).map(|(seq, event)| Recorded { seq, at, event }).collect();
             for recorded in &batch {
                 self.state.apply(recorded);
             }
@@ -134,11 +132,7 @@ impl Ledger {
 }
 
 /// Views of the tasks that the events name, and of those whose state follows from theirs.
-fn changed(
-    state: &State,
-    shown: &mut [TaskState],
-    batch: &[Recorded],
-) -> Vec<(usize, TaskView)> {
+fn changed(state: &State, shown: &mut [TaskState], batch: &[Recorded]) -> Vec<(usize, TaskView)> {
     let standings = state.standings();
     let named: HashSet<usize> = batch
         .iter()

@@ -4,9 +4,7 @@ use super::attempt::{self, Observation};
 use super::escape::Watch;
 use super::{Ledger, SupervisorError, World, builtin, clock, delay, recover};
 use crate::engine::{self, State};
-use crate::model::{
-    Action, AttemptId, Event, Recorded, RunState, StepKind, StopReason, Usage,
-};
+use crate::model::{Action, AttemptId, Event, Recorded, RunState, StepKind, StopReason, Usage};
 use crate::process::{Interrupt, Signals, Stop, Stopper};
 use std::collections::HashMap;
 use std::sync::Arc;

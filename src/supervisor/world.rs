@@ -44,11 +44,12 @@ impl World {
     pub fn lock(&self) -> Result<SupervisorLock, SupervisorError> {
         let path = self.layout.supervisor_lock();
         create_dir(self.layout.dir())?;
-        SupervisorLock::acquire(&path)?
-            .ok_or_else(|| SupervisorError::Busy(SupervisorLock::holder(&path).map_or_else(
+        SupervisorLock::acquire(&path)?.ok_or_else(|| {
+            SupervisorError::Busy(SupervisorLock::holder(&path).map_or_else(
                 || "its process id is not known".to_owned(),
                 |holder| format!("process {}", holder.pid),
-            )))
+            ))
+        })
     }
 
     /// Opens the journal, creating it where there is none.
@@ -61,6 +62,5 @@ impl World {
 }
 
 pub(super) fn create_dir(dir: &Path) -> Result<(), SupervisorError> {
-    std::fs::create_dir_all(dir)
-        .map_err(SupervisorError::io(format!("create {}", dir.display())))
+    std::fs::create_dir_all(dir).map_err(SupervisorError::io(format!("create {}", dir.display())))
 }
