@@ -160,5 +160,6 @@ fn what_is_forced_away_can_be_brought_back() {
 
     sandbox.orch("clean --restore b").exits(0);
     assert_eq!(sandbox.show(&branch, "b.txt"), "b");
-    assert_eq!(sandbox.show(&branch, "later.txt"), "by hand");
+    let later = std::fs::read_to_string(sandbox.worktree_of("b").join("later.txt")).unwrap();
+    assert_eq!(later, "by hand\n", "uncommitted, as it was");
 }

@@ -182,7 +182,8 @@ fn interrupted_twice_it_ends_what_runs() {
 fn two_supervisors_do_not_share_a_repository() {
     let sandbox = Sandbox::new();
     let run = under_way(&sandbox);
-    sandbox.orch("execute --tasks prompts/c.md").exits(4);
+    sandbox.task("other", &[], "");
+    sandbox.orch("execute --tasks prompts/other.md").exits(4);
     sandbox.orch("resume").exits(4);
     sandbox.open("go");
     run.finish().exits(0);
