@@ -12,8 +12,6 @@ mod exclude;
 mod executable;
 mod features;
 mod pool;
-mod recycle;
-mod refresh;
 mod repo;
 mod tree;
 mod worktree;
