@@ -252,8 +252,8 @@ fn after_a_crash_at_any_step_the_next_call_makes_it_whole() {
             &|| fs::write(admin.dir.join("locked"), "").unwrap(),
             &|| fs::write(admin.dir.join("locked"), "orch is making this worktree\n").unwrap(),
             &|| {
-                fs::write(admin.dir.join("gitdir"), format!("{}/.git\n", spec.path.display()))
-                    .unwrap()
+                let line = format!("{}/.git\n", spec.path.display());
+                fs::write(admin.dir.join("gitdir"), line).unwrap();
             },
             &|| {
                 fs::write(admin.dir.join("commondir"), "../..\n").unwrap();

@@ -6,12 +6,15 @@
 //! Promise: what is handed out is checked file by file against its index, whatever happened to it
 //! in between; nothing that was not recycled or prepared ever gets in.
 
-use super::recycle::Clean;
+mod recycle;
+mod refresh;
+
+use super::GitError;
 use super::worktree::{
     Admin, HeadLine, Intent, Plan, Undo, WorktreeSpec, Worktrees, decode, empty, files_in,
     is_whole, unique,
 };
-use super::{GitError, refresh};
+use recycle::Clean;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -282,7 +285,7 @@ impl Worktrees {
                 pool: Some(name.clone()),
             };
             intent.write(undo)?;
-            clean.remove_ignored()?;
+            clean.remove_ignored(path)?;
             fs::create_dir_all(self.pool_dir()).map_err(moving())?;
             // From here on it is the pool's: a crash before leaves a clean worktree where it was.
             fs::rename(path, &folder).map_err(moving())?;
@@ -364,3 +367,6 @@ impl Worktrees {
         if name.starts_with(PREFIX) { admin.remove() } else { Ok(()) }
     }
 }
+
+#[cfg(test)]
+mod tests;

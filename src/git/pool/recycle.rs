@@ -1,9 +1,9 @@
 //! Is a worktree that somebody worked in clean enough to be used again?
 
-use super::GitError;
+use super::super::GitError;
+use super::super::tree::{GITLINK, Listing, SYMLINK};
+use super::super::worktree::{Admin, Stat, Worktrees, encode};
 use super::refresh::has_kind;
-use super::tree::{GITLINK, Listing, SYMLINK};
-use super::worktree::{Admin, Stat, Worktrees, encode};
 use git2::{IndexEntryExtendedFlag, IndexEntryFlag, ObjectType, Oid, Repository};
 use std::collections::HashSet;
 use std::ffi::OsStr;
@@ -23,11 +23,19 @@ pub(super) struct Clean {
 }
 
 impl Clean {
-    pub fn remove_ignored(&self) -> Result<(), GitError> {
+    pub fn remove_ignored(&self, root: &Path) -> Result<(), GitError> {
         for path in &self.ignored {
             let folder = fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir());
             let removed = if folder { fs::remove_dir_all(path) } else { fs::remove_file(path) };
             removed.map_err(GitError::io(format!("remove {}", path.display())))?;
+            // Folders of nothing but ignored files; one with a file of the commit is never empty.
+            let mut above = path.as_path();
+            while let Some(parent) = above.parent()
+                && parent != root
+                && fs::remove_dir(parent).is_ok()
+            {
+                above = parent;
+            }
         }
         Ok(())
     }
