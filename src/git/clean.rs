@@ -89,7 +89,7 @@ impl Repo {
             return Ok(true);
         }
         if let Ok(repo) = self.open()
-            && self.adds_nothing(&repo, commit, &into)?
+            && Self::adds_nothing(&repo, commit, &into)?
         {
             return Ok(true);
         }
@@ -102,12 +102,7 @@ impl Repo {
     }
 
     /// Whether merging `commit`, which changes something, would change nothing in `into`.
-    fn adds_nothing(
-        &self,
-        repo: &git2::Repository,
-        commit: &str,
-        into: &str,
-    ) -> Result<bool, GitError> {
+    fn adds_nothing(repo: &git2::Repository, commit: &str, into: &str) -> Result<bool, GitError> {
         let Ok(base) = repo.merge_base(super::changes::oid(into)?, super::changes::oid(commit)?)
         else {
             return Ok(false);

@@ -91,12 +91,11 @@ impl Repo {
         let head = if created {
             let mut parents = vec![parent];
             parents.extend(merged);
-            match &repo {
-                Some(repo) => self.write_commit(repo, &staged.tree, &parents, message)?,
-                None => {
-                    let git = |args: &[&str]| checkout.command(args);
-                    self.commit_tree(git, &staged.tree, &parents, message)?
-                }
+            if let Some(repo) = &repo {
+                self.write_commit(repo, &staged.tree, &parents, message)?
+            } else {
+                let git = |args: &[&str]| checkout.command(args);
+                self.commit_tree(git, &staged.tree, &parents, message)?
             }
         } else {
             parent
@@ -205,7 +204,7 @@ impl Repo {
         message: &str,
     ) -> Result<String, GitError> {
         let doing = || GitError::lib("write a commit");
-        let (author, committer) = self.signatures(&self.open().ok())?;
+        let (author, committer) = self.signatures(self.open().ok().as_ref())?;
         let tree = repo.find_tree(oid(tree)?).map_err(doing())?;
         let parents = parents
             .iter()
@@ -225,7 +224,7 @@ impl Repo {
         parents: &[String],
         message: &str,
     ) -> Result<String, GitError> {
-        self.signatures(&None)?;
+        self.signatures(None)?;
         let mut args = vec!["commit-tree", tree];
         for parent in parents {
             args.extend(["-p", parent]);

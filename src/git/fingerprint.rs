@@ -97,13 +97,12 @@ fn stand(checkout: &Checkout) -> Result<Stand, GitError> {
         Ok(repo) => (super::commit::standing(&repo), staged(&repo)),
         Err(_) => (checkout.standing()?, None),
     };
-    let index = match index {
-        Some(index) => index,
-        None => {
-            let mut digest = Digest::new();
-            digest.add(&checkout.git(&["ls-files", "--stage", "-z"])?);
-            digest.0
-        }
+    let index = if let Some(index) = index {
+        index
+    } else {
+        let mut digest = Digest::new();
+        digest.add(&checkout.git(&["ls-files", "--stage", "-z"])?);
+        digest.0
     };
     let dirty = found
         .all()
@@ -154,7 +153,7 @@ fn content(path: &Path) -> String {
 /// The bits of an index entry's flags that hold its stage (gitformat-index(5)).
 const STAGE: u16 = 0x3000;
 
-/// FNV-1a, 64 bits (http://www.isthe.com/chongo/tech/comp/fnv): the same in every version of the
+/// FNV-1a, 64 bits (<http://www.isthe.com/chongo/tech/comp/fnv>): the same in every version of the
 /// program, which the standard library's hashers do not promise. It guards against accidents, not
 /// against somebody who looks for collisions.
 struct Digest(u64);

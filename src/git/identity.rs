@@ -20,7 +20,7 @@ impl Repo {
     /// # Errors
     /// [`GitError::NoIdentity`] where git would refuse to commit.
     pub fn identity(&self) -> Result<Identity, GitError> {
-        let (author, _) = self.signatures(&self.open().ok())?;
+        let (author, _) = self.signatures(self.open().ok().as_ref())?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Ok(Identity { name: text(author.name_bytes()), email: text(author.email_bytes()) })
     }
@@ -28,7 +28,7 @@ impl Repo {
     /// Author and committer, now.
     pub(crate) fn signatures(
         &self,
-        repo: &Option<git2::Repository>,
+        repo: Option<&git2::Repository>,
     ) -> Result<(git2::Signature<'static>, git2::Signature<'static>), GitError> {
         if let Some(repo) = repo
             && !has_own_roles(repo)

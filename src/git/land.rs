@@ -85,7 +85,7 @@ impl Repo {
             git_dir: checkout.git_dir.clone(),
             began: false,
         };
-        self.land_in(&checkout, landing, &mut note, reason)?;
+        self.land_in(&checkout, &landing, &mut note, reason)?;
         Ok(Landed { commit: new.into(), checkout: Some(checkout.path), notes })
     }
 
@@ -129,11 +129,11 @@ impl Repo {
     fn land_in(
         &self,
         checkout: &Checkout,
-        landing: Landing,
+        landing: &Landing,
         note: &mut Note,
         reason: &str,
     ) -> Result<(), GitError> {
-        note.write(&landing)?;
+        note.write(landing)?;
         let index = match LockedIndex::take(checkout) {
             Ok(index) => index,
             Err(error) => {
@@ -142,13 +142,13 @@ impl Repo {
             }
         };
         note.began()?;
-        if let Err(error) = self.check(&index, &landing) {
+        if let Err(error) = self.check(&index, landing) {
             index.give_up()?;
             note.clear()?;
             return Err(error);
         }
-        if let Err(error) = self.update(&index, &landing, note, reason) {
-            self.put_back(&index, &landing)?;
+        if let Err(error) = self.update(&index, landing, note, reason) {
+            self.put_back(&index, landing)?;
             index.give_up()?;
             note.clear()?;
             return Err(error);

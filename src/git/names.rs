@@ -1,5 +1,6 @@
 //! Paths as git stores them: bytes. Acting on a file takes the bytes; showing it takes text.
 
+use std::fmt::Write;
 use std::path::PathBuf;
 
 /// The path as the file system takes it.
@@ -30,7 +31,7 @@ pub(crate) fn show(bytes: &[u8]) -> String {
             b'"' => quoted.push_str("\\\""),
             b'\\' => quoted.push_str("\\\\"),
             0x20..=0x7e => quoted.push(char::from(byte)),
-            _ => quoted.push_str(&format!("\\{byte:03o}")),
+            _ => _ = write!(quoted, "\\{byte:03o}"),
         }
     }
     quoted.push('"');
@@ -47,7 +48,7 @@ pub(crate) fn some(names: &[String]) -> String {
     const SHOWN: usize = 5;
     let mut text = names[..names.len().min(SHOWN)].join(", ");
     if names.len() > SHOWN {
-        text.push_str(&format!(" and {} more", names.len() - SHOWN));
+        _ = write!(text, " and {} more", names.len() - SHOWN);
     }
     text
 }

@@ -47,7 +47,8 @@ fn merged_work_goes_and_unmerged_work_stays() {
 
 #[test]
 fn what_is_uncommitted_stays() {
-    let cases: [(&str, &dyn Fn(&Path)); 7] = [
+    type Case = (&'static str, &'static dyn Fn(&Path));
+    let cases: [Case; 7] = [
         ("b.txt", &|w| write(w, "b.txt", "changed")),
         ("new", &|w| write(w, "new", "untracked")),
         ("b.txt", &|w| std::fs::remove_file(w.join("b.txt")).unwrap()),
@@ -227,7 +228,7 @@ fn what_a_killed_owner_left_is_swept() {
     write(&f.root, ".git/orch/scratch/scratch-cut", "");
     write(&f.root, ".git/orch/scratch/scratch-odd", "/etc");
     write(&f.root, ".worktrees/.scratch-odd/file", "not made here");
-    assert_eq!(f.repo.sweep_scratch().unwrap(), [path.clone()]);
+    assert_eq!(f.repo.sweep_scratch().unwrap(), std::slice::from_ref(&path));
     assert!(!path.exists());
     assert!(f.root.join(".worktrees/.scratch-odd/file").exists());
     assert_eq!(f.git(&["worktree", "prune", "--dry-run", "-v"]), "");
