@@ -37,8 +37,8 @@ pub enum Recovery {
 /// An attempt started by another process, whose shim lives.
 #[derive(Debug)]
 pub struct Adopted {
-    dir: PathBuf,
-    stopper: Stopper,
+    pub(super) dir: PathBuf,
+    pub(super) stopper: Stopper,
 }
 
 impl Adopted {
@@ -160,8 +160,8 @@ fn try_settle(dir: &Path, patience: Duration) -> Result<Option<Settled>, Process
     if let Some(result) = ShimResult::read(dir)? {
         return Ok(Some(Settled::Finished(result)));
     }
-    File::create(layout::refused(dir)).map_err(ProcessError::io(doing()))?;
     let Some(record) = durable::read::<ShimRecord>(&layout::shim(dir))? else {
+        File::create(layout::refused(dir)).map_err(ProcessError::io(doing()))?;
         return Ok(Some(Settled::NeverStarted));
     };
     let ended = end_survivors(dir, &record)?;
