@@ -239,6 +239,22 @@ async fn a_shim_killed_while_it_starts_is_decided_once_and_for_all() {
 }
 
 #[tokio::test]
+async fn a_process_that_hands_itself_on_does_not_outlive_its_shim() {
+    for _ in 0..5 {
+        let script = "echo 'sh ./hop &' > hop; sh ./hop; echo $$ > agent; exec sleep 1000";
+        let trial = Trial::sh(script);
+        let running = trial.start().await;
+        trial.process("agent").await;
+        sigkill(running.pid());
+        assert!(matches!(running.wait().await.unwrap(), Finished::Lost { .. }));
+        let key = key_of(&trial.dir());
+        for look in 0..20 {
+            assert_eq!(tree::carriers(&key).len(), 0, "look {look}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_shim_that_was_stopped_by_hand_can_still_be_asked() {
     let trial = Trial::sh("echo $$ > agent; exec sleep 1000");
     let running = trial.start().await;
