@@ -66,6 +66,22 @@ pub(super) fn pids() -> Vec<u32> {
         .collect()
 }
 
+/// The children of a process, at a cost that does not grow with the machine's load. A child may be
+/// missing while a sibling ends. `None` on a kernel that does not keep these lists.
+pub(super) fn children(pid: u32) -> Option<Vec<u32>> {
+    static KEPT: OnceLock<bool> = OnceLock::new();
+    if !KEPT.get_or_init(|| fs::exists("/proc/thread-self/children").unwrap_or(false)) {
+        return None;
+    }
+    let mut children = Vec::new();
+    // A child is in the list of the thread that started it.
+    for task in fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
+        let list = fs::read_to_string(task.path().join("children")).unwrap_or_default();
+        children.extend(list.split_ascii_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
+    }
+    Some(children)
+}
+
 /// Whether the process has this variable with `needle` in its value. `None`: it has no environment
 /// at this instant (it may be in the middle of an exec). Processes whose environment we may not
 /// read are another user's.

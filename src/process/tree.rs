@@ -8,7 +8,23 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// Everything alive below the processes with these numbers.
 pub(super) fn descendants(roots: Vec<u32>) -> BTreeSet<ProcessId> {
-    below(&platform::processes(), roots)
+    let mut seen = HashSet::new();
+    let mut found = BTreeSet::new();
+    let mut todo = roots.clone();
+    while let Some(parent) = todo.pop() {
+        let Some(children) = platform::children(parent) else {
+            return below(&platform::processes(), roots);
+        };
+        for process in children.into_iter().filter_map(platform::process) {
+            if seen.insert(process.id.pid) {
+                todo.push(process.id.pid);
+                if !process.zombie {
+                    found.insert(process.id);
+                }
+            }
+        }
+    }
+    found
 }
 
 fn below(table: &[Process], roots: Vec<u32>) -> BTreeSet<ProcessId> {
@@ -178,5 +194,23 @@ mod tests {
     #[test]
     fn a_circle_in_a_torn_table_ends() {
         assert_eq!(below(&[row(2, 3, false), row(3, 2, false)], vec![2]).len(), 2);
+    }
+
+    #[test]
+    fn both_ways_to_find_descendants_agree() {
+        let mut child = std::process::Command::new("sh")
+            .args(["-c", "sleep 1000 & echo $!; wait"])
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let out = child.stdout.take().unwrap();
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(out), &mut line).unwrap();
+        let grandchild = ProcessId::of(line.trim().parse().unwrap()).unwrap();
+        let expected = BTreeSet::from([grandchild]);
+        assert_eq!(descendants(vec![child.id()]), expected);
+        assert_eq!(below(&platform::processes(), vec![child.id()]), expected);
+        platform::signal(grandchild, Signal::SIGKILL);
+        child.wait().unwrap();
     }
 }
