@@ -68,6 +68,8 @@ struct Attempt<'a> {
     main: u32,
     status: Option<ExitStatus>,
     stopped: Option<StopReason>,
+    /// Somebody asked for the end (a limit may have asked before).
+    asked: bool,
     tree: Tree,
     log: LogWriter,
     limits: Limits,
@@ -117,6 +119,7 @@ pub(super) async fn supervise(
                 main,
                 status: None,
                 stopped: None,
+                asked: false,
                 tree,
                 log,
                 limits: Limits::new(spec, start),
@@ -191,15 +194,16 @@ impl Attempt<'_> {
 
     fn asked_to_stop(&mut self, how: Stop) {
         let now = Instant::now();
+        let at_once = how == Stop::Now || std::mem::replace(&mut self.asked, true);
         self.find_end();
-        match (self.phase, how) {
-            (Phase::Running | Phase::Lingering { .. }, _) => {
+        match self.phase {
+            Phase::Running | Phase::Lingering { .. } => {
                 if self.status.is_none() {
                     self.stopped = Some(StopReason::Cancelled);
                 }
-                self.terminate(if how == Stop::Now { Duration::ZERO } else { self.grace() });
+                self.terminate(if at_once { Duration::ZERO } else { self.grace() });
             }
-            (Phase::Terminating { .. }, _) => self.phase = Phase::Terminating { until: now },
+            Phase::Terminating { .. } if at_once => self.phase = Phase::Terminating { until: now },
             _ => {}
         }
     }

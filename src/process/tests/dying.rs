@@ -178,6 +178,93 @@ fn a_shim_and_a_recovery_at_once_agree() {
     }
 }
 
+fn key_of(dir: &Path) -> String {
+    let stored: spec::StoredSpec = durable::read(&layout::spec(dir)).unwrap().unwrap();
+    stored.key
+}
+
+/// The pauses are the point here, not a means: each round kills at another instant.
+#[tokio::test]
+async fn a_shim_killed_at_any_instant_leaves_nothing() {
+    for round in 0..15 {
+        let trial = Trial::sh(FAMILY);
+        let running = trial.start().await;
+        tokio::time::sleep(Duration::from_millis(2 * round)).await;
+        sigkill(running.pid());
+        let finished = running.wait().await.unwrap();
+        assert!(matches!(finished, Finished::Lost { .. }), "{finished:?}");
+        assert_eq!(tree::carriers(&key_of(&trial.dir())).len(), 0, "round {round}");
+    }
+}
+
+/// As above, from the shim's first instant on, with a recovery by somebody else.
+#[tokio::test]
+async fn a_shim_killed_while_it_starts_is_decided_once_and_for_all() {
+    for round in 0..25 {
+        let trial = Trial::sh("echo ran >> ran; exec sleep 1000");
+        let dir = trial.dir();
+        std::fs::create_dir(&dir).unwrap();
+        let key = format!("{:032x}", round + u64::from(std::process::id()));
+        let stored = spec::StoredSpec { key: key.clone(), spec: trial.spec.clone() };
+        std::fs::write(dir.join("spec.json"), serde_json::to_vec(&stored).unwrap()).unwrap();
+        let late = launcher();
+        let mut shim = Command::new(late.program)
+            .args(late.arguments)
+            .arg(&dir)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_micros(round * 800));
+        shim.kill().unwrap();
+        let verdict = match recover(&dir).unwrap() {
+            // The signal was on its way.
+            Recovery::Alive(adopted) => match adopted.wait().await.unwrap() {
+                Finished::Lost { survivors_ended } => Recovery::Lost { survivors_ended },
+                Finished::Done(result) => Recovery::Finished(result),
+            },
+            verdict => verdict,
+        };
+        assert_eq!(tree::carriers(&key).len(), 0);
+        shim.wait().unwrap();
+        let ran = trial.spec.cwd.join("ran").exists();
+        match verdict {
+            Recovery::NeverStarted => assert!(!ran),
+            Recovery::Lost { .. } => {}
+            other => panic!("{other:?}"),
+        }
+        let again = recover(&dir).unwrap();
+        assert_eq!(std::mem::discriminant(&again), std::mem::discriminant(&verdict));
+    }
+}
+
+#[tokio::test]
+async fn a_process_that_hands_itself_on_does_not_outlive_its_shim() {
+    for _ in 0..5 {
+        let script = "echo 'sh ./hop &' > hop; sh ./hop; echo $$ > agent; exec sleep 1000";
+        let trial = Trial::sh(script);
+        let running = trial.start().await;
+        trial.process("agent").await;
+        sigkill(running.pid());
+        assert!(matches!(running.wait().await.unwrap(), Finished::Lost { .. }));
+        let key = key_of(&trial.dir());
+        for look in 0..20 {
+            assert_eq!(tree::carriers(&key).len(), 0, "look {look}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_shim_that_was_stopped_by_hand_can_still_be_asked() {
+    let trial = Trial::sh("echo $$ > agent; exec sleep 1000");
+    let running = trial.start().await;
+    trial.process("agent").await;
+    kill(Pid::from_raw(i32::try_from(running.pid()).unwrap()), Signal::SIGSTOP).unwrap();
+    running.stop(Stop::Gracefully);
+    let result = done(running.wait().await.unwrap());
+    assert_eq!((result.stopped, result.exit), (Some(StopReason::Cancelled), signalled(15)));
+}
+
 #[tokio::test]
 async fn an_attempt_inside_an_attempt_ends_with_it() {
     // The inner agent's environment names both attempts.

@@ -107,7 +107,7 @@ async fn an_agent_inherits_no_descriptor_no_ignored_signal_and_no_group() {
     let open = std::fs::File::open("/dev/null").unwrap();
     // As if the supervisor's own parent had left it open.
     nix::fcntl::fcntl(&open, nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::empty())).unwrap();
-    let script = "ls /proc/$$/fd; grep -E '^Sig(Blk|Ign):' /proc/$$/status; \
+    let script = "ls /proc/$$/fd; grep -E '^Sig(Blk|Ign):' /proc/self/status; \
                   cut -d' ' -f1,5,6,7 /proc/$$/stat; cat /proc/$$/oom_score_adj";
     let trial = Trial::sh(script);
     let running = trial.start().await;

@@ -191,3 +191,20 @@ async fn a_stop_after_the_agents_own_end_does_not_change_what_it_was() {
     assert_eq!((result.exit, result.stopped), (exited(4), None));
     assert!(!tool.is_alive());
 }
+
+#[tokio::test]
+async fn a_process_that_hands_itself_on_is_caught() {
+    // Each shell starts the next and ends, so none is there for longer than a millisecond.
+    let script = "trap '' TERM; echo 'sh ./hop &' > hop; sh ./hop; echo $$ > agent; \
+                  while :; do sleep 1000; done";
+    let mut trial = Trial::sh(script);
+    trial.spec.grace_ms = 50;
+    let running = trial.start().await;
+    trial.process("agent").await;
+    running.stop(Stop::Gracefully);
+    let result = done(running.wait().await.unwrap());
+    assert_eq!((result.exit, result.unkillable), (signalled(9), 0), "{result:?}");
+    let key = std::fs::read_to_string(trial.dir().join("spec.json")).unwrap();
+    let key = serde_json::from_str::<serde_json::Value>(&key).unwrap()["key"].clone();
+    assert_eq!(tree::carriers(key.as_str().unwrap()).len(), 0);
+}
