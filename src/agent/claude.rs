@@ -130,8 +130,9 @@ impl Grammar {
             let name = denial["tool_name"].as_str().unwrap_or("tool");
             account.deny(activity::tool(name, &denial["tool_input"], account.folder.as_deref()));
         }
-        let said = event["result"].as_str().map(str::to_owned).or_else(|| joined(&event["errors"]));
-        let said = said.unwrap_or_default();
+        // qwen puts one error where claude puts a list.
+        let text = event["result"].as_str().or(event["error"]["message"].as_str());
+        let said = text.map(str::to_owned).or_else(|| joined(&event["errors"])).unwrap_or_default();
         let done = event["subtype"] == "success" && event["is_error"] == Value::Bool(false);
         account.claim = if done {
             account.says(&said);

@@ -170,6 +170,20 @@ fn events_of_the_wrong_shape_are_no_proof() {
 }
 
 #[test]
+fn qwen_without_a_login_says_so_in_an_error_of_its_own() {
+    let mut reader = reader("qwen");
+    reader.feed(
+        br#"{"type":"result","subtype":"error_during_execution","session_id":"a","is_error":true,"num_turns":0,"error":{"message":"No auth type is selected. Please configure an auth type"}}
+"#,
+    );
+    let verdict = reader.finish(exited(1));
+    let failure = verdict.ending.failure().unwrap();
+    assert_eq!(failure.class, FailureClass::Auth);
+    assert!(failure.message.starts_with("No auth type"), "{}", failure.message);
+    assert_eq!(verdict.usage.session, None);
+}
+
+#[test]
 fn a_list_of_events_counts_as_each_of_them() {
     let mut reader = reader("claude");
     let events: Vec<String> =

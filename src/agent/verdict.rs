@@ -229,6 +229,15 @@ impl Case<'_> {
         self.account.stray.telling().map(|line| format!("; it printed: {line}"))
     }
 
+    /// What to give advice on: a run that took too long because it was refused or retrying needs that solved.
+    fn cause(&self, class: FailureClass) -> FailureClass {
+        let held_up = match class {
+            FailureClass::Timeout | FailureClass::Idle => self.service_error(),
+            _ => None,
+        };
+        held_up.and_then(|trouble| trouble.class).unwrap_or(class)
+    }
+
     fn explained(&self, class: FailureClass, message: &str, zone: &TimeZone) -> Failure {
         let limited = matches!(class, FailureClass::RateLimited | FailureClass::Quota);
         let retry_at = limited
@@ -237,7 +246,7 @@ impl Case<'_> {
         Failure {
             class,
             message: phrase::one_line(message),
-            suggestion: Some(suggest::suggestion(class, self.profile, retry_at)),
+            suggestion: Some(suggest::suggestion(self.cause(class), self.profile, retry_at)),
             retry_at,
         }
     }
