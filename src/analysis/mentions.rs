@@ -213,7 +213,8 @@ fn said(line: &Line<'_>, token: Token<'_>) -> Saying {
         }
         Place::Prose if token.command.is_some() => {
             let from = token.command.unwrap_or(0);
-            let close = line.text[end..].find('`').map_or(line.text.len(), |close| end + close);
+            let near = &line.text[end..line.text.ceil_char_boundary(end + MAX_LABEL)];
+            let close = end + near.find('`').unwrap_or(near.len());
             let command = &line.text[from..close];
             (Some(shell::access(command, start - from, end - from)), VERB, false)
         }
