@@ -17,192 +17,8 @@ pub(super) enum Cue {
     Not,
 }
 
+use super::words::{CJK, CJK_NOT, CJK_NOT_BEFORE, ENDINGS, STEMS, WHOLE};
 use Cue::{Create, Read, Write};
-
-/// Beginnings of English, German, French and Spanish words, compared with whole lower-case words:
-/// the rest of the word must be one of [`ENDINGS`].
-const STEMS: &[(&str, Cue)] = &[
-    ("creat", Create),
-    ("introduc", Create),
-    ("scaffold", Create),
-    ("generat", Create),
-    ("new", Create),
-    ("touch", Create),
-    ("add", Write),
-    ("append", Write),
-    ("adjust", Write),
-    ("adapt", Write),
-    ("bump", Write),
-    ("chang", Write),
-    ("clean", Write),
-    ("convert", Write),
-    ("correct", Write),
-    ("delet", Write),
-    ("deprecat", Write),
-    ("drop", Write),
-    ("edit", Write),
-    ("enhanc", Write),
-    ("expos", Write),
-    ("extend", Write),
-    ("extract", Write),
-    ("fix", Write),
-    ("format", Write),
-    ("implement", Write),
-    ("improv", Write),
-    ("insert", Write),
-    ("integrat", Write),
-    ("migrat", Write),
-    ("modif", Write),
-    ("mov", Write),
-    ("optimiz", Write),
-    ("optimis", Write),
-    ("patch", Write),
-    ("port", Write),
-    ("refactor", Write),
-    ("regenerat", Write),
-    ("remov", Write),
-    ("renam", Write),
-    ("replac", Write),
-    ("rewrit", Write),
-    ("rework", Write),
-    ("simplif", Write),
-    ("split", Write),
-    ("updat", Write),
-    ("wir", Write),
-    ("writ", Write),
-    ("document", Write),
-    ("delegat", Write),
-    ("unif", Write),
-    ("compar", Read),
-    ("consult", Read),
-    ("exampl", Read),
-    ("follow", Read),
-    ("inspect", Read),
-    ("investigat", Read),
-    ("look", Read),
-    ("mirror", Read),
-    ("read", Read),
-    ("refer", Read),
-    ("referenc", Read),
-    ("review", Read),
-    ("see", Read),
-    ("similar", Read),
-    ("like", Read),
-    ("mimic", Read),
-    ("per", Read),
-    ("according", Read),
-    ("understand", Read),
-    ("analyz", Read),
-    ("analys", Read),
-    ("änder", Write),
-    ("erstell", Create),
-    ("lösch", Write),
-    ("ergänz", Write),
-    ("korrigier", Write),
-    ("siehe", Read),
-    ("modifi", Write),
-    ("corrig", Write),
-    ("ajout", Write),
-    ("supprim", Write),
-    ("crée", Create),
-    ("voir", Read),
-    ("añad", Write),
-    ("actualiz", Write),
-    ("elimin", Write),
-    ("cre", Create),
-    ("véase", Read),
-    ("ver", Read),
-];
-
-/// What may follow a stem.
-const ENDINGS: &[&str] = &[
-    "", "a", "able", "ance", "ar", "ation", "e", "ed", "en", "ence", "er", "es", "ez", "e", "ied",
-    "ies", "ify", "ying", "ing", "ion", "ions", "ir", "ped", "ping", "t", "te", "ting", "s", "st",
-    "y", "ee", "or", "ment", "ments", "ning", "n",
-];
-
-/// Read without inflection: `according` is a word, `pers` is not.
-const WHOLE: &[&str] =
-    &["per", "see", "like", "new", "ver", "voir", "siehe", "look", "similar", "follow"];
-
-/// Substrings of Japanese, Chinese and Korean.
-const CJK: &[(&str, Cue)] = &[
-    ("新規", Create),
-    ("作成", Create),
-    ("新设", Create),
-    ("新建", Create),
-    ("创建", Create),
-    ("生成", Create),
-    ("新設", Create),
-    ("생성", Create),
-    ("追加", Write),
-    ("変更", Write),
-    ("修正", Write),
-    ("更新", Write),
-    ("実装", Write),
-    ("削除", Write),
-    ("改善", Write),
-    ("拡張", Write),
-    ("調整", Write),
-    ("移動", Write),
-    ("置き換", Write),
-    ("置換", Write),
-    ("直す", Write),
-    ("書き換", Write),
-    ("対応", Write),
-    ("導入", Write),
-    ("統合", Write),
-    ("分割", Write),
-    ("整理", Write),
-    ("リファクタ", Write),
-    ("編集", Write),
-    ("廃止", Write),
-    ("除去", Write),
-    ("抽出", Write),
-    ("切り出", Write),
-    ("記載", Write),
-    ("反映", Write),
-    ("適用", Write),
-    ("修改", Write),
-    ("添加", Write),
-    ("删除", Write),
-    ("实现", Write),
-    ("重构", Write),
-    ("优化", Write),
-    ("수정", Write),
-    ("추가", Write),
-    ("삭제", Write),
-    ("を参照", Read),
-    ("参照：", Read),
-    ("参照:", Read),
-    ("参照)", Read),
-    ("参照）", Read),
-    ("参考", Read),
-    ("同様", Read),
-    ("関連ファイル", Read),
-    ("を読", Read),
-    ("を見", Read),
-    ("参见", Read),
-    ("查看", Read),
-    ("參考", Read),
-    ("참고", Read),
-];
-
-/// What turns a verb around, right behind a Japanese or Chinese verb.
-const CJK_NOT: &[&str] = &[
-    "しない",
-    "せず",
-    "しません",
-    "なし",
-    "不要",
-    "はない",
-    "禁止",
-    "対象外",
-    "されない",
-    "しなく",
-];
-/// And before a Chinese one.
-const CJK_NOT_BEFORE: &[&str] = &["不要", "不", "勿", "别", "無", "未"];
 
 /// How far around a path words count, in bytes: about a sentence.
 const REACH: usize = 200;
@@ -213,10 +29,10 @@ const RIGHT_REACH: usize = 48;
 
 /// What the words around `line[start..end]` say, if anything.
 pub(super) fn around(line: &str, start: usize, end: usize) -> Option<Cue> {
-    let left = &line[floor(line, start.saturating_sub(REACH))..start];
+    let left = &line[line.floor_char_boundary(start.saturating_sub(REACH))..start];
     let left = &left
         [left.rmatch_indices(is_sentence_end).find_map(|(i, m)| ends(left, i, m)).unwrap_or(0)..];
-    let right = &line[end..ceil(line, end.saturating_add(REACH))];
+    let right = &line[end..line.ceil_char_boundary(end.saturating_add(REACH))];
     let stop = right.match_indices(is_sentence_end).find(|(i, m)| ends(right, *i, m).is_some());
     let right = &right[..stop.map_or(right.len(), |(i, _)| i)];
     let nearest = [
@@ -230,7 +46,7 @@ pub(super) fn around(line: &str, start: usize, end: usize) -> Option<Cue> {
 
 /// Whether a verb acts on this very path: right before it, or with the particle of an object.
 pub(super) fn is_object(line: &str, start: usize, end: usize) -> bool {
-    let left = &line[floor(line, start.saturating_sub(OBJECT_REACH))..start];
+    let left = &line[line.floor_char_boundary(start.saturating_sub(OBJECT_REACH))..start];
     let right = line[end..].trim_start_matches(['`', '"', '*', '」']);
     right.starts_with('を') || last_word(left).is_some_and(|(_, cue)| matches!(cue, Create | Write))
 }
@@ -240,7 +56,7 @@ const OBJECT_REACH: usize = 32;
 
 /// What the line above a list says about the paths in it: `Update these:`.
 pub(super) fn of_intro(text: &str) -> Option<Cue> {
-    let text = &text[..floor(text, REACH)];
+    let text = &text[..text.floor_char_boundary(REACH)];
     last_word(text).or_else(|| last_cjk(text)).map(|(_, cue)| cue).or_else(|| of_heading(text))
 }
 
@@ -291,59 +107,6 @@ pub(super) fn is_aside(heading: &str) -> bool {
     .iter()
     .any(|aside| lower.contains(aside))
 }
-
-/// How far before its argument a command may begin, in bytes.
-const COMMAND_REACH: usize = 1_000;
-
-/// What a shell command does to `line[start..end]`, an argument of it.
-pub(super) fn in_shell(line: &str, start: usize, end: usize) -> Cue {
-    let before = line[floor(line, start.saturating_sub(COMMAND_REACH))..start]
-        .trim_end_matches(['"', '\'', ' ', '\t']);
-    if before.ends_with('>') {
-        return Create;
-    }
-    let command = before.rsplit(['|', ';', '&', '(']).next().unwrap_or(before);
-    let mut words = command.split_whitespace().skip_while(|w| {
-        matches!(*w, "$" | "sudo" | "git" | "then" | "do" | "else" | "!" | "time")
-            || w.contains('=')
-    });
-    let edits = |flag: &str| command.split_whitespace().any(|w| w.starts_with(flag));
-    let after = &line[end..ceil(line, end.saturating_add(REACH))];
-    let is_last = || {
-        let rest = after.trim_start_matches(['"', '\'', '/']).trim_start();
-        rest.is_empty() || rest.starts_with([';', '&', '|', '>', '#'])
-    };
-    match words.next().unwrap_or("") {
-        "touch" | "tee" => Create,
-        "cp" | "install" | "ln" | "mv" if is_last() => Create,
-        "sed" if edits("-i") || edits("--in-place") => Write,
-        "perl" | "ruby" if edits("-i") || edits("-pi") => Write,
-        // A loop over files, or a search whose finds are handed to an editor.
-        "for" => Write,
-        "find" | "grep" | "rg" | "ls" if EDITORS.iter().any(|e| after.contains(e)) => Write,
-        word if WRITERS.contains(&word) => Write,
-        _ => Read,
-    }
-}
-
-/// Commands that change the files they are given.
-const WRITERS: &[&str] = &[
-    "rm",
-    "mv",
-    "patch",
-    "truncate",
-    "chmod",
-    "apply",
-    "dd",
-    "prettier",
-    "black",
-    "rustfmt",
-    "gofmt",
-    "clang-format",
-    "eslint",
-];
-/// What a pipeline ends in that changes the files it was fed.
-const EDITORS: &[&str] = &["sed -i", "perl -pi", "perl -i", "-delete", "xargs rm"];
 
 /// Whether what follows a path says that it does not exist yet: `x.rs (new)`.
 pub(super) fn is_marked_new(line: &str, end: usize) -> bool {
@@ -432,7 +195,7 @@ fn last_word(left: &str) -> Option<(usize, Cue)> {
 }
 
 fn first_word(right: &str) -> Option<(usize, Cue)> {
-    let right = &right[..floor(right, RIGHT_REACH)];
+    let right = &right[..right.floor_char_boundary(RIGHT_REACH)];
     let lower = right.to_lowercase();
     for phrase in [
         "as an example",
@@ -484,14 +247,6 @@ fn negated_cjk(text: &str, at: usize, verb: &str, cue: Cue) -> Cue {
     let not = CJK_NOT.iter().any(|n| after.contains(n))
         || CJK_NOT_BEFORE.iter().any(|n| text[..at].ends_with(n));
     if not && cue != Read { Cue::Not } else { cue }
-}
-
-fn floor(text: &str, at: usize) -> usize {
-    text.floor_char_boundary(at)
-}
-
-fn ceil(text: &str, at: usize) -> usize {
-    text.ceil_char_boundary(at)
 }
 
 #[cfg(test)]
@@ -549,33 +304,6 @@ mod tests {
         }
         for line in ["x.rs", "the bug is in x.rs", "see b.rs. Then x.rs", "`add_user` x.rs"] {
             assert_eq!(said(line), None, "{line}");
-        }
-    }
-
-    #[test]
-    fn shell_commands_are_known() {
-        for (line, cue) in [
-            ("cat x.rs", Read),
-            ("cat a > x.rs", Create),
-            ("echo hi >>x.rs", Create),
-            ("sed -i s/a/b/ x.rs", Write),
-            ("sed s/a/b/ x.rs", Read),
-            ("git rm x.rs", Write),
-            ("A=1 touch x.rs", Create),
-            ("true && rm x.rs", Write),
-            ("cargo test x.rs", Read),
-            ("mv x.rs b", Write),
-            ("mv b x.rs", Create),
-            ("for f in x.rs; do", Write),
-            ("grep -l a x.rs | xargs sed -i s/a/b/", Write),
-            ("grep -l a x.rs", Read),
-            ("mkdir -p x.rs", Read),
-            ("cp x.rs b && true", Read),
-            ("cp b \"x.rs\" && true", Create),
-            ("echo \"a\" | tee \"x.rs\"", Create),
-        ] {
-            let start = line.find("x.rs").unwrap();
-            assert_eq!(in_shell(line, start, start + 4), cue, "{line}");
         }
     }
 }

@@ -5,7 +5,7 @@ use super::lines::{Line, Place, lines};
 use super::resolve::{Found, Resolver};
 use super::tokens::{self, Token};
 use super::weigh::{Evidences, Said, excerpt};
-use super::{Request, Tree};
+use super::{Request, Tree, shell};
 use crate::model::Evidence;
 use std::collections::HashMap;
 
@@ -80,7 +80,7 @@ impl<'b> Reader<'_, 'b, '_> {
             }
             if let Some(found) = self.seen.get(&key).and_then(Clone::clone) {
                 self.found(line, token, &found);
-            } else if shell_new && cue::in_shell(text, token.start, token.end()) == Cue::Create {
+            } else if shell_new && shell::access(text, token.start, token.end()) == Cue::Create {
                 self.found(line, token, &Found::Missing(token.text.to_owned()));
             }
         }
@@ -206,16 +206,17 @@ fn said(line: &Line<'_>, token: Token<'_>) -> Saying {
         Some(line.intro).filter(|intro| !intro.is_empty()).and_then(cue::of_intro).or_else(heading)
     };
     let (mut cue, c, from_above) = match line.place {
-        Place::Shell => (Some(cue::in_shell(line.text, start, end)), VERB, false),
+        Place::Shell => (Some(shell::access(line.text, start, end)), VERB, false),
         Place::Code => {
             let new = cue::around(line.text, start, end).filter(|c| *c == Cue::Create);
             (new.or_else(|| cue::of_intro(line.intro)), IN_CODE, false)
         }
         Place::Prose if token.command.is_some() => {
             let from = token.command.unwrap_or(0);
-            let close = line.text[end..].find('`').map_or(line.text.len(), |close| end + close);
+            let near = &line.text[end..line.text.ceil_char_boundary(end + MAX_LABEL)];
+            let close = end + near.find('`').unwrap_or(near.len());
             let command = &line.text[from..close];
-            (Some(cue::in_shell(command, start - from, end - from)), VERB, false)
+            (Some(shell::access(command, start - from, end - from)), VERB, false)
         }
         Place::Prose => match cue::around(line.text, start, end) {
             Some(cue) => (Some(cue), VERB, false),

@@ -52,6 +52,9 @@ const BUDGET: usize = 5_000_000;
 /// changed: it stays a pattern.
 const MAX_IN_TEXT: usize = 32;
 
+/// Longest path, bytes; what git and most file systems can hold is less.
+const MAX_PATH: usize = 4_096;
+
 /// Resolves text against one tree.
 pub(super) struct Resolver<'t> {
     tree: &'t Tree,
@@ -69,7 +72,8 @@ impl<'t> Resolver<'t> {
 
     /// Whether it could name anything: most words are dismissed here.
     pub(super) fn is_candidate(&self, text: &str) -> bool {
-        text.bytes().any(|b| b"./\\*:".contains(&b)) || self.tree.knows_plain_name(text)
+        text.len() <= MAX_PATH
+            && (text.bytes().any(|b| b"./\\*:".contains(&b)) || self.tree.knows_plain_name(text))
     }
 
     /// What `raw` names, if anything.

@@ -109,8 +109,7 @@ pub(super) fn enclosed(line: &str) -> impl Iterator<Item = Token<'_>> {
                 same => same,
             };
             // A name is short; without a bound, a line of a million quotes would be quadratic.
-            let reach =
-                line[start..].char_indices().nth(MAX_NAME).map_or(line.len(), |(i, _)| start + i);
+            let reach = line.floor_char_boundary(start + MAX_NAME);
             let Some(length) = nested_end(&line[start..reach], mark, close) else { continue };
             let text = &line[start..start + length];
             if text.bytes().any(|b| !belongs(b)) {
@@ -124,8 +123,8 @@ pub(super) fn enclosed(line: &str) -> impl Iterator<Item = Token<'_>> {
     })
 }
 
-/// Longest enclosed name, in characters.
-const MAX_NAME: usize = 300;
+/// Longest enclosed name, bytes.
+const MAX_NAME: usize = 200;
 
 fn nested_end(text: &str, open: char, close: char) -> Option<usize> {
     let mut depth = 0_usize;

@@ -187,13 +187,16 @@ impl Mentions {
     }
 }
 
-/// The trimmed line, or where it is long, the part of it around byte `at`.
+/// The trimmed line, or where it is long, the part of it around byte `at`. Its cost does not depend on
+/// the length of the line.
 pub(super) fn excerpt(line: &str, at: usize) -> String {
-    let before = line.len() - line.trim_start().len();
-    let text = line.trim();
+    let from = line.floor_char_boundary(at.saturating_sub(MAX_BYTES));
+    let to = line.ceil_char_boundary(at.saturating_add(MAX_BYTES).min(line.len()));
+    let text = line[from..to].trim();
+    let before = text.as_ptr() as usize - line.as_ptr() as usize;
     let start = text.floor_char_boundary(at.saturating_sub(before));
     let far = text[..start].chars().count();
-    let skip = if far + MAX_TEXT / 4 > MAX_TEXT { far - MAX_TEXT / 4 } else { 0 };
+    let skip = if far > MAX_TEXT - MAX_TEXT / 4 { far - MAX_TEXT / 4 } else { 0 };
     let mut cut: String = text.chars().skip(skip).take(MAX_TEXT + 1).collect();
     if cut.chars().count() > MAX_TEXT {
         cut = cut.chars().take(MAX_TEXT - 1).collect();
@@ -201,3 +204,6 @@ pub(super) fn excerpt(line: &str, at: usize) -> String {
     }
     cut
 }
+
+/// Bytes on either side that hold [`MAX_TEXT`] characters of any script.
+const MAX_BYTES: usize = 4 * MAX_TEXT;

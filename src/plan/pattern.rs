@@ -8,11 +8,15 @@ pub(super) struct Pattern {
     matcher: Option<GlobMatcher>,
 }
 
+/// Longest glob that is compiled, bytes: the compiler panics on very long ones.
+const MAX_GLOB: usize = 1_000;
+
 impl Pattern {
     /// `None` inside for a text that is no glob: it matches itself only.
     pub(super) fn new(text: &str) -> Self {
         let glob = GlobBuilder::new(text).literal_separator(true).backslash_escape(true).build();
-        Self { text: text.to_owned(), matcher: glob.ok().map(|glob| glob.compile_matcher()) }
+        let glob = glob.ok().filter(|_| text.len() <= MAX_GLOB);
+        Self { text: text.to_owned(), matcher: glob.map(|glob| glob.compile_matcher()) }
     }
 
     pub(super) fn text(&self) -> &str {
