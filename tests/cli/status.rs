@@ -72,9 +72,7 @@ fn a_detached_run_goes_on_by_itself() {
 #[test]
 fn without_a_run_there_is_nothing_to_tell() {
     let sandbox = Sandbox::new();
-    let told = sandbox.orch("status");
-    assert!(told.code == 0 || told.code == 2, "{told:?}");
-    assert!(format!("{}{}", told.stdout, told.stderr).contains("no run"), "{told:?}");
+    sandbox.orch("status").exits(2).complains("orch execute");
 }
 
 #[test]
