@@ -182,7 +182,9 @@ fn interrupted_twice_it_ends_what_runs() {
 fn two_supervisors_do_not_share_a_repository() {
     let sandbox = Sandbox::new();
     let run = under_way(&sandbox);
-    sandbox.orch("execute --tasks prompts/c.md").exits(4);
+    sandbox.task("late", &[], "echo late > late.txt");
+    sandbox.orch("execute --tasks prompts/late.md").exits(4);
+    assert_eq!(sandbox.attempts_of("late"), 0);
     sandbox.orch("resume").exits(4);
     sandbox.open("go");
     run.finish().exits(0);
