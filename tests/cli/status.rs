@@ -10,6 +10,8 @@ fn it_answers_while_the_run_is_under_way() {
     sandbox.task("b", &["depends_on: [a]"], "echo b > b.txt");
     let run = sandbox.start("execute --parallel --all-prompts");
     sandbox.wait_for_start("a");
+    // The agent may be faster than the note that it started.
+    wait_until("the start is recorded", || !sandbox.status_of("a")["attempts"][0]["pid"].is_null());
     let status = sandbox.status();
     assert_eq!(status["schema"], "orch.status/1");
     assert_eq!(status["run"]["state"], "running");
