@@ -48,7 +48,7 @@ fn a_bad_value_is_named_with_its_line() {
     for (line, key) in
         [("timeout: soon", "timeout"), ("retries: many", "retries"), ("files: {a: b}", "files")]
     {
-        sandbox.prompt("a", &["agent: shell", line], "# A\n");
+        sandbox.prompt("a", &["agent: claude", line], "# A\n\nText.\n");
         refused(&sandbox, "--tasks prompts/a.md").complains("prompts/a.md:3").complains(key);
     }
 }
