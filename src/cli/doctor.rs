@@ -99,7 +99,7 @@ fn repository(found: &mut Findings, world: &crate::supervisor::World) {
     match world.journal().and_then(|journal| Ok(journal.check()?)) {
         Ok(None) => found.ok("journal", &world.layout.journal().display().to_string()),
         Ok(Some(damage)) => {
-            found.bad("journal", &format!("damaged: {damage}; keep a copy, then report it"))
+            found.bad("journal", &format!("damaged: {damage}; keep a copy, then report it"));
         }
         Err(error) => found.bad("journal", &error.to_string()),
     }

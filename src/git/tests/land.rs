@@ -77,7 +77,7 @@ fn a_ref_that_moved_or_would_lose_commits_stays() {
     f.git(&["branch", "target", &other]);
     match f.repo.land("target", &old, &new, "m") {
         Err(GitError::Moved { expected, found, .. }) => {
-            assert_eq!((expected, found), (old, other.clone()))
+            assert_eq!((expected, found), (old, other.clone()));
         }
         result => panic!("{result:?}"),
     }
