@@ -76,10 +76,10 @@ fn the_agent_is_told_where_it_is() {
 fn a_write_into_the_users_checkout_is_found_out_and_named() {
     let sandbox = Sandbox::new();
     sandbox.task("burglar", &[], "echo x >> $CHECKOUT/README.md; echo fine > fine.txt");
-    let told = sandbox.orch("execute --json --tasks prompts/burglar.md").complains("README.md");
-    let task = &told.json()["tasks"][0];
-    let said = format!("{}{}", task["warnings"], task["error"]);
-    assert!(said.contains("README.md") && said.contains("burglar"), "{said}");
+    let told = sandbox.orch("execute --json --tasks prompts/burglar.md").exits(1);
+    let task = &told.complains("README.md").json()["tasks"][0];
+    assert_eq!(task["error"]["class"], "escaped_worktree", "{task}");
+    assert!(task["error"].to_string().contains("README.md"), "{task}");
     let status = sandbox.orch("status burglar").exits(0).stdout;
     assert!(status.contains("README.md"), "{status}");
 }
