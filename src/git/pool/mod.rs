@@ -11,7 +11,7 @@ mod refresh;
 
 use super::GitError;
 use super::worktree::{
-    Admin, HeadLine, Intent, Plan, Undo, WorktreeSpec, Worktrees, decode, empty, files_in,
+    Admin, HeadLine, Intent, Lock, Plan, Undo, WorktreeSpec, Worktrees, decode, empty, files_in,
     is_whole, unique,
 };
 use recycle::Clean;
@@ -79,7 +79,10 @@ impl Worktrees {
         self.sweep_once();
         let admin = Admin::named(&self.repo, id);
         let path = path.canonicalize().map_err(GitError::io(format!("find {}", path.display())))?;
-        if self.limits.count == 0 || !is_whole(&admin) || admin.folder().as_ref() != Some(&path) {
+        let made_here = self.repo.worktrees_dir().canonicalize().ok().as_deref() == path.parent();
+        let free = is_whole(&admin) && admin.lock() == Lock::None;
+        let theirs = !made_here || !free || admin.folder().as_ref() != Some(&path);
+        if self.limits.count == 0 || theirs {
             return Ok(false);
         }
         let (mut intent, left) = Intent::acquire(&self.intents_dir(), id)?;

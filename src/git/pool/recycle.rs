@@ -47,16 +47,19 @@ impl Worktrees {
     pub(super) fn examine(&self, admin: &Admin, path: &Path) -> Result<Option<Clean>, GitError> {
         let doing = || format!("examine {}", path.display());
         let repo = Repository::open(path).map_err(GitError::lib(doing()))?;
-        let special = ["config.worktree", "info", "refs", "modules"];
+        // Settings, sparse patterns, submodules and refs of its own.
+        let special = ["config.worktree", "info/sparse-checkout", "modules", "refs/bisect"];
+        let special = special.iter().chain(&["refs/worktree", "refs/rewritten"]);
         if repo.state() != git2::RepositoryState::Clean
-            || special.iter().any(|name| admin.dir.join(name).exists())
+            || special.into_iter().any(|name| admin.dir.join(name).exists())
         {
             return Ok(None);
         }
         let head = repo.head().and_then(|head| head.peel_to_commit());
         let oid = head.map_err(GitError::lib(doing()))?.id().to_string();
         let Some(plan) = self.plan(&oid)? else { return Ok(None) };
-        let index = repo.index().map_err(GitError::lib(doing()))?;
+        // A split index, or a later version.
+        let Ok(index) = repo.index() else { return Ok(None) };
         let Some(stats) = unchanged(path, &index, &admin.dir.join("index"), &plan.listing)? else {
             return Ok(None);
         };

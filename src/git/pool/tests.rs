@@ -333,12 +333,20 @@ fn a_worktree_of_somebody_else_is_not_taken() {
     fixture.git(&["worktree", "add", "-q", other.to_str().unwrap()]);
     // Right name, wrong place.
     assert!(!worktrees.recycle("other", &fixture.root()).unwrap());
-    fixture.git(&["worktree", "lock", other.to_str().unwrap()]);
+    // Not where worktrees are made here.
     assert!(!worktrees.recycle("other", &other).unwrap());
     assert!(other.join("run.sh").exists());
+    // Locked by a person.
+    let spec = fixture.spec("one");
+    worktrees.create(&spec).unwrap();
+    fixture.git(&["worktree", "lock", ".worktrees/one"]);
+    assert!(!worktrees.recycle("one", &spec.path).unwrap());
+    fixture.git(&["worktree", "unlock", ".worktrees/one"]);
     // Where only git makes worktrees, there is no pool.
-    fixture.git(&["worktree", "unlock", other.to_str().unwrap()]);
     fixture.git(&["config", "core.eol", "crlf"]);
-    assert!(!worktrees.recycle("other", &other).unwrap());
+    assert!(!worktrees.recycle("one", &spec.path).unwrap());
+    fixture.git(&["config", "--unset", "core.eol"]);
+    assert!(worktrees.recycle("one", &spec.path).unwrap());
+    fixture.git(&["config", "core.eol", "crlf"]);
     assert_eq!(worktrees.prepare(&fixture.spec("x").base, 1).unwrap(), 0);
 }

@@ -3,7 +3,7 @@
 use super::super::GitError;
 use super::super::executable::{git, git_line};
 use super::fixture::{Fixture, write};
-use super::{Admin, Created, Intent, PoolLimits, Undo, Worktrees};
+use super::{Admin, Created, Intent, PoolLimits, Undo, WorktreeSpec, Worktrees};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
@@ -236,6 +236,55 @@ fn the_same_one_from_many_threads_is_made_once() {
     });
     assert_eq!(results.iter().filter(|made| **made == Created::Fresh).count(), 1, "{results:?}");
     fixture.assert_as_git_makes_it(&spec);
+}
+
+/// Runs in a process of its own, which the next test kills: makes, recycles and prepares worktrees
+/// in the repository that the environment names, for as long as it is let.
+#[test]
+fn child_of_the_next_test() {
+    let Some(root) = std::env::var_os("ORCH_TEST_KILLED_IN") else { return };
+    let repo = super::super::Repo::discover(root.as_ref()).unwrap();
+    let worktrees = Worktrees::new(repo.clone(), PoolLimits::default()).unwrap();
+    let base = repo.head().unwrap().oid;
+    for n in 0.. {
+        let id = format!("k{}", n % 4);
+        let path = repo.worktrees_dir().join(&id);
+        let branch = format!("orch/{id}");
+        let spec = WorktreeSpec { id, path, branch, base: base.clone() };
+        worktrees.create(&spec).unwrap();
+        worktrees.recycle(&spec.id, &spec.path).unwrap();
+        worktrees.prepare(&base, n % 3).unwrap();
+    }
+}
+
+#[test]
+fn killed_at_any_instant_nothing_is_lost_or_left() {
+    let fixture = Fixture::varied();
+    let child = "git::worktree::tests::child_of_the_next_test";
+    for round in 0..25 {
+        let mut process = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", child])
+            .env("ORCH_TEST_KILLED_IN", fixture.root())
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        // Where the kill falls is left to chance; every place must do.
+        std::thread::sleep(std::time::Duration::from_micros(20_000 + 1_370 * round));
+        process.kill().unwrap();
+        process.wait().unwrap();
+        let worktrees = fixture.worktrees();
+        for n in 0..4 {
+            let spec = fixture.spec(&format!("k{n}"));
+            worktrees.create(&spec).unwrap();
+            fixture.assert_sound(&spec);
+        }
+        fixture.assert_as_git_makes_it(&fixture.spec(&format!("k{}", round % 4)));
+        worktrees.drain().unwrap();
+        assert_eq!(fixture.git(&["worktree", "list"]).lines().count(), 5, "round {round}");
+        let left = fs::read_dir(fixture.root().join(".git/orch/intents")).unwrap().count();
+        assert_eq!(left, 0, "round {round}");
+    }
 }
 
 /// Everything [`Worktrees::create`] leaves when killed after each of its steps.
