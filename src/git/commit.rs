@@ -20,6 +20,9 @@ const CONCLUDED: [&str; 6] =
 /// The mode of an entry that names a commit of another repository.
 const GITLINK: u32 = 0o160_000;
 
+/// For git's own commands that move refs.
+const WITHOUT_HOOKS: [&str; 2] = ["-c", "core.hooksPath=/dev/null"];
+
 /// What [`Repo::commit_worktree`] did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Committed {
@@ -102,7 +105,8 @@ impl Repo {
         };
         move_branch(&checkout, repo.as_ref(), &reference, tip.as_deref(), &head)?;
         if standing.reference.as_deref() != Some(&reference) {
-            checkout.git(&["symbolic-ref", "-m", "orch: back to the task", "HEAD", &reference])?;
+            let back = ["symbolic-ref", "-m", "orch: back to the task", "HEAD", &reference];
+            checkout.git(&[&WITHOUT_HOOKS[..], &back].concat())?;
         }
         for file in CONCLUDED {
             // It is there only if something was concluded; a leftover would be no harm.
@@ -204,7 +208,7 @@ impl Repo {
         message: &str,
     ) -> Result<String, GitError> {
         let doing = || GitError::lib("write a commit");
-        let (author, committer) = self.signatures(self.open().ok().as_ref())?;
+        let (author, committer) = self.signatures(Some(repo))?;
         let tree = repo.find_tree(oid(tree)?).map_err(doing())?;
         let parents = parents
             .iter()
@@ -389,7 +393,7 @@ fn move_branch(
     let Some(repo) = repo else {
         let nothing = "0".repeat(head.len());
         let update = ["update-ref", "-m", LOG, reference, head, tip.unwrap_or(&nothing)];
-        let args = [&["-c", "core.hooksPath=/dev/null"], &update[..]].concat();
+        let args = [&WITHOUT_HOOKS[..], &update].concat();
         return checkout.git(&args).map(drop);
     };
     let moved = match tip {

@@ -19,6 +19,9 @@
 //! when the branch did not move yet, and finishes when it did. Files that somebody changed
 //! meanwhile are left as they are and named.
 //!
+//! A kill between steps 1 and 2, before the note says that the lock is ours, leaves an `index.lock`
+//! that nobody dares remove: the next landing refuses and says so, as git does.
+//!
 //! Hooks for people who check out or merge by hand (`post-checkout`, `post-merge`) are not run.
 
 use super::checkout::{Checkout, run, run_holding};

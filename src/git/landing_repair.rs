@@ -24,7 +24,8 @@ impl Repo {
         let Some(landing) = note.read()? else { return Ok(Vec::new()) };
         let checkout =
             Checkout { path: landing.checkout.clone(), git_dir: landing.git_dir.clone() };
-        if !landing.began || !checkout.git_dir.join("HEAD").exists() {
+        if !landing.began || !checkout.path.exists() || !checkout.git_dir.join("HEAD").exists() {
+            // Nothing was touched yet, or the checkout is gone.
             note.clear()?;
             return Ok(Vec::new());
         }

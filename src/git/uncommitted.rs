@@ -237,7 +237,9 @@ fn skips(index: &git2::Index, path: &[u8]) -> bool {
 /// Whether an attributes file asks for a conversion that libgit2 does not do as git does.
 pub(crate) fn names_a_filter(file: &Path) -> bool {
     std::fs::read(file).is_ok_and(|text| {
-        let text = String::from_utf8_lossy(&text);
-        ["filter", "working-tree-encoding", "ident", "crlf", "eol"].iter().any(|w| text.contains(w))
+        String::from_utf8_lossy(&text).split_ascii_whitespace().any(|word| {
+            ["filter=", "working-tree-encoding=", "eol=crlf"].iter().any(|w| word.starts_with(w))
+                || ["ident", "crlf", "crlf=input"].contains(&word)
+        })
     })
 }
