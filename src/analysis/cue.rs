@@ -143,11 +143,18 @@ fn words(text: &str) -> impl DoubleEndedIterator<Item = (usize, &str)> {
 }
 
 fn cue_of(word: &str) -> Option<Cue> {
-    let lower = word.to_lowercase();
-    STEMS.iter().find_map(|(stem, cue)| {
-        let rest = lower.strip_prefix(stem)?;
-        let fits = if WHOLE.contains(stem) { rest.is_empty() } else { ENDINGS.contains(&rest) };
-        fits.then_some(*cue)
+    let lowered = (!word.is_ascii()).then(|| word.to_lowercase());
+    let word = lowered.as_deref().unwrap_or(word);
+    let first = word.as_bytes().first()?.to_ascii_lowercase();
+    STEMS.iter().filter(|(stem, _)| stem.as_bytes()[0] == first).find_map(|(stem, cue)| {
+        let start = word.get(..stem.len())?;
+        let rest = &word[stem.len()..];
+        let fits = if WHOLE.contains(stem) {
+            rest.is_empty()
+        } else {
+            ENDINGS.iter().any(|ending| ending.eq_ignore_ascii_case(rest))
+        };
+        (fits && start.eq_ignore_ascii_case(stem)).then_some(*cue)
     })
 }
 
@@ -196,28 +203,27 @@ fn last_word(left: &str) -> Option<(usize, Cue)> {
 
 fn first_word(right: &str) -> Option<(usize, Cue)> {
     let right = &right[..right.floor_char_boundary(RIGHT_REACH)];
-    let lower = right.to_lowercase();
-    for phrase in [
-        "as an example",
-        "as example",
-        "for reference",
-        "as a reference",
-        "as reference",
-        "for comparison",
-    ] {
-        if let Some(at) = lower.find(phrase) {
+    let is_any = |word: &str, of: &[&str]| of.iter().any(|w| word.eq_ignore_ascii_case(w));
+    let (mut before, mut refused) = ("", false);
+    for (at, word) in words(right) {
+        // "as an example", "for reference".
+        if is_any(word, &["example", "reference", "comparison", "inspiration"])
+            && is_any(before, &["as", "an", "a", "for"])
+        {
             return Some((at.saturating_sub(WRONG_SIDE), Read));
         }
+        if is_any(word, &["unchanged", "untouched"]) {
+            return Some((at, Cue::Not));
+        }
+        refused |= is_not(word);
+        // What stands in parentheses or behind a slash is said of something else.
+        let aside = right[..at].contains(['(', '/', '（']);
+        if let Some(cue) = cue_of(word).filter(|cue| *cue != Read && !aside) {
+            return Some((at, if refused { Cue::Not } else { cue }));
+        }
+        before = word;
     }
-    if let Some(at) = lower
-        .find("unchanged")
-        .or_else(|| lower.find("untouched"))
-        .or_else(|| lower.find("not change"))
-    {
-        return Some((at, Cue::Not));
-    }
-    let right = &right[..right.find(['(', '/', '（']).unwrap_or(right.len())];
-    words(right).find_map(|(at, word)| Some((at, cue_of(word).filter(|cue| *cue != Read)?)))
+    None
 }
 
 fn first_cjk(right: &str) -> Option<(usize, Cue)> {

@@ -53,123 +53,157 @@ struct Reader<'t, 'b, 'e> {
 
 impl<'b> Reader<'_, 'b, '_> {
     fn line(&mut self, line: &Line<'b>) {
+        let Self { resolver, seen, evidence } = self;
         let text = line.text;
-        let mut taken: Vec<(usize, usize)> = Vec::new();
-        let tree = self.resolver.tree();
+        let mut taken = Taken::default();
+        let tree = resolver.tree();
         let wide = (tree.beyond_ascii() && !text.is_ascii()).then(|| tokens::wide(text));
         for token in tokens::enclosed(text).chain(wide.into_iter().flatten()) {
             let path = token.text.trim_start_matches("./");
-            if !taken.iter().any(|t| token.start < t.1 && t.0 < token.end()) && tree.contains(path)
-            {
-                taken.push((token.start, token.end()));
-                self.found(line, token, &Found::File(path.to_owned(), 1.0));
+            if tree.contains(path) && taken.take(&token) {
+                let found = Found::File(path.to_owned(), 1.0);
+                Mention { tree, line, token }.note(&found, evidence);
             }
         }
         for token in tokens::tokens(text) {
             let shell_new = line.place == Place::Shell && is_shell_name(token.text);
-            if (!shell_new && !self.resolver.is_candidate(token.text))
-                || taken.iter().any(|t| token.start < t.1 && t.0 < token.end())
-            {
+            if (!shell_new && !resolver.is_candidate(token.text)) || taken.has(&token) {
                 continue;
             }
             let quoted = token.quoted || line.place != Place::Prose;
-            let key = (token.text, quoted);
-            if !self.seen.contains_key(&key) {
-                let found = self.resolver.resolve(token.text, quoted);
-                self.seen.insert(key, found);
-            }
-            if let Some(found) = self.seen.get(&key).and_then(Clone::clone) {
-                self.found(line, token, &found);
+            let found = seen
+                .entry((token.text, quoted))
+                .or_insert_with(|| resolver.resolve(token.text, quoted));
+            let mention = Mention { tree, line, token };
+            if let Some(found) = found {
+                mention.note(found, evidence);
             } else if shell_new && shell::access(text, token.start, token.end()) == Cue::Create {
-                self.found(line, token, &Found::Missing(token.text.to_owned()));
+                mention.note(&Found::Missing(token.text.to_owned()), evidence);
             }
         }
     }
+}
 
-    fn found(&mut self, line: &Line<'b>, token: Token<'b>, found: &Found) {
+/// Parts of a line that are explained already, in order.
+#[derive(Default)]
+struct Taken(Vec<(usize, usize)>);
+
+impl Taken {
+    fn place(&self, token: &Token<'_>) -> (usize, bool) {
+        let i = self.0.partition_point(|part| part.1 <= token.start);
+        (i, self.0.get(i).is_some_and(|part| part.0 < token.end()))
+    }
+
+    fn has(&self, token: &Token<'_>) -> bool {
+        self.place(token).1
+    }
+
+    /// Takes it unless some of it is taken.
+    fn take(&mut self, token: &Token<'_>) -> bool {
+        let (i, is_taken) = self.place(token);
+        if !is_taken {
+            self.0.insert(i, (token.start, token.end()));
+        }
+        !is_taken
+    }
+}
+
+/// A piece of a line that names something.
+struct Mention<'a> {
+    tree: &'a Tree,
+    line: &'a Line<'a>,
+    token: Token<'a>,
+}
+
+impl Mention<'_> {
+    fn note(&self, found: &Found, all: &mut Evidences) {
+        let Self { line, token, .. } = *self;
         let evidence = || Evidence { line: line.number, text: excerpt(line.text, token.start) };
         let known = match found {
-            Found::File(path, _) | Found::Missing(path) => self.evidence.is_known(path),
-            _ => false,
+            Found::Files(_) => all.is_known_scope(token.text),
+            Found::Ambiguous(_) => false,
+            Found::File(path, _)
+            | Found::Missing(path)
+            | Found::Pattern(path)
+            | Found::Directory(path) => all.is_known(path),
         };
-        if known || self.evidence.len() > MAX_PATHS {
+        if known || all.len() > MAX_PATHS {
             return;
         }
         let Saying { said, confidence: c, cue, from_above } = said(line, token);
         match found {
-            Found::File(path, certainty) => self.evidence.path(path, said, c * certainty, evidence),
+            Found::File(path, certainty) => all.path(path, said, c * certainty, evidence),
             Found::Files(files) if !from_above => {
                 for file in files {
-                    self.evidence.path(file, said, c * confidence::WIDE, evidence);
+                    all.path(file, said, c * confidence::WIDE, evidence);
                 }
-                self.evidence.scope(token.text, said, c * confidence::WIDE, evidence);
+                all.scope(token.text, said, c * confidence::WIDE, evidence);
             }
-            Found::Files(_) => self.place(token.text, token.text, said, c, evidence),
+            Found::Files(_) => place(all, [token.text, token.text], said, c, evidence),
             Found::Pattern(glob) if !from_above => {
-                self.evidence.path(glob, said, c * confidence::WIDE, evidence);
-                self.evidence.scope(glob, said, c * confidence::WIDE, evidence);
+                all.path(glob, said, c * confidence::WIDE, evidence);
+                all.scope(glob, said, c * confidence::WIDE, evidence);
             }
-            Found::Pattern(glob) => self.place(glob, glob, said, c, evidence),
+            Found::Pattern(glob) => place(all, [glob, glob], said, c, evidence),
             Found::Directory(path) => {
                 let glob = format!("{}**", globset::escape(path));
                 let worked_on = said == Said::Write
                     && (line.place == Place::Shell
                         || cue::is_object(line.text, token.start, token.end()));
                 if worked_on {
-                    self.evidence.path(path, said, c * confidence::WIDE, evidence);
-                    self.evidence.scope(&glob, said, c * confidence::WIDE, evidence);
+                    all.path(path, said, c * confidence::WIDE, evidence);
+                    all.scope(&glob, said, c * confidence::WIDE, evidence);
                 } else {
-                    self.place(path, &glob, said, c, evidence);
+                    place(all, [path, &glob], said, c, evidence);
                 }
             }
             Found::Ambiguous(files) => {
-                let known = files.iter().filter(|file| self.evidence.has(file)).count();
+                let known = files.iter().filter(|file| all.has(file)).count();
                 if known == 1 {
                     for file in files
                         .iter()
-                        .filter(|file| self.evidence.has(file))
+                        .filter(|file| all.has(file))
                         .take(1)
                         .cloned()
                         .collect::<Vec<_>>()
                     {
-                        self.evidence.path(&file, said, c, evidence);
+                        all.path(&file, said, c, evidence);
                     }
                 } else if known == 0 && files.len() <= MAX_AMBIGUOUS {
                     for file in files {
-                        self.evidence.path(file, Said::Read, c * confidence::AMBIGUOUS, evidence);
+                        all.path(file, Said::Read, c * confidence::AMBIGUOUS, evidence);
                     }
                 }
             }
             Found::Missing(path) => {
                 let new =
                     matches!(cue, Some(Cue::Create)) || cue::is_marked_new(line.text, token.end());
-                if new || self.evidence.has(path) {
-                    self.evidence.path(path, Said::Write, c, evidence);
+                if new || all.has(path) {
+                    all.path(path, Said::Write, c, evidence);
                 } else if said == Said::Write && self.has_parent(path) {
-                    self.evidence.path(path, Said::Write, c * confidence::UNSAID_NEW, evidence);
+                    all.path(path, Said::Write, c * confidence::UNSAID_NEW, evidence);
                 }
             }
         }
     }
 
-    /// A directory or glob that says where things are: as a whole it is read, and some file
-    /// inside it may be written.
-    fn place(
-        &mut self,
-        path: &str,
-        glob: &str,
-        said: Said,
-        c: f64,
-        evidence: impl Fn() -> Evidence,
-    ) {
-        self.evidence.path(path, Said::Read, c * confidence::WIDE, &evidence);
-        if said == Said::Write {
-            self.evidence.scope(glob, said, c * confidence::PLACE, &evidence);
-        }
-    }
-
     fn has_parent(&self, path: &str) -> bool {
-        path.rsplit_once('/').is_some_and(|(parent, _)| self.resolver.tree().has_directory(parent))
+        path.rsplit_once('/').is_some_and(|(parent, _)| self.tree.has_directory(parent))
+    }
+}
+
+/// A directory or glob that says where things are: as a whole it is read, and some file
+/// inside it may be written.
+fn place(
+    all: &mut Evidences,
+    [path, glob]: [&str; 2],
+    said: Said,
+    c: f64,
+    evidence: impl Fn() -> Evidence,
+) {
+    all.path(path, Said::Read, c * confidence::WIDE, &evidence);
+    if said == Said::Write {
+        all.scope(glob, said, c * confidence::PLACE, &evidence);
     }
 }
 

@@ -171,6 +171,14 @@ fn a_bad_glob_is_named() {
 }
 
 #[test]
+fn a_glob_too_long_to_compile_is_refused_or_passed_over() {
+    let long = "*a/".repeat(100_000);
+    assert!(in_text(&long).is_empty());
+    let refused = analysed("", &[&long], &[]).unwrap_err().to_string();
+    assert!(refused.contains("it is longer than"), "{}", &refused[refused.len() - 80..]);
+}
+
+#[test]
 fn an_ambiguous_name_means_the_one_that_is_known() {
     let targets = in_text("Fix `src/tui/mod.rs`. In mod.rs, rename x.");
     assert_eq!(paths(&targets, Access::Write), ["src/tui/mod.rs"]);

@@ -6,7 +6,7 @@
 //! best mention, raised by each further one.
 
 use crate::model::{Access, Evidence, Target};
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 /// What a mention says of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,8 +51,8 @@ struct Mentions {
 /// Everything that was found, by path.
 #[derive(Debug, Default)]
 pub(super) struct Evidences {
-    paths: BTreeMap<String, Mentions>,
-    scopes: BTreeMap<String, Mentions>,
+    paths: HashMap<String, Mentions>,
+    scopes: HashMap<String, Mentions>,
     reach: usize,
 }
 
@@ -90,7 +90,12 @@ impl Evidences {
 
     /// Whether nothing new is to be learnt from another mention.
     pub(super) fn is_known(&self, path: &str) -> bool {
-        self.paths.get(path).is_some_and(|m| m.writes + m.reads + m.names >= MAX_MENTIONS)
+        self.paths.get(path).is_some_and(Mentions::is_enough)
+    }
+
+    /// The same for a glob.
+    pub(super) fn is_known_scope(&self, glob: &str) -> bool {
+        self.scopes.get(glob).is_some_and(Mentions::is_enough)
     }
 
     /// Whether something was found at this path.
@@ -104,15 +109,18 @@ impl Evidences {
     }
 
     pub(super) fn weigh(self) -> Weighed {
-        let weigh = |all: BTreeMap<String, Mentions>| {
-            all.into_iter().map(|(path, mentions)| mentions.weigh(path)).collect()
+        let weigh = |all: HashMap<String, Mentions>| {
+            let mut targets: Vec<Target> =
+                all.into_iter().map(|(path, mentions)| mentions.weigh(path)).collect();
+            targets.sort_by(|a, b| a.path.cmp(&b.path));
+            targets
         };
         Weighed { targets: weigh(self.paths), scopes: weigh(self.scopes), reach: self.reach }
     }
 }
 
 fn note(
-    all: &mut BTreeMap<String, Mentions>,
+    all: &mut HashMap<String, Mentions>,
     path: &str,
     said: Said,
     c: f64,
@@ -127,6 +135,10 @@ fn note(
 }
 
 impl Mentions {
+    fn is_enough(&self) -> bool {
+        self.writes + self.reads + self.names >= MAX_MENTIONS
+    }
+
     fn note(&mut self, said: Said, c: f64, line: impl FnOnce() -> Evidence) {
         let telling = said != Said::Named;
         match said {

@@ -148,6 +148,12 @@ mod tests {
     }
 
     #[test]
+    fn a_pattern_too_long_to_compile_matches_itself() {
+        let long = "*a/".repeat(100_000);
+        assert!(Pattern::new(&long).matches(&long));
+    }
+
+    #[test]
     fn many_stars_end() {
         let a = Pattern::new(&"*a".repeat(60));
         let b = Pattern::new(&"*b".repeat(60));
