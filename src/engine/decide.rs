@@ -16,7 +16,7 @@ pub fn decide(state: &State, now: Timestamp) -> Vec<Action> {
     let mut actions = Vec::new();
     let standings = state.standings();
     let mut slots = Slots::of(state, &standings);
-    for task in slots.order(state) {
+    for task in Slots::order(state) {
         decide_task(state, task, &standings, now, &mut slots, &mut actions);
     }
     if actions.is_empty() && state.open_attempts().next().is_none() && !is_waiting(state) {
@@ -74,7 +74,7 @@ impl Slots {
     }
 
     /// Tasks that can still need something: those under way first, then in plan order.
-    fn order(&self, state: &State) -> Vec<usize> {
+    fn order(state: &State) -> Vec<usize> {
         let mut tasks: Vec<usize> = (0..state.tasks.len())
             .filter(|task| state.spec.tasks[*task].skip.is_none() && !state.is_done(*task))
             .collect();

@@ -337,10 +337,13 @@ fn ids_that_cannot_be_typed() {
     assert!(prompt(&format!("---\nid: {}\n---\nx", "a".repeat(256))).is_err());
 }
 
-#[cfg(target_os = "linux")]
 #[test]
 fn a_file_name_that_is_not_text_needs_an_id() {
     use std::os::unix::ffi::OsStrExt as _;
+    if std::env::consts::OS != "linux" {
+        // Other file systems refuse such a name.
+        return;
+    }
     let dir = tempfile::tempdir().unwrap();
     let path = PathBuf::from(std::ffi::OsStr::from_bytes(b"\xff.md"));
     fs::write(dir.path().join(&path), "x").unwrap();

@@ -276,6 +276,14 @@ pub fn store_prompts(
             from.display(),
             to.display()
         )))?;
+        // What runs must be what was planned.
+        let stored = crate::prompt::load(std::slice::from_ref(&to), cwd);
+        if !stored.is_ok_and(|s| s.first().is_some_and(|s| s.body == prompt.body)) {
+            return Err(SupervisorError::Refused(format!(
+                "{} was changed while it was being read; nothing was started",
+                from.display()
+            )));
+        }
     }
     Ok(())
 }
