@@ -6,6 +6,9 @@ use crate::model::{FailureClass, Usage};
 /// How many denials are kept; an agent that tries on and on must not fill the memory.
 const DENIALS_KEPT: usize = 20;
 
+/// Real session ids are UUIDs or about as long.
+const SESSION_LONGEST: usize = 128;
+
 /// What one reader has learnt.
 #[derive(Debug, Default)]
 pub(super) struct Account {
@@ -72,6 +75,23 @@ pub(super) enum Lifts {
 }
 
 impl Account {
+    /// The current activity, one line; the last line of text where no event tells one.
+    pub(super) fn activity(&self) -> Option<String> {
+        self.last.clone().or_else(|| self.stray.last(1).next().map(super::phrase::one_line))
+    }
+
+    /// Remembers the session, if it is a name that can safely be given back to the agent as an argument.
+    pub(super) fn session(&mut self, id: Option<&str>) {
+        let fits = |id: &&str| {
+            (1..=SESSION_LONGEST).contains(&id.len())
+                && !id.starts_with('-')
+                && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b))
+        };
+        if let Some(id) = id.filter(fits) {
+            self.usage.session = Some(id.to_owned());
+        }
+    }
+
     /// Remembers a denied tool once.
     pub(super) fn deny(&mut self, what: String) {
         if self.denials.len() < DENIALS_KEPT && !self.denials.contains(&what) {

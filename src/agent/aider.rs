@@ -45,7 +45,7 @@ impl Grammar {
             account.note = Some(phrase::one_line(text));
             account.goes_on(phrase::one_line(text));
         } else {
-            account.last = Some(phrase::one_line(text));
+            account.last = None;
         }
     }
 }

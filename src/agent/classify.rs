@@ -9,13 +9,25 @@ use crate::model::FailureClass;
 /// The class an HTTP status and an error text speak for, if they do.
 pub(super) fn class_of(status: Option<u16>, text: &str) -> Option<FailureClass> {
     let lower = phrase::shorten(text, phrase::READ).to_lowercase().replace('’', "'");
-    let says = |patterns: &[&str]| patterns.iter().any(|pattern| lower.contains(pattern));
+    let says = |patterns: &[&str]| patterns.iter().any(|pattern| matches_in_order(&lower, pattern));
     let strong = GROUPS.iter().filter(|group| group.beats_status).find(|group| says(group.words));
     let weak = || GROUPS.iter().filter(|group| !group.beats_status).find(|group| says(group.words));
     strong
         .map(|group| group.class)
         .or_else(|| status.or_else(|| status_in(&lower)).and_then(class_of_status))
         .or_else(|| weak().map(|group| group.class))
+}
+
+/// Whether the parts of the pattern, separated by ` * `, stand in the text in this order.
+fn matches_in_order(lower: &str, pattern: &str) -> bool {
+    let mut rest = lower;
+    pattern.split(" * ").all(|part| match rest.split_once(part) {
+        Some((_, after)) => {
+            rest = after;
+            true
+        }
+        None => false,
+    })
 }
 
 struct Group {
@@ -129,6 +141,7 @@ const GROUPS: &[Group] = &[
             "failed to authenticate",
             "not authenticated",
             "set an auth method",
+            "no auth type is selected",
             "unauthorized",
             "unauthenticated",
             "not logged in",
@@ -157,6 +170,9 @@ const GROUPS: &[Group] = &[
             "stream closed before",
             "apiconnectionerror",
             "connection error",
+            "connection failed",
+            "failed to lookup address",
+            "name resolution",
             "connection refused",
             "connection reset",
             "econnrefused",
@@ -186,7 +202,9 @@ const GROUPS: &[Group] = &[
             "no conversation found",
             "no rollout found",
             "session not found",
-            "is already in use",
+            "session id * is already in use",
+            "issue with the selected model",
+            "does not exist or you do not have access",
             "model_not_found",
             "model not found",
             "modelnotfound",

@@ -28,6 +28,7 @@ fn words_and_codes_have_their_class() {
         ("HTTP 503.", C::Overloaded),
         ("connect ECONNREFUSED 127.0.0.1:443", C::Overloaded),
         ("error: unexpected argument '--foo' found", C::BadCommand),
+        ("Error: Session ID 89848c1a is already in use.", C::BadCommand),
         ("Reached max turns (3)", C::MaxTurns),
         ("appears to violate our Usage Policy", C::Refused),
     ] {
@@ -39,6 +40,7 @@ fn words_and_codes_have_their_class() {
 fn ordinary_words_have_none() {
     for text in [
         "",
+        "address 127.0.0.1:3000 is already in use",
         "test result: FAILED. 401 passed; 1 failed",
         "error on line 500",
         "error[E0429]: imports",
@@ -60,4 +62,11 @@ fn a_status_counts_unless_the_words_say_more() {
     assert_eq!(class_of(Some(400), "Credit balance is too low"), Some(C::Quota));
     assert_eq!(class_of(Some(400), "bad request"), None);
     assert_eq!(class_of(Some(529), "rate limit"), Some(C::Overloaded));
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_breaks_it(text in "(error|status|code|[0-9]{1,5}|[ :.(|éß“\\u{130}]|usage limit|\\PC){0,30}") {
+        let _ = class_of(None, &text);
+    }
 }

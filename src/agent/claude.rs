@@ -1,5 +1,5 @@
-//! Claude Code: `--output-format stream-json` (an event a line), `json` (only the last event) and, where the
-//! profile asks for neither, text.
+//! Claude Code: `--output-format stream-json` (an event a line), `json` (only the last event) and, where `claude`
+//! is asked for neither, text.
 //!
 //! The `result` event is the end. Its `subtype` is not to be trusted: a failed login is a `success` with
 //! `is_error`. An interrupted process may exit 0 without one.
@@ -8,6 +8,7 @@ use super::account::{Account, Claim, Lifts, Trouble};
 use super::{activity, classify, phrase};
 use crate::model::{FailureClass, Tokens};
 use serde_json::Value;
+use std::path::Path;
 
 /// What must be remembered between events.
 #[derive(Debug)]
@@ -29,12 +30,14 @@ impl Grammar {
         let json = |word: &String| {
             word == "json" || word.contains("stream-json") || word.ends_with("=json")
         };
+        // Only of claude itself is it known that it prints text when all is done and not before.
+        let itself = command.first().is_some_and(|program| Path::new(program).ends_with("claude"));
         Self {
             before: Tokens::default(),
             message: None,
             current: Tokens::default(),
             error: None,
-            text_expected: !command.iter().any(json),
+            text_expected: itself && !command.iter().any(json),
             events: false,
             text_ended: false,
         }
@@ -45,9 +48,7 @@ impl Grammar {
         self.events = true;
         // A result without a turn names the session that could not be resumed.
         let none = event["type"] == "result" && event["num_turns"] == 0;
-        if let Some(session) = event["session_id"].as_str().filter(|_| !none) {
-            account.usage.session = Some(session.to_owned());
-        }
+        account.session(event["session_id"].as_str().filter(|_| !none));
         match event["type"].as_str() {
             Some("system") => system(account, event),
             Some("assistant") => self.assistant(account, event),
@@ -76,6 +77,8 @@ impl Grammar {
         let message = &event["message"];
         self.count(account, message);
         self.error = event["error"].as_str().and_then(class_of_kind);
+        // A turn after a result (a background task woke it up) has a result of its own to come.
+        account.claim = Claim::Nothing;
         let Some(content) = message["content"].as_array() else { return };
         for part in content {
             match part["type"].as_str() {
@@ -127,8 +130,9 @@ impl Grammar {
             let name = denial["tool_name"].as_str().unwrap_or("tool");
             account.deny(activity::tool(name, &denial["tool_input"], account.folder.as_deref()));
         }
-        let said = event["result"].as_str().map(str::to_owned).or_else(|| joined(&event["errors"]));
-        let said = said.unwrap_or_default();
+        // qwen puts one error where claude puts a list.
+        let text = event["result"].as_str().or(event["error"]["message"].as_str());
+        let said = text.map(str::to_owned).or_else(|| joined(&event["errors"])).unwrap_or_default();
         let done = event["subtype"] == "success" && event["is_error"] == Value::Bool(false);
         account.claim = if done {
             account.says(&said);

@@ -12,7 +12,7 @@ use serde_json::Value;
 pub(super) fn read(account: &mut Account, event: &Value) {
     match event["type"].as_str() {
         Some("thread.started") => {
-            account.usage.session = event["thread_id"].as_str().map(str::to_owned);
+            account.session(event["thread_id"].as_str());
             account.goes_on("started".to_owned());
         }
         Some("turn.started") => {

@@ -18,12 +18,22 @@ const ANSWER_KEPT: usize = 2048;
 /// Tools whose result is still expected; more than this at once is not real.
 const TOOLS_KEPT: usize = 64;
 
+/// The exit codes that gemini (and qwen, its fork) documents.
+pub(super) fn class_of_exit(code: i32) -> Option<FailureClass> {
+    match code {
+        41 => Some(FailureClass::Auth),
+        42 | 52 => Some(FailureClass::BadCommand),
+        53 => Some(FailureClass::MaxTurns),
+        _ => None,
+    }
+}
+
 impl Grammar {
     /// Reads an event.
     pub(super) fn read(&mut self, account: &mut Account, event: &Value) {
         match event["type"].as_str() {
             Some("init") => {
-                account.usage.session = event["session_id"].as_str().map(str::to_owned);
+                account.session(event["session_id"].as_str());
                 account.goes_on("started".to_owned());
             }
             Some("message") if event["role"] == "assistant" => {
@@ -88,6 +98,7 @@ fn result(account: &mut Account, event: &Value) {
     let class = match error["type"].as_str() {
         Some("FatalAuthenticationError") => Some(FailureClass::Auth),
         Some("FatalTurnLimitedError") => Some(FailureClass::MaxTurns),
+        Some("FatalCancellationError") => Some(FailureClass::Killed),
         Some("FatalInputError" | "FatalConfigError") => Some(FailureClass::BadCommand),
         _ => classify::class_of(None, said),
     };

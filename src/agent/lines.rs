@@ -4,7 +4,7 @@
 pub(super) const LONGEST: usize = 16 * 1024 * 1024;
 
 /// What is kept allocated between lines.
-const KEPT: usize = 64 * 1024;
+const KEPT: usize = 8 * 1024;
 
 /// Splits a stream into lines.
 #[derive(Debug)]

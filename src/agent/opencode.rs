@@ -15,9 +15,7 @@ pub(super) struct Grammar {
 impl Grammar {
     /// Reads an event.
     pub(super) fn read(&mut self, account: &mut Account, event: &Value) {
-        if let Some(session) = event["sessionID"].as_str() {
-            account.usage.session = Some(session.to_owned());
-        }
+        account.session(event["sessionID"].as_str());
         let part = &event["part"];
         match event["type"].as_str() {
             Some("step_start") => {

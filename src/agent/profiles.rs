@@ -4,6 +4,7 @@ use super::AgentError;
 use super::placeholder::{self, Part};
 use crate::model::{AgentProfile, Dialect, PromptDelivery};
 use serde::Deserialize;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
@@ -125,25 +126,24 @@ pub fn validate(profile: &AgentProfile) -> Result<(), AgentError> {
     Ok(())
 }
 
-/// Where the profile's program is, looking through `path` (the value of `PATH`). A program with a slash
-/// is taken as it is.
+/// Where the profile's program is, looking through `path` (the value of `PATH`) for a file that `can_run`.
+/// A program with a slash is taken as it is.
 #[must_use]
-pub fn find_on_path(profile: &AgentProfile, path: &str) -> Option<PathBuf> {
+pub fn find_on_path(
+    profile: &AgentProfile,
+    path: &OsStr,
+    can_run: impl Fn(&Path) -> bool,
+) -> Option<PathBuf> {
     let program = profile.command.first().filter(|program| !program.is_empty())?;
     if program.contains('/') {
         let program = PathBuf::from(program);
-        return is_executable(&program).then_some(program);
+        return can_run(&program).then_some(program);
     }
     // An empty entry of PATH means the current directory, which would be the repository: never trusted.
     std::env::split_paths(path)
         .filter(|folder| !folder.as_os_str().is_empty())
         .map(|folder| folder.join(program))
-        .find(|candidate| is_executable(candidate))
-}
-
-fn is_executable(path: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+        .find(|candidate| can_run(candidate))
 }
 
 #[cfg(test)]
@@ -197,21 +197,20 @@ mod tests {
 
     #[test]
     fn a_program_is_found_only_where_it_can_run() {
-        let root = tempfile::tempdir().unwrap();
-        let (a, b) = (root.path().join("a"), root.path().join("b"));
-        for folder in [&a, &b] {
-            std::fs::create_dir(folder).unwrap();
-            std::fs::write(folder.join("prog"), "").unwrap();
-        }
         let profile = custom(&["prog"], PromptDelivery::Arg);
-        let path = format!(":{}:{}", a.display(), b.display());
-        assert_eq!(find_on_path(&profile, &path), None);
-        use std::os::unix::fs::PermissionsExt;
-        std::fs::set_permissions(b.join("prog"), std::fs::Permissions::from_mode(0o755)).unwrap();
-        assert_eq!(find_on_path(&profile, &path), Some(b.join("prog")));
-        let absolute = custom(&[b.join("prog").to_str().unwrap()], PromptDelivery::Arg);
-        assert_eq!(find_on_path(&absolute, ""), Some(b.join("prog")));
-        assert_eq!(find_on_path(&custom(&["prog"], PromptDelivery::Arg), ""), None);
+        let found = |path: &str, runs: &[&str]| {
+            find_on_path(&profile, path.as_ref(), |file| {
+                runs.iter().any(|run| file == Path::new(run))
+            })
+        };
+        let second = Some(PathBuf::from("/b/prog"));
+        assert_eq!(found("/a:/b:/c", &["/b/prog", "/c/prog"]), second);
+        assert_eq!(found("/a:/b", &[]), None);
+        assert_eq!(found("", &["prog", "./prog"]), None);
+        assert_eq!(found(":/b", &["prog", "/b/prog"]), second);
+        let absolute = custom(&["/b/prog"], PromptDelivery::Arg);
+        assert_eq!(find_on_path(&absolute, "".as_ref(), |_| true), second);
+        assert_eq!(find_on_path(&absolute, "".as_ref(), |_| false), None);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::verdict::{self, Ended, Verdict};
 use super::{aider, claude, codex, gemini, opencode, plain, qwen, shell};
 use crate::model::{AgentProfile, Dialect, Usage};
 use jiff::tz::TimeZone;
+use serde_json::Value;
 use std::ops::ControlFlow;
 
 /// Longest line of standard error that is read.
@@ -96,7 +97,7 @@ impl Reader {
     /// What the live view shows now.
     #[must_use]
     pub fn progress(&self) -> Progress {
-        Progress { last: self.account.last.clone(), usage: self.account.usage.clone() }
+        Progress { last: self.account.activity(), usage: self.account.usage.clone() }
     }
 
     /// The attempt is over: what became of it.
@@ -157,18 +158,26 @@ impl Grammar {
     }
 }
 
-/// Hands an event to its dialect; what is no event is kept as stray text.
+/// Hands an event to its dialect; what is no event is kept as stray text. A list of events counts as each of
+/// them: claude prints one for `--output-format json --verbose`.
 fn json(
     account: &mut Account,
     line: &str,
-    read: impl FnOnce(&mut Account, &serde_json::Value),
+    mut read: impl FnMut(&mut Account, &Value),
 ) -> ControlFlow<()> {
-    let event = line.trim_start().starts_with('{').then(|| serde_json::from_str(line).ok());
-    let Some(event) = event.flatten() else {
-        account.stray.push(line);
-        return ControlFlow::Continue(());
-    };
-    read(account, &event);
+    let parsed = line.trim_start().starts_with(['{', '[']).then(|| serde_json::from_str(line).ok());
+    match parsed.flatten() {
+        Some(event @ Value::Object(_)) => read(account, &event),
+        Some(Value::Array(events)) if events.iter().all(Value::is_object) => {
+            for event in &events {
+                read(account, event);
+            }
+        }
+        _ => {
+            account.stray.push(line);
+            return ControlFlow::Continue(());
+        }
+    }
     ControlFlow::Break(())
 }
 

@@ -153,7 +153,9 @@ fn events_of_the_wrong_shape_are_no_proof() {
         "{\"type\":\"result\",\"subtype\":\"success\",\"is_error\":\"no\"}",
         "{\"type\":\"assistant\",\"message\":[1]}",
         "{\"type\":\"assistant\",\"message\":{\"content\":{\"a\":1}}}",
-        "[{\"type\":\"result\",\"subtype\":\"success\",\"is_error\":false}]",
+        "[7]",
+        "[]",
+        "[{\"type\":\"result\",\"subtype\":\"success\",\"is_error\":false}",
         "{\"type\":\"turn.failed\"}",
         "{\"type\":\"step_finish\",\"part\":null}",
         "{\"type\":\"error\"}",
@@ -165,6 +167,48 @@ fn events_of_the_wrong_shape_are_no_proof() {
             assert_ne!(verdict.ending, Ending::Succeeded, "{agent}: {line}");
         }
     }
+}
+
+#[test]
+fn qwen_without_a_login_says_so_in_an_error_of_its_own() {
+    let mut reader = reader("qwen");
+    reader.feed(
+        br#"{"type":"result","subtype":"error_during_execution","session_id":"a","is_error":true,"num_turns":0,"error":{"message":"No auth type is selected. Please configure an auth type"}}
+"#,
+    );
+    let verdict = reader.finish(exited(1));
+    let failure = verdict.ending.failure().unwrap();
+    assert_eq!(failure.class, FailureClass::Auth);
+    assert!(failure.message.starts_with("No auth type"), "{}", failure.message);
+    assert_eq!(verdict.usage.session, None);
+}
+
+#[test]
+fn a_list_of_events_counts_as_each_of_them() {
+    let mut reader = reader("claude");
+    let events: Vec<String> =
+        recorded("claude-ok-accept.stdout").lines().map(str::to_owned).collect();
+    reader.feed(format!("[{}]\n", events.join(",")).as_bytes());
+    let verdict = reader.finish(exited(0));
+    assert_eq!(verdict.ending, Ending::Succeeded);
+    assert_eq!(verdict.usage.tokens.input, 2001);
+}
+
+#[test]
+fn text_is_evidence_only_of_claude_itself_asked_for_text() {
+    let class = |command: &[&str], text: &str| {
+        let mut profile = find_builtin("claude").unwrap().clone();
+        profile.command = command.iter().map(ToString::to_string).collect();
+        let mut reader = Reader::new(&profile);
+        reader.feed(text.as_bytes());
+        reader.finish(exited(0)).ending.failure().map(|failure| failure.class)
+    };
+    assert_eq!(class(&["/usr/bin/claude", "-p"], "All done.\n"), None);
+    let no_result = Some(FailureClass::NoResult);
+    assert_eq!(class(&["claude", "-p"], "All do"), no_result);
+    assert_eq!(class(&["claude", "-p"], ""), no_result);
+    assert_eq!(class(&["claude", "-p", "--output-format=json"], "All done.\n"), no_result);
+    assert_eq!(class(&["./wrapper"], "All done.\n"), no_result);
 }
 
 #[test]
@@ -224,4 +268,52 @@ fn an_error_after_the_last_answer_takes_it_back() {
         bad.feed(more.as_bytes());
         assert_eq!(bad.finish(exited(0)).ending.failure().unwrap().class, class, "{more}");
     }
+}
+
+#[test]
+fn a_second_turn_after_a_result_needs_a_result_of_its_own() {
+    let mut reader = reader("claude");
+    reader.feed(
+        br#"{"type":"result","subtype":"success","is_error":false,"num_turns":1,"result":"waiting"}
+{"type":"assistant","message":{"id":"2","content":[{"type":"text","text":"it woke me up"}]}}
+"#,
+    );
+    let verdict = reader.finish(exited(0));
+    assert_eq!(verdict.ending.failure().unwrap().class, FailureClass::NoResult);
+}
+
+#[test]
+fn a_session_that_would_be_a_flag_is_not_kept() {
+    for id in ["--dangerous", "a b", "", &"x".repeat(200)] {
+        let mut reader = reader("codex");
+        reader.feed(format!("{{\"type\":\"thread.started\",\"thread_id\":\"{id}\"}}\n").as_bytes());
+        assert_eq!(reader.progress().usage.session, None, "{id}");
+    }
+}
+
+#[test]
+fn text_is_shown_as_it_comes() {
+    let mut reader = Reader::new(find_builtin("shell").unwrap());
+    reader.feed(b"+ block 1 (line 4)\n");
+    assert_eq!(reader.progress().last.as_deref(), Some("block 1 (line 4)"));
+    reader.feed(b"\x1b[32mcompiling\x1b[0m\xff x\npart");
+    assert_eq!(reader.progress().last.as_deref(), Some("compiling\u{fffd} x"));
+}
+
+#[test]
+fn documented_exit_codes_count_where_nothing_else_tells() {
+    for (code, class) in
+        [(41, FailureClass::Auth), (42, FailureClass::BadCommand), (53, FailureClass::MaxTurns)]
+    {
+        let failure =
+            |agent: &str| reader(agent).finish(exited(code)).ending.failure().unwrap().class;
+        assert_eq!(failure("gemini"), class);
+        assert_eq!(failure("codex"), FailureClass::Crashed);
+    }
+}
+
+#[test]
+fn a_reader_can_move_between_threads() {
+    fn moves<T: Send + 'static>(_: &T) {}
+    moves(&reader("claude"));
 }

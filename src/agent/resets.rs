@@ -8,9 +8,13 @@ use crate::model::Timestamp;
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 use jiff::{ToSpan, Zoned};
+use std::time::Duration;
 
 /// A printed minute that just went by still means now, not tomorrow. Seconds.
 const JUST_NOW: i64 = 300;
+
+/// Limits are counted by the minute, day, week or month. A later time was misread.
+const LONGEST: Duration = Duration::from_hours(100 * 24);
 
 /// The time after which trying again makes sense, if the text or an event names one.
 pub(super) fn lifts_at(
@@ -19,18 +23,21 @@ pub(super) fn lifts_at(
     now: Timestamp,
     zone: &TimeZone,
 ) -> Option<Timestamp> {
-    if let Some(lifts) = event {
-        return Some(match lifts {
-            Lifts::At(ms) => Timestamp(ms),
-            Lifts::In(seconds) => after(now, seconds)?,
-        });
-    }
-    let lower = phrase::shorten(text, phrase::READ).to_lowercase();
-    epoch(&lower).or_else(|| from_now(&lower, now)).or_else(|| at_clock_time(&lower, now, zone))
+    let lifts = match event {
+        Some(Lifts::At(ms)) => Some(Timestamp(ms)),
+        Some(Lifts::In(seconds)) => after(now, seconds),
+        None => {
+            let lower = phrase::shorten(text, phrase::READ).to_lowercase();
+            epoch(&lower)
+                .or_else(|| from_now(&lower, now))
+                .or_else(|| at_clock_time(&lower, now, zone))
+        }
+    };
+    lifts.filter(|lifts| lifts.since(now) <= LONGEST)
 }
 
 fn after(now: Timestamp, seconds: f64) -> Option<Timestamp> {
-    std::time::Duration::try_from_secs_f64(seconds).ok().map(|wait| now.after(wait))
+    Duration::try_from_secs_f64(seconds).ok().map(|wait| now.after(wait))
 }
 
 /// `usage limit reached|1795264800`: seconds (or milliseconds) since the epoch after a bar.
@@ -120,7 +127,7 @@ fn instant(text: &str) -> Option<Timestamp> {
 }
 
 fn clock(text: &str, now: Timestamp, local: &TimeZone) -> Option<Timestamp> {
-    let zone = named_zone(text).unwrap_or_else(|| local.clone());
+    let zone = named_zone(text, local)?;
     let today = jiff::Timestamp::from_millisecond(now.0).ok()?.to_zoned(zone.clone());
     let words: Vec<&str> = text
         .split([' ', ',', '(', '\u{202f}', '\u{a0}'])
@@ -177,10 +184,15 @@ fn time_of(word: &str, next: Option<&str>) -> Option<Time> {
     Time::new(hour, minute, 0, 0).ok()
 }
 
-/// `(America/New_York)`, `(UTC)`.
-fn named_zone(lower: &str) -> Option<TimeZone> {
-    let inner = lower.split_once('(')?.1.split_once(')')?.0;
-    if inner == "utc" { Some(TimeZone::UTC) } else { TimeZone::get(inner).ok() }
+/// `(America/New_York)`, `(UTC)`, or the local one. A zone that this machine does not know makes the time unknown.
+fn named_zone(lower: &str, local: &TimeZone) -> Option<TimeZone> {
+    let inner =
+        lower.split_once('(').and_then(|(_, rest)| rest.split_once(')')).map(|(zone, _)| zone);
+    match inner {
+        Some("utc" | "gmt") => Some(TimeZone::UTC),
+        Some(zone) if zone.contains('/') => TimeZone::get(zone).ok(),
+        _ => Some(local.clone()),
+    }
 }
 
 fn resolve(

@@ -64,6 +64,9 @@ fn what_names_no_time_gives_none() {
         "try again in 99999999999999999999999999s",
         "resets Feb 31, 3pm",
         "a|b|é",
+        "try again in 3000 days",
+        "reached|9999999999",
+        "resets 3pm (Mars/Olympus_Mons)",
     ] {
         assert_eq!(read(text, &TimeZone::UTC), None, "{text}");
     }
@@ -75,4 +78,17 @@ fn an_event_says_it_best() {
     assert_eq!(event(Lifts::At(5)), Some(Timestamp(5)));
     assert_eq!(event(Lifts::In(2.0)), Some(at("2026-11-21T11:53:02Z")));
     assert_eq!(event(Lifts::In(-1.0)), None);
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_breaks_it(
+        words in proptest::collection::vec(
+            "(resets |try again at |try again in |until |\\||\\(|\\)|:|,|am|pm|Feb |Nov 25|/|[0-9]{1,13}|h|m|s|é| |\\PC)",
+            0..20,
+        ),
+    ) {
+        let _ = read(&words.concat(), &TimeZone::UTC);
+        let _ = phrase::one_line(&words.concat());
+    }
 }

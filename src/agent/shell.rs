@@ -5,7 +5,7 @@ use super::AgentError;
 use super::account::Account;
 use super::phrase;
 use crate::model::AgentProfile;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// A fenced block of a prompt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub struct ShellBlock {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct BlockFile {
     pub(super) line: u32,
-    pub(super) path: PathBuf,
+    pub(super) path: String,
 }
 
 /// The words with which a block announces itself on standard output.
@@ -37,13 +37,16 @@ pub(super) fn write_blocks(
     }
     let write = |(index, block): (usize, &ShellBlock)| {
         let path = folder.join(format!("block-{}.sh", index + 1));
+        let Some(word) = path.to_str().map(str::to_owned) else {
+            return Err(AgentError::PathNotUnicode { agent: profile.name.clone(), path });
+        };
         let mut text = block.text.clone();
         if !text.ends_with('\n') {
             text.push('\n');
         }
         std::fs::write(&path, text)
             .map_err(|source| AgentError::WriteBlock { path: path.clone(), source })?;
-        Ok(BlockFile { line: block.line, path })
+        Ok(BlockFile { line: block.line, path: word })
     };
     blocks.iter().enumerate().map(write).collect()
 }
@@ -65,7 +68,7 @@ pub(super) fn argv(interpreter: &[String], files: &[BlockFile]) -> Vec<String> {
     let mut argv = vec!["sh".to_owned(), "-c".to_owned(), script, "orch".to_owned()];
     for file in files {
         argv.push(file.line.to_string());
-        argv.push(file.path.to_string_lossy().into_owned());
+        argv.push(file.path.clone());
     }
     argv
 }

@@ -37,7 +37,7 @@ pub fn suggestion(class: FailureClass, agent: &AgentProfile, lifts: Option<Times
         FailureClass::BadCommand => match (agent.output, profiles::install_hint(agent)) {
             (Dialect::Shell, _) => "a command of the block is missing or not executable".to_owned(),
             (_, Some(install)) => format!(
-                "check that it is installed ({install}) and that its version takes the arguments in [agents.{}]",
+                "check that it is installed ({install}) and that its version takes the arguments (and the model) in [agents.{}]",
                 agent.name
             ),
             (_, None) => format!("check the command of [agents.{}] in orch.toml", agent.name),

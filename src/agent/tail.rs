@@ -23,14 +23,16 @@ impl Tail {
         if line.is_empty() {
             return;
         }
-        let line = phrase::shorten(line, WIDTH).to_owned();
+        let line = phrase::shorten(line, WIDTH);
         if self.head.len() < HEAD {
-            self.head.push(line.clone());
+            self.head.push(line.to_owned());
         }
-        if self.tail.len() == TAIL {
-            self.tail.pop_front();
-        }
-        self.tail.push_back(line);
+        // A flood of lines reuses the room of the ones it pushes out.
+        let oldest = if self.tail.len() == TAIL { self.tail.pop_front() } else { None };
+        let mut kept = oldest.unwrap_or_default();
+        kept.clear();
+        kept.push_str(line);
+        self.tail.push_back(kept);
     }
 
     /// The last `n` lines, the last one first.

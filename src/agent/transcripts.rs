@@ -171,6 +171,21 @@ fn whatever_an_agent_says_after_it_was_stopped_does_not_count() {
     }
 }
 
+/// A log may hold both streams in one.
+#[test]
+fn both_streams_in_one_give_the_same_ending() {
+    for row in ROWS.iter() {
+        let (stdout, stderr) = row.output();
+        let mut reader = Reader::new(&row.profile()).in_time_zone(TimeZone::UTC);
+        let separate = row.judged().ending;
+        reader.feed(&stderr);
+        reader.feed(&stdout);
+        let class = |ending: &Ending| ending.failure().map(|failure| failure.class);
+        let mixed = reader.finish(row.ended()).ending;
+        assert_eq!(class(&mixed), class(&separate), "{}", row.name());
+    }
+}
+
 #[test]
 fn a_byte_at_a_time_says_the_same_as_all_at_once() {
     for row in ROWS.iter() {

@@ -5,7 +5,7 @@
 
 use super::account::{Account, Claim, Trouble};
 use super::tail::Tail;
-use super::{classify, phrase, profiles, resets, suggest};
+use super::{classify, gemini, phrase, profiles, resets, suggest};
 use crate::model::{
     AgentProfile, Dialect, Ending, Exit, Failure, FailureClass, StopReason, Timestamp, Usage,
 };
@@ -55,7 +55,10 @@ pub(super) fn judge(
         None => Ending::Succeeded,
         Some((class, message)) => Ending::Failed { failure: case.explained(class, &message, zone) },
     };
-    let mut note = account.note;
+    let mut note = account.note.clone();
+    if note.is_none() && matches!(account.claim, Claim::ByExit) {
+        note = account.stray.last(1).next().map(phrase::one_line);
+    }
     if account.unread > 0 {
         let unread = format!("{} line(s) of output were too long to read", account.unread);
         note = Some(note.map_or_else(|| unread.clone(), |words| format!("{words} ({unread})")));
@@ -104,13 +107,12 @@ impl Case<'_> {
             StopReason::Cancelled => (FailureClass::Cancelled, "cancelled"),
             StopReason::Interrupted => (FailureClass::Interrupted, "interrupted"),
         };
-        // What it was stuck on is worth knowing; what it was busy with only when it took too long.
-        let stuck = self.service_error().map(|trouble| trouble.message);
-        let busy = matches!(class, FailureClass::Timeout | FailureClass::Idle)
-            .then(|| self.account.last.clone())
-            .flatten();
-        let message = match (stuck, busy) {
-            (Some(stuck), _) => format!("{what}; its last error was: {stuck}"),
+        // Where it took too long, what held it up is worth knowing.
+        if !matches!(class, FailureClass::Timeout | FailureClass::Idle) {
+            return (class, what.to_owned());
+        }
+        let message = match (self.service_error(), self.account.activity()) {
+            (Some(stuck), _) => format!("{what}; its last error was: {}", stuck.message),
             (None, Some(busy)) => format!("{what}; it was last seen at: {busy}"),
             (None, None) => what.to_owned(),
         };
@@ -172,6 +174,10 @@ impl Case<'_> {
         if let Some(Trouble { class: Some(class), message }) = self.service_error() {
             return (class, message);
         }
+        let documented = matches!(self.profile.output, Dialect::Gemini | Dialect::Qwen);
+        if let Some(class) = gemini::class_of_exit(code).filter(|_| documented) {
+            return (class, message);
+        }
         match self.signal_behind(code) {
             Some(signal) => self.killed(signal),
             None => (FailureClass::Crashed, message),
@@ -223,6 +229,15 @@ impl Case<'_> {
         self.account.stray.telling().map(|line| format!("; it printed: {line}"))
     }
 
+    /// What to give advice on: a run that took too long because it was refused or retrying needs that solved.
+    fn cause(&self, class: FailureClass) -> FailureClass {
+        let held_up = match class {
+            FailureClass::Timeout | FailureClass::Idle => self.service_error(),
+            _ => None,
+        };
+        held_up.and_then(|trouble| trouble.class).unwrap_or(class)
+    }
+
     fn explained(&self, class: FailureClass, message: &str, zone: &TimeZone) -> Failure {
         let limited = matches!(class, FailureClass::RateLimited | FailureClass::Quota);
         let retry_at = limited
@@ -231,7 +246,7 @@ impl Case<'_> {
         Failure {
             class,
             message: phrase::one_line(message),
-            suggestion: Some(suggest::suggestion(class, self.profile, retry_at)),
+            suggestion: Some(suggest::suggestion(self.cause(class), self.profile, retry_at)),
             retry_at,
         }
     }

@@ -105,6 +105,18 @@ fn a_retry_that_was_the_last_thing_seen_gives_the_class() {
 }
 
 #[test]
+fn a_run_that_was_held_up_is_advised_on_what_held_it_up() {
+    let aider = find_builtin("aider").unwrap();
+    let stopped = Ended { stopped: Some(StopReason::Timeout), ..ended(None, Some(9)) };
+    let ending =
+        judged(aider, "No LLM model was specified and no API keys were provided.\n", "", stopped);
+    let failure = ending.failure().unwrap();
+    assert_eq!(failure.class, C::Timeout);
+    assert!(failure.message.contains("no API keys were provided"), "{}", failure.message);
+    assert!(failure.suggestion.as_deref().unwrap().contains("set the API key"), "{failure:?}");
+}
+
+#[test]
 fn a_process_that_never_started_is_a_bad_command() {
     let claude = find_builtin("claude").unwrap();
     let ending = judged(

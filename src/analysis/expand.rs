@@ -21,9 +21,19 @@ pub(super) fn is_glob(text: &str) -> bool {
     text.contains(['*', '?', '[', '{'])
 }
 
+/// Longest glob, bytes: far above any that a person writes, and below what its compiler refuses.
+const MAX_GLOB: usize = 500;
+
 /// Parses a glob in which `*` does not cross a `/`.
-pub(super) fn parse(glob: &str) -> Result<Glob, globset::Error> {
-    GlobBuilder::new(glob).literal_separator(true).backslash_escape(true).build()
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn parse(glob: &str) -> Result<Glob, String> {
+    if glob.len() > MAX_GLOB {
+        return Err(format!("it is longer than {MAX_GLOB} bytes"));
+    }
+    let parsed = GlobBuilder::new(glob).literal_separator(true).backslash_escape(true).build();
+    parsed.map_err(|error| error.kind().to_string())
 }
 
 /// The part of a glob before its first special character, cut at the last `/`.

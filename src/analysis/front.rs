@@ -66,7 +66,7 @@ fn read_one(
         evidence.path(&path, said, 1.0, line);
         return Ok(());
     }
-    let glob = parse(&path).map_err(|e| bad(e.kind().to_string()))?;
+    let glob = parse(&path).map_err(bad)?;
     evidence.scope(&path, said, 1.0, line);
     match expand(tree, &glob) {
         Expansion::Files(files) if files.is_empty() => evidence.path(&path, said, 1.0, line),

@@ -5,7 +5,7 @@ use super::lines::{Line, Place, lines};
 use super::resolve::{Found, Resolver};
 use super::tokens::{self, Token};
 use super::weigh::{Evidences, Said, excerpt};
-use super::{Request, Tree};
+use super::{Request, Tree, shell};
 use crate::model::Evidence;
 use std::collections::HashMap;
 
@@ -15,15 +15,17 @@ mod confidence {
     /// A verb of writing beside it.
     pub(super) const VERB: f64 = 0.9;
     /// Under a heading or list line such as "Affected code:".
-    pub(super) const HEADING: f64 = 0.85;
+    pub(super) const HEADING: f64 = 0.75;
     /// Named without a verb.
-    pub(super) const NAMED: f64 = 0.75;
+    pub(super) const NAMED: f64 = 0.7;
     /// Named in a fenced block that is not shell.
     pub(super) const IN_CODE: f64 = 0.6;
     /// A verb of reading: that it is read.
     pub(super) const READ: f64 = 0.8;
     /// Files of a glob or directory in the text, times one of the above.
     pub(super) const WIDE: f64 = 0.7;
+    /// A file somewhere under a directory that is named as the place of the work, times one of the above.
+    pub(super) const PLACE: f64 = 0.4;
     /// One of several files of that name, times one of the above.
     pub(super) const AMBIGUOUS: f64 = 0.3;
     /// A file to be created, without the word for it, times one of the above.
@@ -51,101 +53,157 @@ struct Reader<'t, 'b, 'e> {
 
 impl<'b> Reader<'_, 'b, '_> {
     fn line(&mut self, line: &Line<'b>) {
+        let Self { resolver, seen, evidence } = self;
         let text = line.text;
-        let mut taken: Vec<(usize, usize)> = Vec::new();
-        let tree = self.resolver.tree();
+        let mut taken = Taken::default();
+        let tree = resolver.tree();
         let wide = (tree.beyond_ascii() && !text.is_ascii()).then(|| tokens::wide(text));
         for token in tokens::enclosed(text).chain(wide.into_iter().flatten()) {
             let path = token.text.trim_start_matches("./");
-            if !taken.iter().any(|t| token.start < t.1 && t.0 < token.end()) && tree.contains(path)
-            {
-                taken.push((token.start, token.end()));
-                self.found(line, token, &Found::File(path.to_owned(), 1.0));
+            if tree.contains(path) && taken.take(&token) {
+                let found = Found::File(path.to_owned(), 1.0);
+                Mention { tree, line, token }.note(&found, evidence);
             }
         }
         for token in tokens::tokens(text) {
             let shell_new = line.place == Place::Shell && is_shell_name(token.text);
-            if (!shell_new && !self.resolver.is_candidate(token.text))
-                || taken.iter().any(|t| token.start < t.1 && t.0 < token.end())
-            {
+            if (!shell_new && !resolver.is_candidate(token.text)) || taken.has(&token) {
                 continue;
             }
             let quoted = token.quoted || line.place != Place::Prose;
-            let key = (token.text, quoted);
-            if !self.seen.contains_key(&key) {
-                let found = self.resolver.resolve(token.text, quoted);
-                self.seen.insert(key, found);
-            }
-            if let Some(found) = self.seen.get(&key).and_then(Clone::clone) {
-                self.found(line, token, &found);
-            } else if shell_new && cue::in_shell(text, token.start, token.end()) == Cue::Create {
-                self.found(line, token, &Found::Missing(token.text.to_owned()));
+            let found = seen
+                .entry((token.text, quoted))
+                .or_insert_with(|| resolver.resolve(token.text, quoted));
+            let mention = Mention { tree, line, token };
+            if let Some(found) = found {
+                mention.note(found, evidence);
+            } else if shell_new && shell::access(text, token.start, token.end()) == Cue::Create {
+                mention.note(&Found::Missing(token.text.to_owned()), evidence);
             }
         }
     }
+}
 
-    fn found(&mut self, line: &Line<'b>, token: Token<'b>, found: &Found) {
-        let evidence = || Evidence { line: line.number, text: excerpt(line.text, token.start) };
-        if let Found::File(path, _) | Found::Missing(path) = found {
-            if self.evidence.is_known(path) {
-                return;
-            }
+/// Parts of a line that are explained already, in order.
+#[derive(Default)]
+struct Taken(Vec<(usize, usize)>);
+
+impl Taken {
+    fn place(&self, token: &Token<'_>) -> (usize, bool) {
+        let i = self.0.partition_point(|part| part.1 <= token.start);
+        (i, self.0.get(i).is_some_and(|part| part.0 < token.end()))
+    }
+
+    fn has(&self, token: &Token<'_>) -> bool {
+        self.place(token).1
+    }
+
+    /// Takes it unless some of it is taken.
+    fn take(&mut self, token: &Token<'_>) -> bool {
+        let (i, is_taken) = self.place(token);
+        if !is_taken {
+            self.0.insert(i, (token.start, token.end()));
         }
-        if self.evidence.len() > MAX_PATHS {
+        !is_taken
+    }
+}
+
+/// A piece of a line that names something.
+struct Mention<'a> {
+    tree: &'a Tree,
+    line: &'a Line<'a>,
+    token: Token<'a>,
+}
+
+impl Mention<'_> {
+    fn note(&self, found: &Found, all: &mut Evidences) {
+        let Self { line, token, .. } = *self;
+        let evidence = || Evidence { line: line.number, text: excerpt(line.text, token.start) };
+        let known = match found {
+            Found::Files(_) => all.is_known_scope(token.text),
+            Found::Ambiguous(_) => false,
+            Found::File(path, _)
+            | Found::Missing(path)
+            | Found::Pattern(path)
+            | Found::Directory(path) => all.is_known(path),
+        };
+        if known || all.len() > MAX_PATHS {
             return;
         }
-        let (said, c, cue) = said(line, token);
+        let Saying { said, confidence: c, cue, from_above } = said(line, token);
         match found {
-            Found::File(path, certainty) => self.evidence.path(path, said, c * certainty, evidence),
-            Found::Files(files) => {
+            Found::File(path, certainty) => all.path(path, said, c * certainty, evidence),
+            Found::Files(files) if !from_above => {
                 for file in files {
-                    self.evidence.path(file, said, c * confidence::WIDE, evidence);
+                    all.path(file, said, c * confidence::WIDE, evidence);
                 }
-                self.evidence.scope(token.text, said, c * confidence::WIDE, evidence);
+                all.scope(token.text, said, c * confidence::WIDE, evidence);
             }
-            Found::Pattern(glob) => {
-                self.evidence.path(glob, said, c * confidence::WIDE, evidence);
-                self.evidence.scope(glob, said, c * confidence::WIDE, evidence);
+            Found::Files(_) => place(all, [token.text, token.text], said, c, evidence),
+            Found::Pattern(glob) if !from_above => {
+                all.path(glob, said, c * confidence::WIDE, evidence);
+                all.scope(glob, said, c * confidence::WIDE, evidence);
             }
+            Found::Pattern(glob) => place(all, [glob, glob], said, c, evidence),
             Found::Directory(path) => {
-                // Where a thing lives, unless a verb says that it is worked on.
-                let said = if said == Said::Named { Said::Read } else { said };
-                self.evidence.path(path, said, c * confidence::WIDE, evidence);
                 let glob = format!("{}**", globset::escape(path));
-                self.evidence.scope(&glob, said, c * confidence::WIDE, evidence);
+                let worked_on = said == Said::Write
+                    && (line.place == Place::Shell
+                        || cue::is_object(line.text, token.start, token.end()));
+                if worked_on {
+                    all.path(path, said, c * confidence::WIDE, evidence);
+                    all.scope(&glob, said, c * confidence::WIDE, evidence);
+                } else {
+                    place(all, [path, &glob], said, c, evidence);
+                }
             }
             Found::Ambiguous(files) => {
-                let known = files.iter().filter(|file| self.evidence.has(file)).count();
+                let known = files.iter().filter(|file| all.has(file)).count();
                 if known == 1 {
                     for file in files
                         .iter()
-                        .filter(|file| self.evidence.has(file))
+                        .filter(|file| all.has(file))
                         .take(1)
                         .cloned()
                         .collect::<Vec<_>>()
                     {
-                        self.evidence.path(&file, said, c, evidence);
+                        all.path(&file, said, c, evidence);
                     }
                 } else if known == 0 && files.len() <= MAX_AMBIGUOUS {
                     for file in files {
-                        self.evidence.path(file, Said::Read, c * confidence::AMBIGUOUS, evidence);
+                        all.path(file, Said::Read, c * confidence::AMBIGUOUS, evidence);
                     }
                 }
             }
             Found::Missing(path) => {
                 let new =
                     matches!(cue, Some(Cue::Create)) || cue::is_marked_new(line.text, token.end());
-                if new || self.evidence.has(path) {
-                    self.evidence.path(path, Said::Write, c, evidence);
+                if new || all.has(path) {
+                    all.path(path, Said::Write, c, evidence);
                 } else if said == Said::Write && self.has_parent(path) {
-                    self.evidence.path(path, Said::Write, c * confidence::UNSAID_NEW, evidence);
+                    all.path(path, Said::Write, c * confidence::UNSAID_NEW, evidence);
                 }
             }
         }
     }
 
     fn has_parent(&self, path: &str) -> bool {
-        path.rsplit_once('/').is_some_and(|(parent, _)| self.resolver.tree().has_directory(parent))
+        path.rsplit_once('/').is_some_and(|(parent, _)| self.tree.has_directory(parent))
+    }
+}
+
+/// A directory or glob that says where things are: as a whole it is read, and some file
+/// inside it may be written.
+fn place(
+    all: &mut Evidences,
+    [path, glob]: [&str; 2],
+    said: Said,
+    c: f64,
+    evidence: impl Fn() -> Evidence,
+) {
+    all.path(path, Said::Read, c * confidence::WIDE, &evidence);
+    if said == Said::Write {
+        all.scope(glob, said, c * confidence::PLACE, &evidence);
     }
 }
 
@@ -156,24 +214,60 @@ fn is_shell_name(text: &str) -> bool {
         && text.bytes().any(|b| b.is_ascii_alphabetic())
 }
 
-fn said(line: &Line<'_>, token: Token<'_>) -> (Said, f64, Option<Cue>) {
+/// What stands before the first colon: `Affected code: a.rs, b.rs`.
+fn label(text: &str) -> &str {
+    let start = &text[..text.floor_char_boundary(MAX_LABEL)];
+    start.split_once([':', '：']).map_or("", |(label, _)| label)
+}
+
+/// Longest label, bytes.
+const MAX_LABEL: usize = 60;
+
+/// What a mention says, how surely, and through which words.
+struct Saying {
+    said: Said,
+    confidence: f64,
+    cue: Option<Cue>,
+    /// Whether only a heading or label says it.
+    from_above: bool,
+}
+
+fn said(line: &Line<'_>, token: Token<'_>) -> Saying {
     use confidence::{HEADING, IN_CODE, NAMED, READ, VERB};
     let (start, end) = (token.start, token.end());
-    let (cue, c) = match line.place {
-        Place::Shell => (Some(cue::in_shell(line.text, start, end)), VERB),
-        Place::Code => (cue::around(line.text, start, end).filter(|c| *c == Cue::Create), IN_CODE),
+    let above = || {
+        let heading = || [label(line.text), line.heading].into_iter().find_map(cue::of_heading);
+        Some(line.intro).filter(|intro| !intro.is_empty()).and_then(cue::of_intro).or_else(heading)
+    };
+    let (mut cue, c, from_above) = match line.place {
+        Place::Shell => (Some(shell::access(line.text, start, end)), VERB, false),
+        Place::Code => {
+            let new = cue::around(line.text, start, end).filter(|c| *c == Cue::Create);
+            (new.or_else(|| cue::of_intro(line.intro)), IN_CODE, false)
+        }
+        Place::Prose if token.command.is_some() => {
+            let from = token.command.unwrap_or(0);
+            let near = &line.text[end..line.text.ceil_char_boundary(end + MAX_LABEL)];
+            let close = end + near.find('`').unwrap_or(near.len());
+            let command = &line.text[from..close];
+            (Some(shell::access(command, start - from, end - from)), VERB, false)
+        }
         Place::Prose => match cue::around(line.text, start, end) {
-            Some(cue) => (Some(cue), VERB),
-            None => {
-                let above = [line.intro, line.heading].into_iter().find_map(cue::of_heading);
-                (above, if above.is_some() { HEADING } else { NAMED })
-            }
+            Some(cue) => (Some(cue), VERB, false),
+            None => match above() {
+                Some(cue) => (Some(cue), HEADING, true),
+                None => (None, NAMED, false),
+            },
         },
     };
-    match cue {
-        Some(Cue::Create | Cue::Write) => (Said::Write, c, cue),
-        Some(Cue::Read) => (Said::Read, READ, cue),
-        Some(Cue::Not) => (Said::Not, READ, cue),
-        None => (Said::Named, c.min(NAMED), cue),
+    if cue::is_aside(line.heading) || cue::is_aside(line.intro) {
+        cue = Some(Cue::Read);
     }
+    let (said, confidence) = match cue {
+        Some(Cue::Create | Cue::Write) => (Said::Write, c),
+        Some(Cue::Read) => (Said::Read, READ),
+        Some(Cue::Not) => (Said::Not, READ),
+        None => (Said::Named, c),
+    };
+    Saying { said, confidence, cue, from_above }
 }

@@ -17,10 +17,12 @@ mod lines;
 mod mentions;
 mod module;
 mod resolve;
+mod shell;
 mod size;
 mod tokens;
 mod tree;
 mod weigh;
+mod words;
 
 #[cfg(test)]
 mod tests;

@@ -12,7 +12,11 @@ pub(super) fn rust(tree: &Tree, first: &str, rest: &str) -> Option<Found> {
     let mut parts: Vec<&str> = std::iter::once(first).chain(rest.split("::")).collect();
     let rooted = matches!(parts.first(), Some(&("crate" | "super" | "self")));
     parts.retain(|part| !matches!(*part, "crate" | "super" | "self" | ""));
-    find(tree, &parts, if rooted { 1 } else { 2 }, &["rs"])
+    let least = if rooted { 1 } else { 2 };
+    if !tree.knows_extension("rs") {
+        return None;
+    }
+    find(tree, &parts, least, &["rs"], "mod.rs")
 }
 
 /// `a.b.c` to the one file it can mean.
@@ -22,11 +26,18 @@ pub(super) fn dotted(tree: &Tree, text: &str) -> Option<Found> {
     if parts.len() < 3 || text.contains('/') {
         return None;
     }
-    find(tree, &parts, 2, &["py", "java", "kt", "scala", "ex", "hs"])
+    find(tree, &parts, 2, &["py", "java", "kt", "scala", "ex", "hs"], "__init__.py")
 }
 
-/// The file of the longest beginning of `parts` (at least `least` of them) that is a module.
-fn find(tree: &Tree, parts: &[&str], least: usize, extensions: &[&str]) -> Option<Found> {
+/// The file of the longest beginning of `parts` (at least `least` of them) that is a module: one with
+/// one of `extensions`, or a directory with the file `index`.
+fn find(
+    tree: &Tree,
+    parts: &[&str],
+    least: usize,
+    extensions: &[&str],
+    index: &str,
+) -> Option<Found> {
     let is_name = |part: &&str| {
         !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
     };
@@ -43,11 +54,10 @@ fn find(tree: &Tree, parts: &[&str], least: usize, extensions: &[&str]) -> Optio
                 extensions.contains(&e) && at_border(&path[..path.len() - e.len() - 1])
             })
         });
-        let index = ["mod.rs", "__init__.py"].into_iter().filter_map(|name| {
-            let inside = format!("{end}/{name}");
-            let candidates = ["", "src/", "lib/"].map(|root| format!("{root}{inside}"));
-            candidates.into_iter().find(|path| tree.contains(path))
-        });
+        let index = ["", "src/", "lib/"]
+            .into_iter()
+            .map(|root| format!("{root}{end}/{index}"))
+            .find(|path| tree.contains(path));
         let mut found: Vec<String> = own.map(str::to_owned).chain(index).collect();
         found.dedup();
         match found.len() {

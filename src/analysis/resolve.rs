@@ -48,6 +48,13 @@ const NOT_FILES: &[&str] = &[
 /// and a bound for one that names `mod.rs` in half a million different ways.
 const BUDGET: usize = 5_000_000;
 
+/// A glob in the text that matches more files than this says where things are rather than what is
+/// changed: it stays a pattern.
+const MAX_IN_TEXT: usize = 32;
+
+/// Longest path, bytes; what git and most file systems can hold is less.
+const MAX_PATH: usize = 4_096;
+
 /// Resolves text against one tree.
 pub(super) struct Resolver<'t> {
     tree: &'t Tree,
@@ -65,13 +72,14 @@ impl<'t> Resolver<'t> {
 
     /// Whether it could name anything: most words are dismissed here.
     pub(super) fn is_candidate(&self, text: &str) -> bool {
-        text.bytes().any(|b| b"./\\*:".contains(&b)) || self.tree.knows_plain_name(text)
+        text.len() <= MAX_PATH
+            && (text.bytes().any(|b| b"./\\*:".contains(&b)) || self.tree.knows_plain_name(text))
     }
 
     /// What `raw` names, if anything.
     pub(super) fn resolve(&self, raw: &str, quoted: bool) -> Option<Found> {
         if self.tree.contains(raw) {
-            return self.plain(raw, quoted).then(|| Found::File(raw.to_owned(), 1.0));
+            return plain(raw, quoted).then(|| Found::File(raw.to_owned(), 1.0));
         }
         let text = trimmed(raw.strip_prefix('@').unwrap_or(raw));
         if let Some((path, rest)) = text.split_once("::") {
@@ -105,12 +113,6 @@ impl<'t> Resolver<'t> {
         self.path(text, quoted)
     }
 
-    /// A file without an extension is often also a word (`build`, `test`): it must stand in
-    /// backticks or be written as no word is (`Makefile`, `LICENSE`).
-    fn plain(&self, name: &str, quoted: bool) -> bool {
-        quoted || name.contains(['/', '.']) || name.starts_with(|c: char| c.is_ascii_uppercase())
-    }
-
     fn path(&self, text: &str, quoted: bool) -> Option<Found> {
         let mut text = text;
         while let Some(rest) = text.strip_prefix("./").or_else(|| text.strip_prefix("../")) {
@@ -130,7 +132,7 @@ impl<'t> Resolver<'t> {
             return None;
         }
         if self.tree.contains(text) {
-            return self.plain(text, quoted).then(|| Found::File(text.to_owned(), 1.0));
+            return plain(text, quoted).then(|| Found::File(text.to_owned(), 1.0));
         }
         self.directory(text)
             .or_else(|| self.glob(text))
@@ -156,15 +158,15 @@ impl<'t> Resolver<'t> {
         let glob = parse(text).ok()?;
         match expand(self.tree, &glob) {
             Expansion::Files(files) if files.is_empty() => None,
-            Expansion::Files(files) => Some(Found::Files(files)),
-            Expansion::TooMany(_) => Some(Found::Pattern(text.to_owned())),
+            Expansion::Files(files) if files.len() <= MAX_IN_TEXT => Some(Found::Files(files)),
+            Expansion::Files(_) | Expansion::TooMany(_) => Some(Found::Pattern(text.to_owned())),
         }
     }
 
     /// Files whose path ends with `text` at a component's border.
     fn by_end(&self, text: &str, quoted: bool) -> Option<Found> {
         let name = file_name(text);
-        if name.is_empty() || !self.plain(text, quoted) {
+        if name.is_empty() || !plain(text, quoted) {
             return None;
         }
         let mut left = self.budget.get();
@@ -192,7 +194,12 @@ impl<'t> Resolver<'t> {
     fn without_start(&self, text: &str, absolute: bool) -> Option<Found> {
         let mut rest = text;
         for _ in 0..if absolute { 16 } else { 1 } {
-            rest = rest.split_once('/')?.1;
+            let (first, more) = rest.split_once('/')?;
+            rest = more;
+            // Below a hidden directory lies somebody's configuration, not a checkout of ours.
+            if first.starts_with('.') {
+                return None;
+            }
             if rest.contains('/') && self.tree.contains(rest) {
                 return Some(Found::File(rest.to_owned(), 0.9));
             }
@@ -227,6 +234,12 @@ impl<'t> Resolver<'t> {
     }
 }
 
+/// Whether this way of writing a name can mean a file. One without an extension is often also a word
+/// (`build`, `test`): it must stand in backticks or be written as no word is (`Makefile`).
+fn plain(name: &str, quoted: bool) -> bool {
+    quoted || name.contains(['/', '.']) || name.starts_with(|c: char| c.is_ascii_uppercase())
+}
+
 /// Without the punctuation and Markdown around it.
 fn trimmed(text: &str) -> &str {
     let mut text = text;
@@ -241,11 +254,8 @@ fn trimmed(text: &str) -> &str {
             if !text.contains(close) {
                 text = text.trim_start_matches(open);
             }
-            if let Some(inner) = text.strip_prefix(open).and_then(|t| t.strip_suffix(close)) {
-                if !inner.contains([open, close]) {
-                    text = inner;
-                }
-            }
+            let inner = text.strip_prefix(open).and_then(|t| t.strip_suffix(close));
+            text = inner.filter(|t| !t.contains([open, close])).unwrap_or(text);
         }
         for mark in ["***", "**", "*", "__", "_"] {
             let inner = text.strip_prefix(mark).and_then(|t| t.strip_suffix(mark));

@@ -13,6 +13,8 @@ pub(super) struct Token<'a> {
     pub start: usize,
     /// Whether backticks or quotes enclose it.
     pub quoted: bool,
+    /// Where the inline code begins in which it is the argument of a command: `rm src/x.rs`.
+    pub command: Option<usize>,
 }
 
 impl Token<'_> {
@@ -34,9 +36,13 @@ fn ends_url(byte: u8) -> bool {
 pub(super) fn tokens(line: &str) -> impl Iterator<Item = Token<'_>> {
     let bytes = line.as_bytes();
     let mut at = 0;
+    let mut code: Option<usize> = None;
     std::iter::from_fn(move || {
         loop {
             while at < bytes.len() && !belongs(bytes[at]) {
+                if bytes[at] == b'`' {
+                    code = if code.is_some() { None } else { Some(at + 1) };
+                }
                 at += 1;
             }
             if at == bytes.len() {
@@ -66,10 +72,24 @@ pub(super) fn tokens(line: &str) -> impl Iterator<Item = Token<'_>> {
                 i.and_then(|i| bytes.get(i)).is_some_and(|b| b"`\"'".contains(b))
             };
             let quoted = enclosed(start.checked_sub(1)) || enclosed(Some(at));
-            return Some(Token { text: &line[start..at], start, quoted });
+            let command = code.filter(|&code| is_argument(&bytes[code..start]));
+            return Some(Token { text: &line[start..at], start, quoted, command });
         }
     })
 }
+
+/// Whether what stands before it in inline code begins with the name of a program and a space.
+fn is_argument(before: &[u8]) -> bool {
+    let name =
+        before.iter().take(MAX_PROGRAM).take_while(|b| b.is_ascii_alphanumeric() || **b == b'-');
+    let length = name.count();
+    (2..MAX_PROGRAM).contains(&length)
+        && before.get(length) == Some(&b' ')
+        && before[..length].iter().all(|b| !b.is_ascii_uppercase())
+}
+
+/// Longest name of a program, bytes.
+const MAX_PROGRAM: usize = 24;
 
 /// What backticks, quotes and link parentheses enclose where [`tokens`] would cut it: names with
 /// spaces, with letters outside ASCII, with parentheses.
@@ -89,23 +109,22 @@ pub(super) fn enclosed(line: &str) -> impl Iterator<Item = Token<'_>> {
                 same => same,
             };
             // A name is short; without a bound, a line of a million quotes would be quadratic.
-            let reach =
-                line[start..].char_indices().nth(MAX_NAME).map_or(line.len(), |(i, _)| start + i);
+            let reach = line.floor_char_boundary(start + MAX_NAME);
             let Some(length) = nested_end(&line[start..reach], mark, close) else { continue };
             let text = &line[start..start + length];
             if text.bytes().any(|b| !belongs(b)) {
                 if !matches!(mark, '(' | '\'') {
                     at = start + length + close.len_utf8();
                 }
-                return Some(Token { text, start, quoted: true });
+                return Some(Token { text, start, quoted: true, command: None });
             }
         }
         None
     })
 }
 
-/// Longest enclosed name, in characters.
-const MAX_NAME: usize = 300;
+/// Longest enclosed name, bytes.
+const MAX_NAME: usize = 200;
 
 fn nested_end(text: &str, open: char, close: char) -> Option<usize> {
     let mut depth = 0_usize;
@@ -137,7 +156,7 @@ pub(super) fn wide(line: &str) -> impl Iterator<Item = Token<'_>> {
             at = start + length;
             let text = &line[start..at];
             if !text.is_ascii() && text.contains(['/', '.']) {
-                return Some(parts(Token { text, start, quoted: false }));
+                return Some(parts(Token { text, start, quoted: false, command: None }));
             }
         }
         None
@@ -166,6 +185,7 @@ fn parts(token: Token<'_>) -> Vec<Token<'_>> {
             text: &text[start..end],
             start: token.start + start,
             quoted: false,
+            command: None,
         })
         .collect()
 }

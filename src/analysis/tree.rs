@@ -10,7 +10,8 @@ use std::ops::Range;
 #[derive(Debug, Default)]
 pub struct Tree {
     paths: Vec<String>,
-    by_name: Vec<u32>,
+    /// Index of the path and byte offset of its file name.
+    by_name: Vec<(u32, u32)>,
     extensions: BTreeSet<String>,
     plain_names: BTreeSet<String>,
     beyond_ascii: bool,
@@ -27,6 +28,10 @@ pub(super) fn extension(path: &str) -> Option<&str> {
     (!stem.is_empty() && !extension.is_empty()).then_some(extension)
 }
 
+fn name_of(paths: &[String], (path, start): (u32, u32)) -> &str {
+    &paths[path as usize][start as usize..]
+}
+
 impl Tree {
     /// Indexes `paths`: files from the repository's root, with `/`, in any order.
     #[must_use]
@@ -34,9 +39,11 @@ impl Tree {
         paths.sort_unstable();
         paths.dedup();
         paths.truncate(u32::MAX as usize);
-        let mut by_name: Vec<u32> =
-            (0..paths.len()).filter_map(|i| u32::try_from(i).ok()).collect();
-        by_name.sort_by(|a, b| file_name(&paths[*a as usize]).cmp(file_name(&paths[*b as usize])));
+        let mut by_name: Vec<(u32, u32)> = (0_u32..)
+            .zip(&paths)
+            .map(|(i, path)| (i, u32::try_from(path.len() - file_name(path).len()).unwrap_or(0)))
+            .collect();
+        by_name.sort_by(|a, b| name_of(&paths, *a).cmp(name_of(&paths, *b)));
         let mut tree = Self { by_name, ..Self::default() };
         for path in &paths {
             match extension(path) {
@@ -118,14 +125,17 @@ impl Tree {
         start..start + length
     }
 
-    fn by_names<'t>(
-        &'t self,
-        order: impl Fn(&str) -> std::cmp::Ordering,
-    ) -> impl Iterator<Item = &'t str> {
-        let name = |i: &u32| file_name(&self.paths[*i as usize]);
-        let start = self.by_name.partition_point(|i| order(name(i)).is_lt());
-        let length = self.by_name[start..].partition_point(|i| order(name(i)).is_eq());
-        self.by_name[start..start + length].iter().map(|i| self.paths[*i as usize].as_str())
+    fn by_names(&self, order: impl Fn(&str) -> std::cmp::Ordering) -> impl Iterator<Item = &str> {
+        let order = |entry: &(u32, u32)| order(name_of(&self.paths, *entry));
+        let start = self.by_name.partition_point(|entry| order(entry).is_lt());
+        // Nearly always none or one.
+        let length = match self.by_name.get(start) {
+            Some(entry) if order(entry).is_eq() => {
+                self.by_name[start..].partition_point(|entry| order(entry).is_eq())
+            }
+            _ => 0,
+        };
+        self.by_name[start..start + length].iter().map(|(i, _)| self.paths[*i as usize].as_str())
     }
 }
 

@@ -6,7 +6,7 @@
 //! best mention, raised by each further one.
 
 use crate::model::{Access, Evidence, Target};
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 /// What a mention says of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,8 +51,8 @@ struct Mentions {
 /// Everything that was found, by path.
 #[derive(Debug, Default)]
 pub(super) struct Evidences {
-    paths: BTreeMap<String, Mentions>,
-    scopes: BTreeMap<String, Mentions>,
+    paths: HashMap<String, Mentions>,
+    scopes: HashMap<String, Mentions>,
     reach: usize,
 }
 
@@ -90,7 +90,12 @@ impl Evidences {
 
     /// Whether nothing new is to be learnt from another mention.
     pub(super) fn is_known(&self, path: &str) -> bool {
-        self.paths.get(path).is_some_and(|m| m.writes + m.reads + m.names >= MAX_MENTIONS)
+        self.paths.get(path).is_some_and(Mentions::is_enough)
+    }
+
+    /// The same for a glob.
+    pub(super) fn is_known_scope(&self, glob: &str) -> bool {
+        self.scopes.get(glob).is_some_and(Mentions::is_enough)
     }
 
     /// Whether something was found at this path.
@@ -104,15 +109,18 @@ impl Evidences {
     }
 
     pub(super) fn weigh(self) -> Weighed {
-        let weigh = |all: BTreeMap<String, Mentions>| {
-            all.into_iter().map(|(path, mentions)| mentions.weigh(path)).collect()
+        let weigh = |all: HashMap<String, Mentions>| {
+            let mut targets: Vec<Target> =
+                all.into_iter().map(|(path, mentions)| mentions.weigh(path)).collect();
+            targets.sort_by(|a, b| a.path.cmp(&b.path));
+            targets
         };
         Weighed { targets: weigh(self.paths), scopes: weigh(self.scopes), reach: self.reach }
     }
 }
 
 fn note(
-    all: &mut BTreeMap<String, Mentions>,
+    all: &mut HashMap<String, Mentions>,
     path: &str,
     said: Said,
     c: f64,
@@ -127,6 +135,10 @@ fn note(
 }
 
 impl Mentions {
+    fn is_enough(&self) -> bool {
+        self.writes + self.reads + self.names >= MAX_MENTIONS
+    }
+
     fn note(&mut self, said: Said, c: f64, line: impl FnOnce() -> Evidence) {
         let telling = said != Said::Named;
         match said {
@@ -187,13 +199,16 @@ impl Mentions {
     }
 }
 
-/// The trimmed line, or where it is long, the part of it around byte `at`.
+/// The trimmed line, or where it is long, the part of it around byte `at`. Its cost does not depend on
+/// the length of the line.
 pub(super) fn excerpt(line: &str, at: usize) -> String {
-    let before = line.len() - line.trim_start().len();
-    let text = line.trim();
+    let from = line.floor_char_boundary(at.saturating_sub(MAX_BYTES));
+    let to = line.ceil_char_boundary(at.saturating_add(MAX_BYTES).min(line.len()));
+    let text = line[from..to].trim();
+    let before = text.as_ptr() as usize - line.as_ptr() as usize;
     let start = text.floor_char_boundary(at.saturating_sub(before));
     let far = text[..start].chars().count();
-    let skip = if far + MAX_TEXT / 4 > MAX_TEXT { far - MAX_TEXT / 4 } else { 0 };
+    let skip = if far > MAX_TEXT - MAX_TEXT / 4 { far - MAX_TEXT / 4 } else { 0 };
     let mut cut: String = text.chars().skip(skip).take(MAX_TEXT + 1).collect();
     if cut.chars().count() > MAX_TEXT {
         cut = cut.chars().take(MAX_TEXT - 1).collect();
@@ -201,3 +216,6 @@ pub(super) fn excerpt(line: &str, at: usize) -> String {
     }
     cut
 }
+
+/// Bytes on either side that hold [`MAX_TEXT`] characters of any script.
+const MAX_BYTES: usize = 4 * MAX_TEXT;

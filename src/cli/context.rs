@@ -97,9 +97,7 @@ impl Place {
 }
 
 fn nothing_yet() -> CliError {
-    CliError::usage(
-        "nothing has run in this repository yet; start with: orch execute --tasks FILE...",
-    )
+    CliError::usage("no run in this repository yet; start one with: orch execute --tasks FILE...")
 }
 
 /// The run that the user means.

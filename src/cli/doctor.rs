@@ -62,10 +62,10 @@ pub(super) fn run(place: &Place, _: &Args) -> Result<ExitCode, CliError> {
 }
 
 fn agents(found: &mut Findings) {
-    let path = std::env::var("PATH").unwrap_or_default();
+    let path = std::env::var_os("PATH").unwrap_or_default();
     let mut missing = Vec::new();
     for profile in crate::agent::builtin() {
-        match crate::agent::find_on_path(profile, &path) {
+        match crate::agent::find_on_path(profile, &path, crate::process::can_run) {
             Some(place) => found.ok("agent", &format!("{} ({})", profile.name, place.display())),
             None => missing.push(profile.name.as_str()),
         }
@@ -99,7 +99,7 @@ fn repository(found: &mut Findings, world: &crate::supervisor::World) {
     match world.journal().and_then(|journal| Ok(journal.check()?)) {
         Ok(None) => found.ok("journal", &world.layout.journal().display().to_string()),
         Ok(Some(damage)) => {
-            found.bad("journal", &format!("damaged: {damage}; keep a copy, then report it"))
+            found.bad("journal", &format!("damaged: {damage}; keep a copy, then report it"));
         }
         Err(error) => found.bad("journal", &error.to_string()),
     }

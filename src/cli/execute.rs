@@ -147,7 +147,7 @@ impl How {
             (None, true) => {
                 let default = crate::process::default_jobs();
                 if say {
-                    eprintln!("{}; change it with --jobs", default.explanation);
+                    eprintln!("{}", default.explanation);
                 }
                 u32::try_from(default.jobs).unwrap_or(1)
             }

@@ -26,11 +26,11 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
             file.display()
         )));
     }
-    let path = std::env::var("PATH").unwrap_or_default();
+    let path = std::env::var_os("PATH").unwrap_or_default();
     let found: Vec<FoundAgent> = crate::agent::builtin()
         .iter()
         .filter_map(|profile| {
-            let place = crate::agent::find_on_path(profile, &path)?;
+            let place = crate::agent::find_on_path(profile, &path, crate::process::can_run)?;
             Some(FoundAgent { name: profile.name.clone(), program: place })
         })
         .collect();

@@ -116,9 +116,8 @@ fn show(layout: &Layout, task: &TaskRef, attempt: &AttemptId, args: &Args) -> Re
     let mut out = std::io::stdout().lock();
     let mut write = |entry: Entry| -> Result<bool, CliError> {
         let written = match entry {
-            Entry::Output { stream: Stream::Stderr, .. } if args.raw => Ok(()),
+            Entry::Output { stream: Stream::Stderr, .. } | Entry::Dropped(_) if args.raw => Ok(()),
             Entry::Output { bytes, .. } => out.write_all(&bytes),
-            Entry::Dropped(_) if args.raw => Ok(()),
             Entry::Dropped(n) => writeln!(out, "\n[… {} not kept …]", bytes(n)),
         };
         match written {

@@ -68,13 +68,14 @@ enum Command {
     Clean(clean::Args),
     Doctor(doctor::Args),
     Completions(completions::Args),
-    #[command(hide = true)]
-    Shim(shim::Args),
 }
 
 /// Parses the command line, does what it says, and tells the exit code.
 #[must_use]
 pub fn main() -> ExitCode {
+    if let Some(code) = shim::run_if_asked() {
+        return code;
+    }
     let app = match App::try_parse() {
         Ok(app) => app,
         Err(error) => {
@@ -84,9 +85,6 @@ pub fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    if let Command::Shim(args) = &app.command {
-        return shim::run(args);
-    }
     start_tracing();
     match dispatch(app) {
         Ok(code) => code,
@@ -114,7 +112,6 @@ fn dispatch(app: App) -> Result<ExitCode, CliError> {
         Command::Clean(args) => clean::run(&place, &args),
         Command::Doctor(args) => doctor::run(&place, &args),
         Command::Completions(args) => completions::run(&args),
-        Command::Shim(args) => Ok(shim::run(&args)),
     }
 }
 

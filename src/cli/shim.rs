@@ -1,15 +1,15 @@
-//! `orch shim DIR`: what every attempt's process runs under. Not for people.
+//! `orch shim DIR`: what every attempt's process runs under. Not for people, and looked for before
+//! anything else is set up: there may be two hundred of them.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::ExitCode;
 
-/// Run one attempt (internal).
-#[derive(Debug, clap::Args)]
-pub(super) struct Args {
-    /// The attempt's directory.
-    dir: PathBuf,
-}
-
-pub(super) fn run(args: &Args) -> ExitCode {
-    crate::process::shim(&args.dir)
+/// The shim's exit code, when that is what this process was started as.
+pub(super) fn run_if_asked() -> Option<ExitCode> {
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next()? != "shim" {
+        return None;
+    }
+    let dir = arguments.next()?;
+    arguments.next().is_none().then(|| crate::process::shim(Path::new(&dir)))
 }

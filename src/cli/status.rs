@@ -13,6 +13,7 @@ use std::time::Duration;
 /// Tasks shown without `--all`; beyond it those that need a look come first.
 const SHOWN: usize = 60;
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 /// Show what runs, waits and ended; works while a supervisor runs, after it ended, after it was killed
 #[derive(Debug, clap::Args)]
 #[command(

@@ -1,6 +1,7 @@
 //! `[agents.NAME]`: an agent of one's own, or changes to one that is built in.
 
 use super::keys::{AGENT, names};
+use super::problem::nearest;
 use super::values::{Item, Reader};
 use crate::model::{Dialect, PromptDelivery};
 use serde::de::value::{Error, StrDeserializer};
@@ -94,11 +95,12 @@ fn check_placeholders(
             let word = word.0;
             let is_word =
                 !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c == '_');
-            if is_word && !PLACEHOLDERS.contains(&word) {
-                if let Some(near) = super::problem::nearest(word, PLACEHOLDERS) {
-                    let message = format!("unknown placeholder `{{{word}}}` in `command`");
-                    reader.say(at, message, format!("did you mean `{{{near}}}`?"));
-                }
+            if !is_word || PLACEHOLDERS.contains(&word) {
+                continue;
+            }
+            if let Some(near) = nearest(word, PLACEHOLDERS) {
+                let message = format!("unknown placeholder `{{{word}}}` in `command`");
+                reader.say(at, message, format!("did you mean `{{{near}}}`?"));
             }
         }
     }

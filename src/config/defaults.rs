@@ -58,12 +58,12 @@ impl Default for Config {
             model: None,
             jobs: None,
             // Longer than nearly every agent's work, shorter than a night.
-            timeout: Some(Duration::from_secs(2 * 60 * 60)),
+            timeout: Some(Duration::from_hours(2)),
             // Agents that print only their last words are silent all the time.
             idle_timeout: None,
             // Docker's and Kubernetes' habit is 10 and 30 seconds.
             grace: Duration::from_secs(10),
-            retries: 1,
+            retries: 0,
             verify: Vec::new(),
             merge: MergeMode::None,
             into: None,

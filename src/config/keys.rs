@@ -13,6 +13,18 @@ pub(super) fn names(keys: &[Key]) -> Vec<&'static str> {
     keys.iter().map(|key| key.name).collect()
 }
 
+/// Where a key belongs, for one that is in the wrong table.
+pub(super) fn home(name: &str) -> Option<&'static str> {
+    let places = [
+        (TOP, "above the first [table]"),
+        (SETUP, "in [setup]"),
+        (WORKTREES, "in [worktrees]"),
+        (CONFLICTS, "in [conflicts]"),
+        (AGENT, "in a table [agents.NAME]"),
+    ];
+    places.iter().find(|(keys, _)| names(keys).contains(&name)).map(|(_, place)| *place)
+}
+
 /// Tables at the top level. `agents` holds a table for each agent.
 pub(super) const TABLES: &[&str] = &["setup", "worktrees", "conflicts", "agents"];
 

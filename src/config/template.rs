@@ -37,7 +37,7 @@ pub fn template(found: &[FoundAgent], setup: &[String]) -> String {
         if key.name == "agent" {
             for agent in found {
                 // Writing to a string cannot fail.
-                let _ = writeln!(out, "# Found here: {} ({:?})", agent.name, agent.program);
+                let _ = writeln!(out, "# Found here: {} ({})", agent.name, agent.program.display());
             }
         }
         match agent {

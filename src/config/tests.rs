@@ -1,1 +1,478 @@
+//! Whole configurations, good and bad. What a message says is part of what is tested.
 
+use super::keys::{AGENT, CONFLICTS, SETUP, TABLES, TOP, WORKTREES, names};
+use super::*;
+use crate::model::{Dialect, MergeMode, PromptDelivery};
+use proptest::prelude::*;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+fn parse(text: &str) -> Result<Config, ConfigError> {
+    Config::parse(Path::new(FILE), text)
+}
+
+/// The same without the file it came from.
+fn settings(config: Config) -> Config {
+    Config { source: None, ..config }
+}
+
+#[test]
+fn without_a_file_everything_has_a_default() {
+    let dir = tempfile::tempdir().unwrap();
+    assert_eq!(Config::load(dir.path()).unwrap(), Config::default());
+    fs::write(dir.path().join(FILE), "\u{feff}# nothing\r\n").unwrap();
+    let config = Config::load(dir.path()).unwrap();
+    assert_eq!(config.source, Some(dir.path().join(FILE)));
+    assert_eq!(settings(config), Config::default());
+}
+
+#[test]
+fn every_key_is_read() {
+    let config = parse(
+        r#"
+        agent = "codex"
+        model = "large"
+        jobs = 3
+        timeout = "1h30m"
+        idle_timeout = 600
+        grace = 2.5
+        retries = 0
+        verify = ["cargo test"]
+        merge = "local"
+        into = "trunk"
+        prompts = "docs/prompts"
+        workflow = "bugfix"
+        log_cap = "1MiB"
+        [setup]
+        commands = ["npm ci"]
+        [worktrees]
+        pool = 0
+        pool_bytes = 5_000_000
+        [conflicts]
+        ignore = ["CHANGELOG.md", "docs/**"]
+        [agents.claude]
+        model = "small"
+        [agents.own]
+        command = ["own", "--file", "{prompt_file}", ""]
+        prompt = "file"
+        output = "codex"
+        requires_changes = false
+        env = { RUST_LOG = "debug", EMPTY = "" }
+        "#,
+    )
+    .unwrap();
+    let own = AgentOverride {
+        line: 24,
+        command: Some(["own", "--file", "{prompt_file}", ""].map(str::to_owned).into()),
+        prompt: Some(PromptDelivery::File),
+        output: Some(Dialect::Codex),
+        requires_changes: Some(false),
+        env: [("RUST_LOG", "debug"), ("EMPTY", "")].map(|(k, v)| (k.into(), v.into())).into(),
+        model: None,
+    };
+    let claude =
+        AgentOverride { line: 22, model: Some("small".into()), ..AgentOverride::default() };
+    let expected = Config {
+        source: Some(FILE.into()),
+        agent: "codex".into(),
+        model: Some("large".into()),
+        jobs: Some(3),
+        timeout: Some(Duration::from_mins(90)),
+        idle_timeout: Some(Duration::from_mins(10)),
+        grace: Duration::from_millis(2500),
+        retries: 0,
+        verify: vec!["cargo test".into()],
+        merge: MergeMode::Local,
+        into: Some("trunk".into()),
+        prompts: PathBuf::from("docs/prompts"),
+        workflow: Some("bugfix".into()),
+        log_cap: 1 << 20,
+        setup: Some(vec!["npm ci".into()]),
+        pool: 0,
+        pool_bytes: 5_000_000,
+        ignore_conflicts: vec!["CHANGELOG.md".into(), "docs/**".into()],
+        agents: [("claude".into(), claude), ("own".into(), own)].into(),
+    };
+    assert_eq!(config, expected);
+}
+
+#[test]
+fn no_limit_can_be_said() {
+    assert_eq!(parse("timeout = \"none\"").unwrap().timeout, None);
+    assert_eq!(parse("idle_timeout = \"none\"").unwrap().idle_timeout, None);
+}
+
+#[test]
+fn everything_wrong_is_named_at_once() {
+    let text = include_str!("../../tests/fixtures/config/bad.toml");
+    insta::assert_snapshot!(parse(text).unwrap_err(), @r##"
+    orch.toml:2: unknown key `agnt`
+      hint: did you mean `agent`?
+    orch.toml:3: `jobs` must be a number from 1 to 1000, not 0
+      hint: for example: jobs = 2
+    orch.toml:4: `timeout` must be a duration above zero or "none", not `soon`
+      hint: for example: timeout = "90s" (or "1h30m", or 600)
+    orch.toml:5: `idle_timeout` must be a duration above zero or "none", not 0
+      hint: for example: idle_timeout = "90s" (or "1h30m", or 600)
+    orch.toml:6: `grace` must be a duration, not true
+      hint: for example: grace = "10s" (or "1m30s", or 10)
+    orch.toml:7: `retries` must be a number from 0 to 100, not -1
+      hint: for example: retries = 2
+    orch.toml:8: `verify` must be a list of texts, not `cargo test`
+      hint: for example: verify = ["cargo test"]
+    orch.toml:9: `merge` must be one of none, local, pr, not `yes`
+      hint: for example: merge = "none"
+    orch.toml:10: `into` must be one line of text, not ``
+      hint: for example: into = "main"
+    orch.toml:11: `log_cap` must be a size of at least 4096 bytes, not `16 elephants`
+      hint: for example: log_cap = "16MiB" (or a number of bytes)
+    orch.toml:12: `prompts` must be one line of text, not 7
+      hint: for example: prompts = "prompts"
+    orch.toml:13: unknown key `banana`
+      hint: known keys are agent, model, jobs, timeout, idle_timeout, grace, retries, verify, merge, into, prompts, workflow, log_cap, setup, worktrees, conflicts, agents
+    orch.toml:14: unknown key `commands`
+      hint: `commands` belongs in [setup]
+    orch.toml:15: `setup` must be a table
+      hint: write it as [setup]
+    orch.toml:18: unknown key `jobs` in [worktrees]
+      hint: `jobs` belongs above the first [table]
+    orch.toml:19: unknown key `poool` in [worktrees]
+      hint: did you mean `pool`?
+    orch.toml:20: `pool_bytes` must be a size, not -5
+      hint: for example: pool_bytes = "16MiB" (or a number of bytes)
+    orch.toml:23: `ignore` must be a list of texts, not 3
+      hint: for example: ignore = ["CHANGELOG.md", "docs/**"]
+    orch.toml:23: `a[` in `ignore` is not a glob: unclosed character class; missing ']'
+      hint: for example: "docs/**/*.md"
+    orch.toml:26: `agents` must be a table for each agent, not `codex`
+      hint: for example: [agents.my-agent]
+    orch.toml:28: this agent's name cannot be used
+      hint: letters, digits, `_`, `-` and `.`, for example: [agents.my-agent]
+    orch.toml:32: unknown key `commands` in [agents.own]
+      hint: did you mean `command`?
+    orch.toml:33: `command` must be a list of texts that begins with a program, not a list
+      hint: for example: command = ["my-agent", "--yes", "{prompt}"]
+    orch.toml:34: `prompt` must be one of stdin, arg, file, not `pipe`
+      hint: for example: prompt = "stdin"
+    orch.toml:35: `output` must be one of plain, claude, codex, gemini, qwen, opencode, aider, shell, not `json`
+      hint: for example: output = "plain"
+    orch.toml:36: `requires_changes` must be true or false, not `no`
+      hint: for example: requires_changes = true
+    orch.toml:37: `1X` is not the name of a variable
+      hint: for example: env = { RUST_LOG = "debug" }
+    orch.toml:37: `env` must be a table of texts, not 3
+      hint: for example: env = { RUST_LOG = "debug" }
+    orch.toml:37: `ORCH_RUN_ID` is set by orch itself
+      hint: use another name
+    orch.toml:38: unknown key `timeout` in [agents.own]
+      hint: `timeout` belongs above the first [table]
+    orch.toml:41: unknown placeholder `{promptfile}` in `command`
+      hint: did you mean `{prompt_file}`?
+    orch.toml:41: `prompt = "file"` needs `{prompt_file}` in `command`
+      hint: for example: command = ["my-agent", "--file", "{prompt_file}"]
+    "##);
+}
+
+#[test]
+fn what_is_not_toml_is_named_with_its_line() {
+    let text = "agent = claude\njobs = 3\njobs = 4\n[setup\n";
+    insta::assert_snapshot!(parse(text).unwrap_err(), @r##"
+    orch.toml:1: not valid TOML: string values must be quoted, expected literal string
+      hint: see https://toml.io for the syntax
+    orch.toml:3: not valid TOML: duplicate key
+      hint: see https://toml.io for the syntax
+    orch.toml:4: not valid TOML: unclosed table, expected `]`
+      hint: see https://toml.io for the syntax
+    "##);
+}
+
+#[test]
+fn files_that_are_no_configuration() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join(FILE);
+    let load = || Config::load(dir.path()).unwrap_err().to_string();
+    fs::create_dir(&file).unwrap();
+    assert!(load().contains("orch.toml: is not a regular file"), "{}", load());
+    fs::remove_dir(&file).unwrap();
+    fs::write(&file, b"agent = \"\xff\"").unwrap();
+    assert!(load().contains("not UTF-8: invalid byte at offset 9"), "{}", load());
+    fs::File::create(&file).unwrap().set_len(MAX_BYTES + 1).unwrap();
+    assert!(load().contains("larger than 1 MiB"), "{}", load());
+}
+
+#[test]
+fn sizes_as_people_write_them() {
+    for (text, bytes) in [
+        ("1000", 1000),
+        ("16MiB", 16 << 20),
+        ("16 mib", 16 << 20),
+        ("512k", 512 << 10),
+        ("2G", 2 << 30),
+        ("2GB", 2_000_000_000),
+        ("1.5 KiB", 1536),
+        ("7 B", 7),
+        ("1TiB", 1 << 40),
+    ] {
+        assert_eq!(values::parse_bytes(text), Some(bytes), "{text}");
+    }
+    for wrong in [
+        "",
+        "MiB",
+        "1 elephant",
+        "1XB",
+        "-1",
+        "1e3",
+        "1.2.3",
+        "99999999999999999999",
+        "99999999TiB",
+        "1iB",
+        "1é",
+    ] {
+        assert_eq!(values::parse_bytes(wrong), None, "{wrong}");
+    }
+}
+
+/// Takes the `#` from every line that is a setting.
+fn uncommented(text: &str) -> String {
+    let setting = |line: &str| line.starts_with('#') && !line.starts_with("# ") && line != "#";
+    text.lines()
+        .map(|line| if setting(line) { &line[1..] } else { line })
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+#[test]
+fn the_template_has_every_key_with_its_default() {
+    let text = template(&[], &[]);
+    assert_eq!(settings(parse(&text).unwrap()), Config::default(), "{text}");
+    let all = parse(&uncommented(&text)).unwrap();
+    // Where the default is that nothing is set, the template has an example.
+    let expected = Config {
+        model: Some("opus".into()),
+        jobs: Some(4),
+        into: Some("main".into()),
+        workflow: Some("default".into()),
+        setup: Some(Vec::new()),
+        agents: all.agents.clone(),
+        ..Config::default()
+    };
+    assert_eq!(settings(all.clone()), expected);
+    let own = &all.agents["my-agent"];
+    assert!(own.command.is_some() && own.prompt == Some(PromptDelivery::Arg));
+    assert!(own.output == Some(Dialect::Plain) && own.requires_changes == Some(false));
+    let lines: Vec<&str> = text.lines().collect();
+    let has =
+        |start: String| lines.iter().any(|line| line.trim_start_matches('#').starts_with(&start));
+    for key in [TOP, SETUP, WORKTREES, CONFLICTS, AGENT].iter().flat_map(|keys| names(keys)) {
+        assert!(has(format!("{key} = ")), "{key}");
+    }
+    for table in TABLES {
+        assert!(has(format!("[{table}")), "{table}");
+    }
+    assert!(lines.iter().all(|line| line.chars().count() <= 100), "{text}");
+}
+
+#[test]
+fn the_template_says_what_was_found() {
+    let agent =
+        |name: &str| FoundAgent { name: name.into(), program: format!("/bin/{name}").into() };
+    let commands = ["uv sync --frozen".to_owned(), "echo \"a\" 'b' \\".to_owned()];
+    let text = template(&[agent("codex"), agent("aider")], &commands);
+    let config = parse(&text).unwrap();
+    assert_eq!(config.agent, "codex");
+    assert_eq!(config.setup.as_deref(), Some(&commands[..]));
+    assert!(text.contains("# Found here: aider (/bin/aider)"), "{text}");
+    let text = template(&[agent("codex"), agent("claude")], &[]);
+    assert_eq!(settings(parse(&text).unwrap()), Config::default());
+}
+
+#[test]
+fn the_template_reads_well() {
+    insta::assert_snapshot!(template(&[], &["npm ci".to_owned()]), @r##"
+    # How orch works in this repository. Every key is optional.
+    # A line that begins with `#` and a letter is a setting with its default (or an example):
+    # take the `#` away and change it. The command line and a prompt's own front matter win.
+
+    # The agent of prompts that name none: claude, codex, gemini, opencode, aider, shell,
+    # or one of your own (see [agents.NAME] below).
+    #agent = "claude"
+
+    # The model of prompts that name none. Default: the agent's own.
+    #model = "opus"
+
+    # How many agents may run at the same time. Default: from cores and memory.
+    #jobs = 4
+
+    # An attempt that runs longer is stopped. "none": no limit.
+    #timeout = "2h"
+
+    # An attempt that prints nothing for this long is stopped, for example "30m".
+    # Agents that print only their last words are silent all the time.
+    #idle_timeout = "none"
+
+    # What a process has between SIGTERM and SIGKILL.
+    #grace = "10s"
+
+    # How often a failed attempt is tried again, where trying again makes sense.
+    #retries = 1
+
+    # Shell commands that must pass in the worktree when the agent is done,
+    # for example ["cargo test"].
+    #verify = []
+
+    # What happens to finished work: "none" leaves it on its branches, "local" merges it
+    # when the run ends, "pr" opens pull requests.
+    #merge = "none"
+
+    # The branch on which work lands. Default: the one checked out when the run began.
+    #into = "main"
+
+    # The folder of --all-prompts, from the repository's root.
+    #prompts = "prompts"
+
+    # The workflow of prompts that name none. Default: chosen for each task.
+    #workflow = "default"
+
+    # What is kept of an attempt's output, at most: its beginning and its end.
+    #log_cap = "16MiB"
+
+    [setup]
+
+    # Shell commands that prepare a fresh worktree, run in it one after another.
+    # Default: what the files in the tree suggest, such as `npm ci`. []: nothing.
+    commands = ["npm ci"]
+
+    [worktrees]
+
+    # How many prepared worktrees are kept, so that later runs start sooner. 0: none.
+    #pool = 8
+
+    # What they may occupy together.
+    #pool_bytes = "2GiB"
+
+    [conflicts]
+
+    # Paths that tasks may change side by side without being ordered, as globs from the
+    # repository's root, for example ["CHANGELOG.md", "docs/**"].
+    #ignore = []
+
+    # An agent of your own, or changes to one that is built in (then every key is optional).
+    #[agents.my-agent]
+
+    # Program and arguments, with {prompt}, {prompt_file}, {worktree}, {model} and {session}.
+    # An argument whose placeholder has no value is dropped together with the flag before it.
+    #command = ["my-agent", "--model", "{model}", "{prompt}"]
+
+    # How the prompt arrives: "stdin", "arg" ({prompt}, or else the last argument) or
+    # "file" ({prompt_file}).
+    #prompt = "arg"
+
+    # What its output means: plain, claude, codex, gemini, qwen, opencode, aider or shell.
+    #output = "plain"
+
+    # Whether success needs a change in the worktree.
+    # Default: false for plain and shell, true for the others.
+    #requires_changes = false
+
+    # Added to its environment, for example { RUST_LOG = "debug" }.
+    #env = {}
+
+    # Its model, for prompts that name none.
+    #model = "large"
+    "##);
+}
+
+#[test]
+fn words_are_the_models_words() {
+    for word in agents::DELIVERIES {
+        assert!(agents::from_word::<PromptDelivery>(word).is_some(), "{word}");
+    }
+    for word in agents::DIALECTS {
+        assert!(agents::from_word::<Dialect>(word).is_some(), "{word}");
+    }
+    for word in load::MERGES {
+        assert!(agents::from_word::<MergeMode>(word).is_some(), "{word}");
+    }
+    assert!(agents::from_word::<Dialect>("json").is_none());
+}
+
+#[test]
+fn set_up_recipes() {
+    let poetry = "[tool.poetry]\nname = 'x'\n";
+    let project = "[project]\nname = 'x'\n";
+    let pnpm = r#"{"packageManager": "pnpm@9.1.0"}"#;
+    let cases: &[(&[(&str, &str)], &str)] = &[
+        (&[], ""),
+        (&[("pyproject.toml", project), ("uv.lock", "")], "uv: uv sync --frozen (uv run)"),
+        (&[("uv.lock", "")], ""),
+        (
+            &[("pyproject.toml", poetry), ("poetry.lock", "")],
+            "poetry: poetry install --no-interaction (poetry run)",
+        ),
+        (&[("pyproject.toml", poetry)], "poetry: poetry install --no-interaction (poetry run)"),
+        (&[("pyproject.toml", "[tool.ruff]\n")], ""),
+        (
+            &[("requirements.txt", "x")],
+            "pip: python3 -m venv .venv && echo '*' > .venv/.gitignore; .venv/bin/python -m pip install -r requirements.txt",
+        ),
+        (
+            &[("pyproject.toml", project)],
+            "pip: python3 -m venv .venv && echo '*' > .venv/.gitignore; .venv/bin/python -m pip install -e .",
+        ),
+        (&[("package.json", "{}"), ("package-lock.json", "")], "npm: npm ci"),
+        (&[("package.json", "{}")], "npm: npm install --no-package-lock"),
+        (&[("package.json", "not json")], "npm: npm install --no-package-lock"),
+        (&[("package.json", pnpm)], "pnpm: pnpm install --no-lockfile"),
+        (&[("package.json", "{}"), ("pnpm-lock.yaml", "")], "pnpm: pnpm install --frozen-lockfile"),
+        (&[("package.json", "{}"), ("yarn.lock", "")], "yarn: yarn install --frozen-lockfile"),
+        (
+            &[("package.json", "{}"), ("yarn.lock", ""), (".yarnrc.yml", "")],
+            "yarn: yarn install --immutable",
+        ),
+        (&[("package.json", "{}"), ("bun.lockb", "")], "bun: bun install --frozen-lockfile"),
+        (
+            &[("package.json", pnpm), ("package-lock.json", ""), ("pnpm-lock.yaml", "")],
+            "pnpm: pnpm install --frozen-lockfile",
+        ),
+        (&[("package-lock.json", "")], ""),
+        (&[("Cargo.toml", ""), ("Cargo.lock", "")], "cargo: cargo fetch --locked"),
+        (&[("Cargo.toml", "")], "cargo: cargo fetch"),
+        (&[("go.mod", "")], "go: go mod download"),
+        (&[("Gemfile", "")], "bundler: bundle install (bundle exec)"),
+        (
+            &[("Gemfile", ""), ("Gemfile.lock", ""), ("go.mod", "")],
+            "go: go mod download, bundler: BUNDLE_FROZEN=true bundle install (bundle exec)",
+        ),
+    ];
+    for (files, expected) in cases {
+        let dir = tempfile::tempdir().unwrap();
+        for (file, text) in *files {
+            fs::write(dir.path().join(file), text).unwrap();
+        }
+        let found = detect_setup(dir.path());
+        assert!(found.iter().all(|recipe| dir.path().join(recipe.evidence).is_file()), "{found:?}");
+        let found: Vec<String> = found
+            .iter()
+            .map(|recipe| {
+                let prefix = recipe.prefix.map(|prefix| format!(" ({prefix})")).unwrap_or_default();
+                format!("{}: {}{prefix}", recipe.name, recipe.commands.join("; "))
+            })
+            .collect();
+        assert_eq!(found.join(", "), *expected, "{files:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_understood_or_refused(text in "([a-z_]{2,8} = |[-#\\[\\]{}\"',.= \t\r\n\\\\]|agent|jobs|timeout = |\\[agents.a\\]\n|command = |env = \\{|\\[setup\\]\n|[0-9]{1,3}|\"[a-z]{0,3}\"|é){0,40}") {
+        if let Err(ConfigError(problems)) = parse(&text) {
+            let lines = u32::try_from(text.matches('\n').count()).unwrap() + 1;
+            prop_assert!(!problems.is_empty());
+            for problem in problems {
+                prop_assert!(problem.line.unwrap_or(1) <= lines, "{problem}");
+                prop_assert!(!problem.message.chars().any(char::is_control), "{problem:?}");
+            }
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! Values of `orch.toml`: their types, and what is wrong with them.
 
+use super::keys::home;
 use super::problem::{Problem, nearest, quoted};
 use crate::model::parse_duration;
 use std::borrow::Cow;
@@ -19,13 +20,15 @@ pub(super) struct Item<'a> {
 /// Reads values; what is wrong becomes a problem and the value is left out.
 pub(super) struct Reader<'a> {
     file: &'a Path,
-    text: &'a str,
+    /// Where the lines end.
+    newlines: Vec<usize>,
     problems: Vec<Problem>,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(file: &'a Path, text: &'a str) -> Self {
-        Self { file, text, problems: Vec::new() }
+    pub(super) fn new(file: &'a Path, text: &str) -> Self {
+        let newlines = text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(at, _)| at);
+        Self { file, newlines: newlines.collect(), problems: Vec::new() }
     }
 
     /// What was wrong, in the order of the lines.
@@ -36,8 +39,8 @@ impl<'a> Reader<'a> {
 
     /// The line, from 1, of a byte offset.
     pub(super) fn line(&self, offset: usize) -> u32 {
-        let newlines = self.text.bytes().take(offset).filter(|b| *b == b'\n').count();
-        u32::try_from(newlines + 1).unwrap_or(u32::MAX)
+        let above = self.newlines.partition_point(|newline| *newline < offset);
+        u32::try_from(above + 1).unwrap_or(u32::MAX)
     }
 
     pub(super) fn say(&mut self, at: usize, message: impl Into<String>, hint: impl Into<String>) {
@@ -75,9 +78,13 @@ impl<'a> Reader<'a> {
         let word = key.get_ref();
         let found = known.iter().find(|k| *k == word).copied();
         if found.is_none() {
-            let hint = match nearest(word, known) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("known keys are {}", known.join(", ")),
+            let hint = match (home(word), nearest(word, known)) {
+                (_, Some(near)) if strsim::levenshtein(word, near) == 1 => {
+                    format!("did you mean `{near}`?")
+                }
+                (Some(home), _) => format!("`{word}` belongs {home}"),
+                (None, Some(near)) => format!("did you mean `{near}`?"),
+                (None, None) => format!("known keys are {}", known.join(", ")),
             };
             let place = if place.is_empty() { String::new() } else { format!(" in {place}") };
             self.say(key.span().start, format!("unknown key {}{place}", quoted(word)), hint);
@@ -140,16 +147,19 @@ impl<'a> Reader<'a> {
         read
     }
 
-    /// A duration (a number is seconds), or `Some(None)` for `"none"` where there may be no limit.
-    pub(super) fn limit(&mut self, item: Item<'_>) -> Option<Option<Duration>> {
+    /// A duration (a number is seconds), or `"none"` for no limit.
+    pub(super) fn limit(&mut self, item: Item<'_>, limit: &mut Option<Duration>) {
         if matches!(item.value.get_ref(), DeValue::String(text) if text == "none") {
-            return Some(None);
+            *limit = None;
+            return;
         }
-        let read = duration(item.value.get_ref()).filter(|d| !d.is_zero());
-        if read.is_none() {
-            self.wrong(item, "a duration above zero or \"none\"", "\"90s\" (or \"1h30m\", or 600)");
+        match duration(item.value.get_ref()) {
+            Some(read) if !read.is_zero() => *limit = Some(read),
+            _ => {
+                let example = "\"90s\" (or \"1h30m\", or 600)";
+                self.wrong(item, "a duration above zero or \"none\"", example);
+            }
         }
-        read.map(Some)
     }
 
     pub(super) fn duration(&mut self, item: Item<'_>) -> Option<Duration> {
@@ -213,9 +223,8 @@ impl<'a> Reader<'a> {
     pub(super) fn globs(&mut self, item: Item<'_>) -> Option<Vec<String>> {
         let globs = self.list(item, "[\"CHANGELOG.md\", \"docs/**\"]")?;
         for glob in &globs {
-            if let Err(error) = globset::Glob::new(glob) {
-                let message =
-                    format!("{} in `{}` is not a glob: {}", quoted(glob), item.key, error.kind());
+            if let Err(why) = check_glob(glob) {
+                let message = format!("{} in `{}` {why}", quoted(glob), item.key);
                 self.say(item.value.span().start, message, "for example: \"docs/**/*.md\"");
             }
         }
@@ -251,6 +260,18 @@ impl<'a> Reader<'a> {
         }
         env
     }
+}
+
+/// Why a glob cannot be used. It is compiled here so that nobody who uses it later can fail.
+fn check_glob(glob: &str) -> Result<(), String> {
+    /// Nested groups cost stack and time; no path needs more characters.
+    const LONGEST: usize = 1024;
+    if glob.len() > LONGEST {
+        return Err("is longer than 1024 bytes".to_owned());
+    }
+    let checked = globset::Glob::new(glob)
+        .and_then(|glob| globset::GlobSetBuilder::new().add(glob).build().map(drop));
+    checked.map_err(|error| format!("is not a glob: {}", error.kind()))
 }
 
 fn whole(value: &DeValue<'_>) -> Option<u64> {

@@ -4,6 +4,7 @@ use super::derive::Standings;
 use super::retry::{Verdict, retry_verdict};
 use super::state::{State, StepState};
 use crate::model::{Action, AttemptId, RunState, StepId, StopReason, TaskState, Timestamp};
+use std::collections::HashSet;
 
 /// What is to be done now. Deterministic; an empty list means: wait for the world or for
 /// [`next_wakeup`].
@@ -15,7 +16,7 @@ pub fn decide(state: &State, now: Timestamp) -> Vec<Action> {
     let mut actions = Vec::new();
     let standings = state.standings();
     let mut slots = Slots::of(state, &standings);
-    for task in slots.order(state) {
+    for task in Slots::order(state) {
         decide_task(state, task, &standings, now, &mut slots, &mut actions);
     }
     if actions.is_empty() && state.open_attempts().next().is_none() && !is_waiting(state) {
@@ -73,7 +74,7 @@ impl Slots {
     }
 
     /// Tasks that can still need something: those under way first, then in plan order.
-    fn order(&self, state: &State) -> Vec<usize> {
+    fn order(state: &State) -> Vec<usize> {
         let mut tasks: Vec<usize> = (0..state.tasks.len())
             .filter(|task| state.spec.tasks[*task].skip.is_none() && !state.is_done(*task))
             .collect();
@@ -145,28 +146,25 @@ fn start_ready_steps(
 ) {
     let spec = &state.spec.tasks[task];
     let steps = &state.tasks[task].steps;
-    let is_through = |id: &StepId| {
-        let found = spec.steps.iter().position(|s| s.id == *id);
-        found.is_none_or(|i| {
-            matches!(steps[i].state, StepState::Done | StepState::Skipped(_))
-                || spec.steps[i].skip.is_some()
-        })
-    };
+    // Steps that those after them need not wait for, those skipped just now included.
+    let mut through: HashSet<&StepId> = HashSet::new();
     for (step_spec, step) in spec.steps.iter().zip(steps) {
         let ready = match step.state {
             StepState::Pending => true,
             StepState::Waiting(until) => until <= now,
-            _ => false,
+            StepState::Done | StepState::Skipped(_) => {
+                through.insert(&step_spec.id);
+                false
+            }
+            StepState::Running | StepState::Failed => false,
         };
-        if !ready {
+        if !ready || !step_spec.needs.iter().all(|need| through.contains(need)) {
             continue;
         }
         let (id, step_id) = (spec.id.clone(), step_spec.id.clone());
         if let Some(reason) = &step_spec.skip {
             actions.push(Action::Skip { task: id, step: step_id, reason: reason.clone() });
-            continue;
-        }
-        if !step_spec.needs.iter().all(is_through) {
+            through.insert(&step_spec.id);
             continue;
         }
         if step_spec.kind.is_process() {

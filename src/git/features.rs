@@ -9,7 +9,7 @@ use git2::Config;
 use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// One thing the repository uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,10 +62,10 @@ impl Features {
         let mut config = handle.config().map_err(GitError::lib("read the settings of git"))?;
         let config = config.snapshot().map_err(GitError::lib("read the settings of git"))?;
         let mut found = Self::default();
-        found.from_attributes(repo, &config, tree);
-        found.from_settings(&config);
-        found.from_hooks(repo, &config);
-        if has_replacements(handle) {
+        found.add_attributes(repo, &config, tree);
+        found.add_settings(&config);
+        found.add_hooks(repo, &config);
+        if has_replacements(&repo.common_dir) {
             found.add("replace refs", "refs/replace/ is not empty");
         }
         if let Some(path) = &tree.odd_path {
@@ -101,7 +101,7 @@ impl Features {
         found
     }
 
-    fn from_attributes(&mut self, repo: &Repo, config: &Config, tree: &TreeTraits) {
+    fn add_attributes(&mut self, repo: &Repo, config: &Config, tree: &TreeTraits) {
         let mut tokens = tree.attributes.clone();
         for file in outer_attribute_files(repo, config) {
             collect_tokens(&std::fs::read(file).unwrap_or_default(), &mut tokens);
@@ -123,7 +123,7 @@ impl Features {
         }
     }
 
-    fn from_settings(&mut self, config: &Config) {
+    fn add_settings(&mut self, config: &Config) {
         let is = |key: &str| config.get_bool(key).unwrap_or(false);
         let text = |key: &str| config.get_string(key).unwrap_or_default().to_ascii_lowercase();
         for (key, name) in [
@@ -153,7 +153,7 @@ impl Features {
         }
     }
 
-    fn from_hooks(&mut self, repo: &Repo, config: &Config) {
+    fn add_hooks(&mut self, repo: &Repo, config: &Config) {
         // Relative to the top of the checkout in which git is started.
         let dir = config
             .get_path("core.hookspath")
@@ -265,6 +265,118 @@ fn promisor(config: &Config) -> Option<String> {
     None
 }
 
-fn has_replacements(handle: &git2::Repository) -> bool {
-    handle.references_glob("refs/replace/*").is_ok_and(|mut refs| refs.next().is_some())
+/// Looked up in the files: libgit2 would read every ref of the repository for it.
+fn has_replacements(common_dir: &Path) -> bool {
+    let loose = std::fs::read_dir(common_dir.join("refs/replace"));
+    let packed = std::fs::read(common_dir.join("packed-refs")).unwrap_or_default();
+    let name = b" refs/replace/";
+    loose.is_ok_and(|mut files| files.next().is_some())
+        || packed.windows(name.len()).any(|window| window == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::worktree::fixture::Fixture;
+    use super::*;
+
+    fn names(fixture: &Fixture) -> Vec<&'static str> {
+        let repo = fixture.repo();
+        let head = repo.head().unwrap().oid;
+        Features::detect(&repo, &head).unwrap().found.iter().map(|f| f.name).collect()
+    }
+
+    #[test]
+    fn an_ordinary_repository_has_none() {
+        assert_eq!(names(&Fixture::varied()), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn each_setting_is_found() {
+        for (key, value, expected) in [
+            ("core.autocrlf", "true", "conversion"),
+            ("core.eol", "crlf", "conversion"),
+            ("core.ignorecase", "true", "case-insensitive paths"),
+            ("core.symlinks", "false", "no symbolic links"),
+            ("core.sharedrepository", "group", "shared repository"),
+            ("core.sparsecheckout", "true", "sparse checkout"),
+            ("worktree.userelativepaths", "true", "relative worktrees"),
+            ("extensions.worktreeconfig", "true", "settings per worktree"),
+            ("remote.origin.promisor", "true", "partial clone"),
+        ] {
+            let fixture = Fixture::varied();
+            fixture.git(&["config", key, value]);
+            assert_eq!(names(&fixture), [expected], "{key}");
+        }
+    }
+
+    #[test]
+    fn settings_that_change_no_checkout_are_not_features() {
+        let fixture = Fixture::varied();
+        for (key, value) in [
+            ("core.autocrlf", "input"),
+            ("core.eol", "lf"),
+            ("core.filemode", "false"),
+            ("filter.lfs.smudge", "git-lfs smudge -- %f"),
+            ("remote.origin.promisor", "false"),
+        ] {
+            fixture.git(&["config", key, value]);
+        }
+        assert_eq!(names(&fixture), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn attributes_count_wherever_they_are() {
+        for line in ["*.x ident", "*.x eol=crlf", "*.x working-tree-encoding=UTF-16"] {
+            let fixture = Fixture::varied();
+            fixture.write("deep/down/.gitattributes", &format!("# ident\n{line}\n"));
+            fixture.commit("attributes");
+            assert_eq!(names(&fixture), ["conversion"], "{line}");
+        }
+        let fixture = Fixture::varied();
+        fixture.write(".git/info/attributes", "*.bin filter=lfs diff=lfs -text\n");
+        assert_eq!(names(&fixture), Vec::<&str>::new());
+        fixture.git(&["config", "filter.lfs.process", "git-lfs filter-process"]);
+        assert_eq!(names(&fixture), ["filter"]);
+    }
+
+    #[test]
+    fn a_hook_counts_only_if_it_would_run() {
+        let fixture = Fixture::varied();
+        let hook = fixture.root().join("hooks of ours/post-checkout");
+        std::fs::create_dir_all(hook.parent().unwrap()).unwrap();
+        std::fs::write(&hook, "#!/bin/sh\n").unwrap();
+        fixture.git(&["config", "core.hooksPath", "hooks of ours"]);
+        assert_eq!(names(&fixture), Vec::<&str>::new());
+        std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).unwrap();
+        assert_eq!(names(&fixture), ["hook"]);
+    }
+
+    #[test]
+    fn replaced_objects_count_loose_and_packed() {
+        let fixture = Fixture::varied();
+        fixture.write("other", "");
+        fixture.commit("other");
+        fixture.git(&["replace", "HEAD", "HEAD~1"]);
+        assert_eq!(names(&fixture), ["replace refs"]);
+        fixture.git(&["pack-refs", "--all"]);
+        assert_eq!(names(&fixture), ["replace refs"]);
+    }
+
+    #[test]
+    fn odd_names_are_left_to_git() {
+        for name in [".git", ".GIT", ".git.", ".git ", "git~1", ".git::$INDEX", ".", "..", "a/b"] {
+            assert!(is_odd(name.as_bytes()), "{name}");
+        }
+        for name in [".gitignore", ".github", ".git-blame-ignore-revs", "git", "digit~1", ".gi"] {
+            assert!(!is_odd(name.as_bytes()), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_libgit2_refuses_is_said_with_its_name() {
+        let fixture = Fixture::empty(&["--ref-format=reftable"]);
+        fixture.write("a", "a\n");
+        fixture.commit("first");
+        assert_eq!(names(&fixture), ["ref storage", "beyond libgit2"]);
+    }
 }

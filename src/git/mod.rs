@@ -27,8 +27,6 @@ mod merge;
 mod names;
 mod pool;
 mod private_index;
-mod recycle;
-mod refresh;
 mod repo;
 mod rewind;
 mod scan;

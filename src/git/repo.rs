@@ -2,6 +2,7 @@
 
 use super::GitError;
 use super::executable::{git_line, git_with_stdin};
+use git2::RepositoryOpenFlags;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Once;
@@ -43,22 +44,30 @@ impl Repo {
     fn discover_named(cwd: &Path, named: Option<&Path>) -> Result<Self, GitError> {
         settle_libgit2();
         let ceilings = std::env::var_os("GIT_CEILING_DIRECTORIES").unwrap_or_default();
-        let git_dir = match named {
-            Some(dir) => cwd.join(dir),
-            None => git2::Repository::discover_path(cwd, std::env::split_paths(&ceilings))
-                .map_err(|_| GitError::NotARepository(cwd.to_owned()))?,
+        let ceilings = || std::env::split_paths(&ceilings);
+        let opened = match named {
+            Some(dir) => git2::Repository::open(cwd.join(dir)),
+            // From the work tree, because a git directory that is elsewhere does not lead back to it.
+            None => git2::Repository::open_ext(cwd, RepositoryOpenFlags::empty(), ceilings()),
         };
-        match git2::Repository::open(&git_dir) {
-            Ok(repo) => Self::from_handle(&repo),
-            Err(e) if e.code() == git2::ErrorCode::NotFound => {
-                Err(GitError::NotARepository(git_dir))
+        let refusal = match opened {
+            Ok(repo) => return Self::from_handle(&repo),
+            Err(refusal) => refusal,
+        };
+        let git_dir = match named {
+            Some(dir) => Ok(cwd.join(dir)),
+            None => git2::Repository::discover_path(cwd, ceilings()),
+        };
+        match (refusal.code(), git_dir) {
+            (git2::ErrorCode::NotFound, _) | (_, Err(_)) => {
+                Err(GitError::NotARepository(named.unwrap_or(cwd).to_owned()))
             }
-            Err(e) if e.code() == git2::ErrorCode::Owner => Err(GitError::Refused(format!(
+            (git2::ErrorCode::Owner, Ok(git_dir)) => Err(GitError::Refused(format!(
                 "{} belongs to another user; if you trust it: git config --global --add safe.directory {}",
                 git_dir.display(),
                 cwd.display()
             ))),
-            Err(refusal) => Self::from_executable(cwd, &git_dir, refusal),
+            (_, Ok(git_dir)) => Self::from_executable(cwd, &git_dir, refusal),
         }
     }
 
@@ -256,4 +265,96 @@ fn main_work_tree(common_dir: &Path) -> Result<Option<PathBuf>, GitError> {
 /// libgit2 ends directories with a slash; a path compared or joined elsewhere should not.
 fn plain(path: &Path) -> PathBuf {
     path.components().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::worktree::fixture::Fixture;
+    use super::*;
+
+    #[test]
+    fn it_is_found_from_everywhere() {
+        let fixture = Fixture::varied();
+        let root = fixture.root();
+        let linked = fixture.dir.path().canonicalize().unwrap().join("linked");
+        fixture.git(&["worktree", "add", "-q", linked.to_str().unwrap()]);
+        for (cwd, checkout) in [
+            (root.clone(), &root),
+            (root.join("src/m1"), &root),
+            (root.join(".git"), &root),
+            (linked.clone(), &linked),
+            (linked.join("src/m1"), &linked),
+        ] {
+            let repo = Repo::discover_named(&cwd, None).unwrap();
+            assert_eq!(repo.common_dir, root.join(".git"), "{}", cwd.display());
+            assert_eq!(repo.root.as_ref(), Some(&root), "{}", cwd.display());
+            assert_eq!(repo.checkout.as_ref(), Some(checkout), "{}", cwd.display());
+            assert_eq!(repo.state_dir(), root.join(".git/orch"));
+        }
+    }
+
+    #[test]
+    fn git_dir_names_it_whatever_the_directory() {
+        let fixture = Fixture::varied();
+        let elsewhere = tempfile::tempdir().unwrap();
+        let absolute = fixture.root().join(".git");
+        let repo = Repo::discover_named(elsewhere.path(), Some(&absolute)).unwrap();
+        assert_eq!(repo.root, Some(fixture.root()));
+        let repo = Repo::discover_named(&fixture.root(), Some(Path::new(".git"))).unwrap();
+        assert_eq!(repo.root, Some(fixture.root()));
+        let missing = Repo::discover_named(elsewhere.path(), Some(Path::new("none")));
+        assert!(matches!(missing, Err(GitError::NotARepository(_))));
+    }
+
+    #[test]
+    fn outside_there_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let found = Repo::discover_named(dir.path(), None);
+        assert!(matches!(found, Err(GitError::NotARepository(_))), "{found:?}");
+    }
+
+    #[test]
+    fn a_separate_git_directory_is_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let top = dir.path().canonicalize().unwrap();
+        super::super::executable::git(&top, &["init", "-q", "--separate-git-dir=gd", "proj"])
+            .unwrap();
+        let repo = Repo::discover_named(&top.join("proj"), None).unwrap();
+        assert_eq!((repo.common_dir, repo.root), (top.join("gd"), Some(top.join("proj"))));
+    }
+
+    #[test]
+    fn head_and_revisions() {
+        let fixture = Fixture::varied();
+        let repo = fixture.repo();
+        let head = repo.head().unwrap();
+        assert_eq!(head.branch.as_deref(), Some("main"));
+        for rev in ["HEAD", "main", "refs/heads/main", &head.oid[..8], "HEAD^{commit}"] {
+            assert_eq!(repo.resolve(rev).unwrap(), head.oid, "{rev}");
+        }
+        for rev in ["nothing", "HEAD~7", "HEAD:src", "--help"] {
+            let refused = repo.resolve(rev);
+            assert!(matches!(refused, Err(GitError::UnknownRevision(_))), "{rev}: {refused:?}");
+        }
+        fixture.git(&["tag", "-a", "-m", "tag", "v1"]);
+        assert_eq!(repo.resolve("v1").unwrap(), head.oid);
+        fixture.git(&["checkout", "-q", "--detach"]);
+        assert_eq!(repo.head().unwrap(), Head { oid: head.oid.clone(), branch: None });
+        assert_eq!(repo.branch_tip("main").unwrap(), Some(head.oid));
+        assert_eq!(repo.branch_tip("mai").unwrap(), None);
+    }
+
+    #[test]
+    fn the_tree_is_read_without_a_checkout() {
+        let fixture = Fixture::varied();
+        let repo = fixture.repo();
+        let head = repo.head().unwrap().oid;
+        let theirs = fixture.git(&["ls-tree", "-r", "-z", "--name-only", "HEAD"]);
+        let theirs: Vec<&str> = theirs.split_terminator('\0').collect();
+        assert_eq!(repo.tree_paths(&head).unwrap(), theirs);
+        let read = |path| repo.read_blob(&head, path).unwrap();
+        assert_eq!(read("a/b/c/d/deep.txt").as_deref(), Some(&b"deep\n"[..]));
+        assert_eq!(read("empty").as_deref(), Some(&b""[..]));
+        assert_eq!((read("a"), read("missing"), read("")), (None, None, None));
+    }
 }

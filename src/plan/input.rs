@@ -58,7 +58,7 @@ pub struct PlanOptions {
 }
 
 impl Default for PlanOptions {
-    /// The thresholds: two bare mentions of a file (0.75 each) make a conflict that orders; a file that
+    /// The thresholds: two bare mentions of a file (0.7 each) make a conflict that orders; a file that
     /// is probably one of several does not. Reading is isolated by the worktree, so it orders only where
     /// both sides say so in their front matter, and is reported only where both are near certain.
     fn default() -> Self {

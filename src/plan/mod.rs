@@ -47,7 +47,8 @@ pub fn build(base: &str, inputs: Vec<PlanInput>, options: &PlanOptions) -> Resul
     let order = order::order(&inputs, &resolved.declared, &found, &seconds, options);
     let estimate = estimate::of_plan(&inputs, &seconds, &order, options.jobs);
 
-    let name = |task: usize| inputs[task].name.clone();
+    let names: Vec<String> = inputs.iter().map(|input| input.name.clone()).collect();
+    let name = |task: usize| names[task].clone();
     let dependencies: Vec<Vec<PlanDependency>> = order
         .before
         .iter()
@@ -72,33 +73,33 @@ pub fn build(base: &str, inputs: Vec<PlanInput>, options: &PlanOptions) -> Resul
     let conflicts = found.iter().map(|conflict| conflict.document(&inputs, options)).collect();
     let satisfied = resolved.satisfied;
     let tasks = inputs
-        .iter()
+        .into_iter()
         .zip(dependencies)
         .zip(satisfied)
-        .zip(&seconds)
-        .map(|(((input, depends_on), satisfied), &estimate_seconds)| PlanTask {
-            name: input.name.clone(),
-            prompt: input.prompt.clone(),
-            title: input.title.clone(),
-            state: PlanTaskState::of(input),
-            skip_reason: input.skip_reason.clone(),
+        .zip(seconds)
+        .map(|(((input, depends_on), satisfied), estimate_seconds)| PlanTask {
+            state: PlanTaskState::of(&input),
+            name: input.name,
+            prompt: input.prompt,
+            title: input.title,
+            skip_reason: input.skip_reason,
             work_type: input.work_type,
             complexity: input.complexity,
             priority: input.priority,
-            targets: input.targets.clone(),
+            targets: input.targets,
             depends_on,
             satisfied: satisfied.into_iter().map(name).collect(),
             estimate_seconds,
         })
         .collect();
-    let named = |tasks: &[usize]| tasks.iter().map(|&task| name(task)).collect::<Vec<_>>();
+    let list = |tasks: &[usize]| tasks.iter().map(|&task| name(task)).collect::<Vec<_>>();
     Ok(Plan {
         schema: SCHEMA,
         base: base.to_owned(),
         tasks,
         conflicts,
-        waves: order.waves.iter().map(|wave| named(wave)).collect(),
-        critical_path: named(&estimate.critical_path),
+        waves: order.waves.iter().map(|wave| list(wave)).collect(),
+        critical_path: list(&estimate.critical_path),
         estimate: Estimate {
             sequential_seconds: estimate.sequential,
             parallel_seconds: estimate.parallel,

@@ -12,9 +12,6 @@
 use super::conflicts::Pair;
 use super::document::ConflictKind;
 use super::input::{PlanInput, PlanOptions};
-use petgraph::algo::tred::{dag_to_toposorted_adjacency_list, dag_transitive_reduction_closure};
-use petgraph::graph::{DiGraph, NodeIndex};
-use petgraph::visit::IntoNeighbors;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Why one task waits for another.
@@ -95,7 +92,7 @@ pub(super) fn order(
         };
     }
     let waves = fill(inputs, &mut edges, &open, seconds);
-    Order { before: reduce(edges), waves }
+    Order { before: reduce(&edges, &waves), waves }
 }
 
 /// Whether `first` comes before `second` along `edges`.
@@ -149,17 +146,22 @@ fn fill(
     let mut may_start: Vec<usize> =
         (0..inputs.len()).filter(is_ready).filter(|&t| waits[t] == 0).collect();
     let mut wave_of = vec![usize::MAX; inputs.len()];
+    // The last wave in which a conflicting task was placed.
+    let mut barred = vec![usize::MAX; inputs.len()];
     let mut waves = Vec::new();
     while !may_start.is_empty() {
         may_start.sort_by(|&a, &b| behind[b].total_cmp(&behind[a]).then(a.cmp(&b)));
         let number = waves.len();
         let (mut wave, mut later) = (Vec::new(), Vec::new());
         for task in may_start {
-            if open[task].iter().any(|&(other, _)| wave_of[other] == number) {
+            if barred[task] == number {
                 later.push(task);
-            } else {
-                wave_of[task] = number;
-                wave.push(task);
+                continue;
+            }
+            wave_of[task] = number;
+            wave.push(task);
+            for &(other, _) in &open[task] {
+                barred[other] = number;
             }
         }
         wave.sort_unstable();
@@ -203,40 +205,56 @@ fn work_behind(edges: &Edges, seconds: &[f64]) -> Vec<f64> {
 }
 
 /// Drops conflict edges that others imply; declared ones stay, because they were asked for.
-fn reduce(edges: Edges) -> Vec<Vec<Edge>> {
-    let mut graph = DiGraph::<(), (), usize>::default();
-    let nodes: Vec<NodeIndex<usize>> = edges.iter().map(|_| graph.add_node(())).collect();
-    for (task, before) in edges.iter().enumerate() {
-        for &first in before.keys() {
-            graph.add_edge(nodes[first], nodes[task], ());
+///
+/// Waves are a topological order: seen from the latest wave backwards, an edge is implied exactly if
+/// its task is already known to come before.
+fn reduce(edges: &Edges, waves: &[Vec<usize>]) -> Vec<Vec<Edge>> {
+    let count = edges.len();
+    let mut wave_of = vec![0; count];
+    for (number, wave) in waves.iter().enumerate() {
+        for &task in wave {
+            wave_of[task] = number;
         }
     }
-    // Steps 1 to 3 leave no cycle; were there one, nothing would be dropped.
-    let needed: Option<BTreeSet<(usize, usize)>> =
-        petgraph::algo::toposort(&graph, None).ok().map(|sorted| {
-            let (list, _) = dag_to_toposorted_adjacency_list::<_, usize>(&graph, &sorted);
-            let (reduced, _) = dag_transitive_reduction_closure(&list);
-            let edges_of = |from: usize| reduced.neighbors(from).map(move |to| (from, to));
-            (0..sorted.len())
-                .flat_map(edges_of)
-                .map(|(from, to)| (sorted[from].index(), sorted[to].index()))
-                .collect()
-        });
-    let keep = |first: usize, task: usize, because: Because| {
-        matches!(because, Because::Declared(_))
-            || needed.as_ref().is_none_or(|needed| needed.contains(&(first, task)))
-    };
-    edges
-        .into_iter()
-        .enumerate()
-        .map(|(task, before)| {
-            let mut kept: Vec<Edge> = before
-                .into_iter()
-                .filter(|&(first, because)| keep(first, task, because))
-                .map(|(first, because)| Edge { task: first, because })
-                .collect();
-            kept.sort_by_key(|edge| matches!(edge.because, Because::Conflict(_)));
-            kept
-        })
-        .collect()
+    let mut known: Vec<Tasks> = vec![Tasks::default(); count];
+    let mut kept: Vec<Vec<Edge>> = vec![Vec::new(); count];
+    for &task in waves.iter().flatten() {
+        let mut before = Tasks(vec![0; count.div_ceil(64)]);
+        let mut latest_first: Vec<(usize, Because)> =
+            edges[task].iter().map(|(&first, &because)| (first, because)).collect();
+        latest_first.sort_by_key(|&(first, _)| std::cmp::Reverse(wave_of[first]));
+        for (first, because) in latest_first {
+            let implied = before.contains(first);
+            if !implied {
+                before.extend(&known[first]);
+                before.insert(first);
+            }
+            if !implied || matches!(because, Because::Declared(_)) {
+                kept[task].push(Edge { task: first, because });
+            }
+        }
+        known[task] = before;
+        kept[task].sort_by_key(|e| (matches!(e.because, Because::Conflict(_)), e.task));
+    }
+    kept
+}
+
+/// A set of tasks, a bit each.
+#[derive(Clone, Default)]
+struct Tasks(Vec<u64>);
+
+impl Tasks {
+    fn contains(&self, task: usize) -> bool {
+        self.0[task / 64] >> (task % 64) & 1 == 1
+    }
+
+    fn insert(&mut self, task: usize) {
+        self.0[task / 64] |= 1 << (task % 64);
+    }
+
+    fn extend(&mut self, other: &Self) {
+        for (mine, theirs) in self.0.iter_mut().zip(&other.0) {
+            *mine |= theirs;
+        }
+    }
 }

@@ -1,1 +1,381 @@
 use super::*;
+use crate::model::{Access, Complexity, Target, WorkType};
+use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+
+fn target(path: &str, access: Access, confidence: f64) -> Target {
+    Target { path: path.into(), access, confidence, evidence: vec![] }
+}
+
+/// A prompt that surely writes `writes`; `after` declares, each on line 3.
+fn task(name: &str, writes: &[&str], after: &[&str]) -> PlanInput {
+    PlanInput {
+        name: name.into(),
+        prompt: format!("prompts/{name}.md"),
+        title: name.to_uppercase(),
+        declared: after.iter().map(|&name| Declared { name: name.into(), line: Some(3) }).collect(),
+        targets: writes.iter().map(|path| target(path, Access::Write, 1.0)).collect(),
+        ..PlanInput::default()
+    }
+}
+
+fn reading(name: &str, reads: &[&str]) -> PlanInput {
+    let targets = reads.iter().map(|path| target(path, Access::Read, 1.0)).collect();
+    PlanInput { targets, ..task(name, &[], &[]) }
+}
+
+fn covering(name: &str, glob: &str, listed: &[&str]) -> PlanInput {
+    PlanInput { scopes: vec![target(glob, Access::Write, 1.0)], ..task(name, listed, &[]) }
+}
+
+fn planned(inputs: &[PlanInput]) -> Plan {
+    build("0", inputs.to_vec(), &PlanOptions::default()).unwrap()
+}
+
+fn refused(inputs: &[PlanInput]) -> String {
+    build("0", inputs.to_vec(), &PlanOptions::default()).unwrap_err().to_string()
+}
+
+/// `a<b` for each dependency, with the kind's first letter.
+fn edges(plan: &Plan) -> Vec<String> {
+    let mut edges: Vec<String> = plan
+        .tasks
+        .iter()
+        .flat_map(|task| {
+            task.depends_on.iter().map(|d| format!("{}<{} {}", d.task, task.name, d.kind))
+        })
+        .collect();
+    edges.sort();
+    edges
+}
+
+#[test]
+fn conflicting_tasks_form_a_chain_without_needless_edges() {
+    let plan = planned(&["a", "b", "c", "d"].map(|name| task(name, &["x.rs"], &[])));
+    assert_eq!(edges(&plan), ["a<b conflict", "b<c conflict", "c<d conflict"]);
+    assert_eq!(plan.conflicts.len(), 6);
+    assert_eq!(plan.waves, [["a"], ["b"], ["c"], ["d"]]);
+    assert_eq!(plan.task("b").unwrap().depends_on[0].reason, "both write x.rs");
+    assert_eq!(plan.critical_path, ["a", "b", "c", "d"]);
+}
+
+#[test]
+fn tasks_that_share_nothing_run_side_by_side() {
+    let plan = planned(&[task("a", &["x"], &[]), task("b", &["y"], &[]), reading("c", &["z"])]);
+    assert_eq!(plan.waves, [["a", "b", "c"]]);
+    assert!(edges(&plan).is_empty() && plan.conflicts.is_empty());
+    assert!((plan.estimate.sequential_seconds - 900.0).abs() < 1e-9);
+    assert!((plan.estimate.parallel_seconds - 300.0).abs() < 1e-9);
+}
+
+#[test]
+fn declared_dependencies_are_kept_and_direct_conflicts() {
+    let plan =
+        planned(&[task("a", &["x"], &["b"]), task("b", &["x"], &[]), task("c", &[], &["a", "b"])]);
+    assert_eq!(edges(&plan), ["a<c declared", "b<a declared", "b<c declared"]);
+    assert_eq!(plan.task("a").unwrap().depends_on[0].reason, "declared in prompts/a.md:3");
+    assert_eq!(plan.waves, [["b"], ["a"], ["c"]]);
+}
+
+#[test]
+fn priority_then_work_behind_then_input_order_decide_who_goes_first() {
+    let mut urgent = task("b", &["x"], &[]);
+    urgent.priority = 5;
+    assert_eq!(edges(&planned(&[task("a", &["x"], &[]), urgent.clone()])), ["b<a conflict"]);
+    let blocked = [task("a", &["x"], &[]), task("b", &["x"], &[]), task("c", &[], &["b"])];
+    assert_eq!(edges(&planned(&blocked)), ["b<a conflict", "b<c declared"]);
+    // What an urgent task waits for is as urgent.
+    urgent.declared = vec![Declared { name: "c".into(), line: None }];
+    urgent.targets.clear();
+    let plan = planned(&[task("a", &["x"], &[]), urgent, task("c", &["x"], &[])]);
+    assert_eq!(edges(&plan), ["c<a conflict", "c<b declared"]);
+}
+
+#[test]
+fn a_free_task_does_not_wait_behind_one_that_waits_itself() {
+    let plan = planned(&[task("a", &[], &[]), task("b", &["x"], &["a"]), task("c", &["x"], &[])]);
+    assert_eq!(plan.waves, vec![vec!["a", "c"], vec!["b"]]);
+}
+
+#[test]
+fn skipped_prompts_satisfy_and_take_no_part() {
+    let mut done = task("a", &["x"], &["b"]);
+    done.skip_reason = Some("status: COMPLETED".into());
+    let plan = planned(&[done, task("b", &["x"], &["a"])]);
+    assert_eq!(plan.waves, [["b"]]);
+    assert!(plan.conflicts.is_empty() && edges(&plan).is_empty());
+    assert_eq!(plan.task("b").unwrap().satisfied, ["a"]);
+    assert_eq!(plan.task("a").unwrap().state, PlanTaskState::Skipped);
+    assert!((plan.estimate.sequential_seconds - 300.0).abs() < 1e-9);
+}
+
+#[test]
+fn globs_and_directories_overlap_with_files_and_each_other() {
+    let overlap = |a: PlanInput, b: PlanInput| planned(&[a, b]).conflicts.len();
+    let listed = || covering("a", "src/tui/**", &["src/tui/x.rs"]);
+    assert_eq!(overlap(listed(), task("b", &["src/tui/new.rs"], &[])), 1, "a file to be created");
+    assert_eq!(overlap(listed(), task("b", &["src/tui/x.rs"], &[])), 1);
+    assert_eq!(overlap(listed(), task("b", &["src/tuix/new.rs"], &[])), 0);
+    assert_eq!(overlap(listed(), task("b", &["src/tui/"], &[])), 1);
+    assert_eq!(overlap(listed(), covering("b", "src/*/y.rs", &["src/net/y.rs"])), 0, "both listed");
+    let open = covering("b", "src/*/y.rs", &["src/*/y.rs"]);
+    assert_eq!(overlap(listed(), open.clone()), 1, "a pattern that is not listed");
+    assert_eq!(overlap(open, covering("a", "src/*/z.rs", &["src/*/z.rs"])), 0);
+    let same = || covering("a", "new/**", &["new/**"]);
+    assert_eq!(overlap(same(), PlanInput { name: "b".into(), ..same() }), 1);
+}
+
+#[test]
+fn reading_orders_only_what_is_certain_and_the_writer_goes_first() {
+    let plan = planned(&[reading("a", &["x"]), task("b", &["x"], &[])]);
+    assert_eq!(edges(&plan), ["b<a conflict"]);
+    assert_eq!(plan.conflicts[0].kind, ConflictKind::WriteRead);
+    assert_eq!(plan.conflicts[0].tasks, ["a", "b"]);
+    let mut unsure = reading("a", &["x"]);
+    unsure.targets[0].confidence = 0.95;
+    let plan = planned(&[unsure.clone(), task("b", &["x"], &[])]);
+    assert!(edges(&plan).is_empty() && plan.conflicts.len() == 1 && !plan.conflicts[0].orders);
+    unsure.targets[0].confidence = 0.5;
+    assert!(planned(&[unsure, task("b", &["x"], &[])]).conflicts.is_empty());
+    // Each reads what the other writes: somebody goes first, and nothing hangs.
+    let mut a = task("a", &["x"], &[]);
+    let mut b = task("b", &["y"], &[]);
+    a.targets.push(target("y", Access::Read, 1.0));
+    b.targets.push(target("x", Access::Read, 1.0));
+    assert_eq!(planned(&[a, b]).waves.len(), 2);
+}
+
+#[test]
+fn unlikely_conflicts_are_reported_but_order_nothing() {
+    let mut inputs = [task("a", &["x"], &[]), task("b", &["x"], &[])];
+    for input in &mut inputs {
+        input.targets[0].confidence = 0.6;
+    }
+    let plan = planned(&inputs);
+    assert_eq!((plan.waves.len(), plan.conflicts.len()), (1, 1));
+    assert_eq!(plan.ordering_conflicts().count(), 0);
+    for input in &mut inputs {
+        input.targets[0].confidence = 0.3;
+    }
+    assert!(planned(&inputs).conflicts.is_empty());
+}
+
+#[test]
+fn ignored_paths_never_conflict() {
+    let inputs = vec![task("a", &["CHANGELOG.md", "x"], &[]), task("b", &["CHANGELOG.md"], &[])];
+    let options = PlanOptions { ignore: vec!["*.md".into()], ..PlanOptions::default() };
+    assert!(build("0", inputs.clone(), &options).unwrap().conflicts.is_empty());
+    let options = PlanOptions { ignore: vec!["[a".into(), "{".into()], ..PlanOptions::default() };
+    let wrong = build("0", inputs, &options).unwrap_err();
+    assert_eq!(wrong.0.len(), 2, "{wrong}");
+}
+
+#[test]
+fn everything_wrong_is_said_at_once() {
+    let inputs = [
+        task("alpha", &[], &["alhpa", "alpha", "nothing", "betta"]),
+        task("beta", &[], &["gamma"]),
+        task("gamma", &[], &["delta", "alpha"]),
+        task("delta", &[], &["beta"]),
+        PlanInput { prompt: "other/beta.md".into(), ..task("beta", &[], &[]) },
+    ];
+    assert_eq!(
+        refused(&inputs),
+        "other/beta.md: the name 'beta' is taken by prompts/beta.md; give one of them another 'id'\n\
+         prompts/alpha.md:3: 'alpha' depends on 'alhpa', which is not among the prompts given; add its file, or \
+         remove the dependency\n\
+         prompts/alpha.md:3: 'alpha' depends on itself; remove that line\n\
+         prompts/alpha.md:3: 'alpha' depends on 'nothing', which is not among the prompts given; add its file, or \
+         remove the dependency\n\
+         prompts/alpha.md:3: 'alpha' depends on 'betta', which is not among the prompts given; did you mean 'beta'?\n\
+         dependency cycle: beta -> gamma -> delta -> beta; remove one of: prompts/beta.md:3, prompts/gamma.md:3, \
+         prompts/delta.md:3"
+    );
+}
+
+#[test]
+fn a_cycle_is_the_shortest_and_two_are_two() {
+    let inputs = [
+        task("a", &[], &["b", "c"]),
+        task("b", &[], &["a"]),
+        task("c", &[], &["b"]),
+        task("x", &[], &["y"]),
+        task("y", &[], &["x"]),
+    ];
+    let said = refused(&inputs);
+    assert!(said.starts_with("dependency cycle: a -> b -> a;"), "{said}");
+    assert!(said.contains("\ndependency cycle: x -> y -> x;"), "{said}");
+}
+
+#[test]
+fn estimates_come_from_history_where_there_is_one() {
+    let mut options = PlanOptions { jobs: 2, ..PlanOptions::default() };
+    options.history.insert((WorkType::General, Complexity::Low), 10.0);
+    let mut large = task("b", &[], &[]);
+    large.complexity = Complexity::High;
+    let inputs = vec![task("a", &[], &[]), large, task("c", &[], &["a"]), task("d", &[], &[])];
+    let plan = build("0", inputs, &options).unwrap();
+    assert_eq!(
+        plan.tasks.iter().map(|t| t.estimate_seconds).collect::<Vec<_>>(),
+        [10.0, 1200.0, 10.0, 10.0]
+    );
+    assert!((plan.estimate.parallel_seconds - 1200.0).abs() < 1e-9);
+    let names = |smart| plan.start_order(smart).map(|t| t.name.clone()).collect::<Vec<_>>();
+    assert_eq!(names(true), ["b", "a", "c", "d"]);
+    assert_eq!(names(false), ["a", "b", "d", "c"]);
+}
+
+#[test]
+fn the_document_is_the_contracts() {
+    let json =
+        serde_json::to_value(planned(&[task("a", &["x.rs"], &[]), task("b", &["x.rs"], &[])]))
+            .unwrap();
+    assert_eq!(json["schema"], "orch.plan/1");
+    for key in ["base", "tasks", "conflicts", "waves", "critical_path", "estimate"] {
+        assert!(json.get(key).is_some(), "{key}");
+    }
+    let b = &json["tasks"][1];
+    for key in [
+        "name",
+        "prompt",
+        "title",
+        "state",
+        "skip_reason",
+        "type",
+        "complexity",
+        "targets",
+        "estimate_seconds",
+    ] {
+        assert!(b.get(key).is_some(), "{key}");
+    }
+    assert_eq!((&b["state"], &b["type"]), (&"ready".into(), &"general".into()));
+    assert_eq!(b["depends_on"][0]["kind"], "conflict");
+    assert_eq!(json["conflicts"][0]["kind"], "write-write");
+    assert_eq!(json["conflicts"][0]["tasks"], serde_json::json!(["a", "b"]));
+}
+
+fn any_inputs() -> impl Strategy<Value = Vec<PlanInput>> {
+    let one = (
+        prop::collection::vec((0..8_usize, any::<bool>(), 0..=10_u32), 0..4),
+        prop::collection::vec(0..12_usize, 0..3),
+        0..3_i64,
+        any::<bool>(),
+        prop::option::weighted(0.2, 0..3_usize),
+        prop::bool::weighted(0.1),
+    );
+    prop::collection::vec(one, 1..12).prop_map(|all| {
+        all.into_iter()
+            .enumerate()
+            .map(|(i, (targets, after, priority, large, glob, skip))| {
+                let mut input = task(&format!("t{i}"), &[], &[]);
+                let by_path: BTreeMap<String, Target> = targets
+                    .into_iter()
+                    .map(|(path, write, confidence)| {
+                        let path = format!("d{}/f{path}", path % 3);
+                        let access = if write { Access::Write } else { Access::Read };
+                        (path.clone(), target(&path, access, f64::from(confidence) / 10.0))
+                    })
+                    .collect();
+                input.targets = by_path.into_values().collect();
+                input.scopes =
+                    glob.iter().map(|d| target(&format!("d{d}/*"), Access::Write, 1.0)).collect();
+                // Only on earlier ones, so that there is no cycle.
+                let earlier = after.into_iter().filter(|&d| d < i);
+                input.declared =
+                    earlier.map(|d| Declared { name: format!("t{d}"), line: Some(1) }).collect();
+                input.priority = priority;
+                input.complexity = if large { Complexity::High } else { Complexity::Low };
+                input.skip_reason = skip.then(|| "done".into());
+                input
+            })
+            .collect()
+    })
+}
+
+/// Names that come before `name`, near and far.
+fn all_before(plan: &Plan, name: &str) -> BTreeSet<String> {
+    let mut seen = BTreeSet::new();
+    let mut stack = vec![name.to_owned()];
+    while let Some(name) = stack.pop() {
+        for dependency in &plan.task(&name).unwrap().depends_on {
+            if seen.insert(dependency.task.clone()) {
+                stack.push(dependency.task.clone());
+            }
+        }
+    }
+    seen
+}
+
+proptest! {
+    #[test]
+    fn a_plan_keeps_its_promises(inputs in any_inputs()) {
+        let plan = planned(&inputs);
+        let wave: BTreeMap<&str, usize> = plan.waves.iter().enumerate()
+            .flat_map(|(i, wave)| wave.iter().map(move |name| (name.as_str(), i))).collect();
+        let ready = plan.tasks.iter().filter(|t| t.state == PlanTaskState::Ready).count();
+        prop_assert_eq!(plan.waves.concat().len(), ready);
+        prop_assert_eq!(wave.len(), ready);
+        for task in plan.tasks.iter().filter(|t| t.state == PlanTaskState::Ready) {
+            let waits = task.depends_on.iter().map(|d| wave[d.task.as_str()] + 1).max().unwrap_or(0);
+            prop_assert_eq!(waits, wave[task.name.as_str()], "{} is in the first wave it can be in", task.name);
+        }
+        for conflict in plan.ordering_conflicts() {
+            let [a, b] = &conflict.tasks;
+            prop_assert_ne!(wave[a.as_str()], wave[b.as_str()]);
+            prop_assert!(all_before(&plan, a).contains(b) || all_before(&plan, b).contains(a));
+        }
+        let jobs: f64 = plan.critical_path.iter().map(|n| plan.task(n).unwrap().estimate_seconds).sum();
+        prop_assert!((plan.estimate.parallel_seconds - jobs).abs() < 1e-6, "with enough jobs the longest chain is it");
+        prop_assert_eq!(plan.start_order(true).count(), ready);
+        // No conflict edge follows from the others.
+        for task in &plan.tasks {
+            for edge in task.depends_on.iter().filter(|d| d.kind != DependencyKind::Declared) {
+                let others = task.depends_on.iter().filter(|d| d.task != edge.task);
+                prop_assert!(others.clone().all(|d| !all_before(&plan, &d.task).contains(&edge.task)));
+            }
+        }
+    }
+
+    #[test]
+    fn the_same_input_gives_the_same_plan(inputs in any_inputs()) {
+        let text = |plan: &Plan| serde_json::to_string(plan).unwrap();
+        prop_assert_eq!(text(&planned(&inputs)), text(&planned(&inputs)));
+    }
+
+    #[test]
+    fn the_order_of_unrelated_prompts_changes_nothing(inputs in any_inputs(), seed in any::<u64>()) {
+        // Two groups that share no path and no dependency, the second woven into the first.
+        let mut second = inputs.clone();
+        for input in &mut second {
+            input.name.insert(0, 'u');
+            for declared in &mut input.declared {
+                declared.name.insert(0, 'u');
+            }
+            for target in input.targets.iter_mut().chain(&mut input.scopes) {
+                target.path.insert(0, 'u');
+            }
+        }
+        let (mut woven, mut rest) = (Vec::new(), second.clone().into_iter());
+        for (i, input) in inputs.iter().enumerate() {
+            if seed >> (i % 64) & 1 == 1 {
+                woven.extend(rest.next());
+            }
+            woven.push(input.clone());
+        }
+        woven.extend(rest);
+        let (alone, together) = (planned(&inputs), planned(&woven));
+        for task in &alone.tasks {
+            prop_assert_eq!(Some(task), together.task(&task.name));
+        }
+    }
+
+    #[test]
+    fn what_a_pattern_matches_overlaps_with_whatever_else_matches_it(
+        a in "(a|b|\\*|\\?|\\*\\*/|/){1,5}", b in "(a|b|\\*|\\?|\\*\\*/|/){1,5}", path in "[ab]{1,2}(/[ab]{1,2}){0,3}"
+    ) {
+        let (a, b) = (pattern::Pattern::new(&a), pattern::Pattern::new(&b));
+        if a.matches(&path) && b.matches(&path) {
+            prop_assert!(a.overlaps(&b), "{} and {} both match {}", a.text(), b.text(), path);
+        }
+    }
+}

@@ -32,18 +32,13 @@ pub(super) fn process(pid: u32) -> Option<Process> {
 
 /// All rows. Processes that come or go meanwhile may be missing.
 pub(super) fn processes() -> Vec<Process> {
-    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
-    entries
-        .filter_map(Result::ok)
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .filter_map(process)
-        .collect()
+    pids().into_iter().filter_map(process).collect()
 }
 
-fn parse_stat(pid: u32, stat: &[u8]) -> Option<Process> {
+fn parse_stat(pid: u32, line: &[u8]) -> Option<Process> {
     // The command name is in parentheses and may contain any byte, so count from the last one.
-    let after = stat.iter().rposition(|&b| b == b')')? + 1;
-    let text = std::str::from_utf8(&stat[after..]).ok()?;
+    let after = line.iter().rposition(|&b| b == b')')? + 1;
+    let text = std::str::from_utf8(&line[after..]).ok()?;
     let mut fields = text.split_ascii_whitespace();
     let state = fields.next()?;
     let parent = fields.next()?.parse().ok()?;
@@ -62,19 +57,45 @@ fn boot() -> u64 {
     })
 }
 
-/// Whether the process has this variable with `needle` in its value. Processes whose environment we
-/// may not read (another user's) have not.
-pub(super) fn carries(pid: u32, variable: &str, needle: &str) -> bool {
-    let Ok(environ) = fs::read(format!("/proc/{pid}/environ")) else { return false };
-    if needle.is_empty() {
-        return false;
+/// The numbers of all processes.
+pub(super) fn pids() -> Vec<u32> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    entries
+        .filter_map(Result::ok)
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect()
+}
+
+/// The children of a process, at a cost that does not grow with the machine's load. A child may be
+/// missing while a sibling ends. `None` on a kernel that does not keep these lists.
+pub(super) fn children(pid: u32) -> Option<Vec<u32>> {
+    static KEPT: OnceLock<bool> = OnceLock::new();
+    if !KEPT.get_or_init(|| fs::exists("/proc/thread-self/children").unwrap_or(false)) {
+        return None;
     }
-    environ.split(|&b| b == 0).any(|entry| {
+    let mut children = Vec::new();
+    // A child is in the list of the thread that started it.
+    for task in fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
+        let list = fs::read_to_string(task.path().join("children")).unwrap_or_default();
+        children.extend(list.split_ascii_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
+    }
+    Some(children)
+}
+
+/// Whether the process has this variable with `needle` in its value. `None`: it has no environment
+/// at this instant (it may be in the middle of an exec). Processes whose environment we may not
+/// read are another user's.
+pub(super) fn carries(pid: u32, variable: &str, needle: &str) -> Option<bool> {
+    let Ok(environ) = fs::read(format!("/proc/{pid}/environ")) else { return Some(false) };
+    if environ.is_empty() || needle.is_empty() {
+        return None;
+    }
+    Some(environ.split(|&b| b == 0).any(|entry| {
         entry
             .strip_prefix(variable.as_bytes())
             .and_then(|rest| rest.strip_prefix(b"="))
             .is_some_and(|value| value.windows(needle.len()).any(|w| w == needle.as_bytes()))
-    })
+    }))
 }
 
 /// Sends a signal to exactly this process, never to a later one with its number. `false` when it

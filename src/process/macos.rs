@@ -40,16 +40,29 @@ pub(super) fn processes() -> Vec<Process> {
     system.map(|s| s.processes().values().map(row).collect()).unwrap_or_default()
 }
 
-/// Whether the process has this variable with `needle` in its value.
-pub(super) fn carries(pid: u32, variable: &str, needle: &str) -> bool {
+/// The numbers of all processes.
+pub(super) fn pids() -> Vec<u32> {
+    processes().into_iter().map(|process| process.id.pid).collect()
+}
+
+/// The process table is all there is here.
+pub(super) fn children(_pid: u32) -> Option<Vec<u32>> {
+    None
+}
+
+/// Whether the process has this variable with `needle` in its value. `None`: it shows none.
+pub(super) fn carries(pid: u32, variable: &str, needle: &str) -> Option<bool> {
     let pid = sysinfo::Pid::from_u32(pid);
     let kind = ProcessRefreshKind::nothing().with_environ(UpdateKind::Always);
-    let system = table(ProcessesToUpdate::Some(&[pid]), kind);
-    let Some(process) = system.as_ref().and_then(|s| s.process(pid)) else { return false };
-    process.environ().iter().filter_map(|entry| entry.to_str()).any(|entry| {
+    let system = table(ProcessesToUpdate::Some(&[pid]), kind)?;
+    let environ = system.process(pid)?.environ();
+    if environ.is_empty() || needle.is_empty() {
+        return None;
+    }
+    Some(environ.iter().filter_map(|entry| entry.to_str()).any(|entry| {
         let value = entry.strip_prefix(variable).and_then(|rest| rest.strip_prefix('='));
-        !needle.is_empty() && value.is_some_and(|value| value.contains(needle))
-    })
+        value.is_some_and(|value| value.contains(needle))
+    }))
 }
 
 /// Sends a signal to this process if it is still the one that is meant.

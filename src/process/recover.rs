@@ -11,6 +11,7 @@ use super::platform::{self, Group};
 use super::running::{Finished, settle_elsewhere};
 use super::shim::ShimRecord;
 use super::spec::StoredSpec;
+use super::tree::Hunt;
 use super::{ProcessError, ShimResult, Stop, Stopper, durable, layout, tree};
 use nix::sys::signal::Signal;
 use std::collections::BTreeSet;
@@ -37,8 +38,8 @@ pub enum Recovery {
 /// An attempt started by another process, whose shim lives.
 #[derive(Debug)]
 pub struct Adopted {
-    dir: PathBuf,
-    stopper: Stopper,
+    pub(super) dir: PathBuf,
+    pub(super) stopper: Stopper,
 }
 
 impl Adopted {
@@ -160,8 +161,8 @@ fn try_settle(dir: &Path, patience: Duration) -> Result<Option<Settled>, Process
     if let Some(result) = ShimResult::read(dir)? {
         return Ok(Some(Settled::Finished(result)));
     }
-    File::create(layout::refused(dir)).map_err(ProcessError::io(doing()))?;
     let Some(record) = durable::read::<ShimRecord>(&layout::shim(dir))? else {
+        File::create(layout::refused(dir)).map_err(ProcessError::io(doing()))?;
         return Ok(Some(Settled::NeverStarted));
     };
     let ended = end_survivors(dir, &record)?;
@@ -169,61 +170,70 @@ fn try_settle(dir: &Path, patience: Duration) -> Result<Option<Settled>, Process
     Ok(Some(Settled::Lost { survivors_ended: ended }))
 }
 
-/// SIGKILL to everything that is left of the attempt, until two looks in a row find nothing.
+/// SIGKILL to everything that is left of the attempt, until several looks in a row find nothing.
 fn end_survivors(dir: &Path, record: &ShimRecord) -> Result<usize, ProcessError> {
     /// A killed process is gone within milliseconds unless it hangs in the kernel.
     const PATIENCE: Duration = Duration::from_secs(10);
+    /// A look can miss a process that ends while its successor starts. Further looks are short.
+    const EMPTY_LOOKS: u32 = 8;
+    const PAUSE: Duration = Duration::from_millis(1);
     let key = durable::read::<StoredSpec>(&layout::spec(dir))?.map(|stored| stored.key);
+    let mut hunt = key.as_deref().map(Hunt::new);
     let agent: Option<ProcessId> = durable::read(&layout::agent(dir))?;
     let group = record.group.as_deref().and_then(Group::existing);
     let deadline = Instant::now() + PATIENCE;
-    let mut ended = BTreeSet::new();
+
+    let mut known = survivors(hunt.as_mut(), agent, group.as_ref());
+    for id in &known {
+        platform::signal(*id, Signal::SIGKILL);
+    }
     let mut empty_looks = 0;
-    while empty_looks < 2 {
+    while empty_looks < EMPTY_LOOKS {
+        let mut left: BTreeSet<ProcessId> =
+            known.iter().copied().filter(|id| id.is_alive()).collect();
         if let Some(group) = &group {
-            ended.append(&mut tree::inside(group));
+            left.append(&mut tree::inside(group));
             group.kill();
         }
-        let found = survivors(key.as_deref(), agent, &ended, group.as_ref());
-        if found.is_empty() {
+        if let Some(hunt) = &mut hunt {
+            hunt.each(|id| {
+                platform::signal(id, Signal::SIGKILL);
+                left.insert(id);
+            });
+        }
+        if left.is_empty() {
             empty_looks += 1;
-            continue;
+        } else {
+            empty_looks = 0;
+            if Instant::now() >= deadline {
+                let pids = left.iter().map(|id| id.pid).collect();
+                return Err(ProcessError::Unkillable { dir: dir.to_owned(), pids });
+            }
+            known.append(&mut left);
         }
-        empty_looks = 0;
-        for id in &found {
-            platform::signal(*id, Signal::SIGKILL);
-        }
-        if Instant::now() >= deadline {
-            let pids = found.iter().map(|id| id.pid).collect();
-            return Err(ProcessError::Unkillable { dir: dir.to_owned(), pids });
-        }
-        ended.extend(found);
-        std::thread::sleep(Duration::from_millis(5));
+        std::thread::sleep(PAUSE);
     }
     if let Some(group) = &group {
         group.remove();
     }
     let _ = fs::remove_file(layout::result(dir).with_extension("part"));
-    Ok(ended.len())
+    Ok(known.len())
 }
 
-/// The key finds what was re-parented; the parents find what emptied its environment.
+/// What there is now. The key finds what was re-parented; the parents find what emptied its
+/// environment, as long as they live: so nothing may be killed before this is complete.
 fn survivors(
-    key: Option<&str>,
+    hunt: Option<&mut Hunt<'_>>,
     agent: Option<ProcessId>,
-    known: &BTreeSet<ProcessId>,
     group: Option<&Group>,
 ) -> BTreeSet<ProcessId> {
-    let mut found = key.map(tree::carriers).unwrap_or_default();
+    let mut found = hunt.map(Hunt::look).unwrap_or_default();
+    found.extend(agent.filter(|agent| agent.is_alive()));
     if let Some(group) = group {
         found.append(&mut tree::inside(group));
     }
-    found.extend(agent.filter(|agent| agent.is_alive()));
-    found.extend(known.iter().filter(|id| id.is_alive()));
-    let roots: Vec<ProcessId> = found.iter().copied().collect();
-    for root in roots {
-        found.append(&mut tree::descendants(root.pid));
-    }
+    let roots = found.iter().map(|id| id.pid).collect();
+    found.append(&mut tree::descendants(roots));
     found.retain(|id| id.pid != std::process::id());
     found
 }

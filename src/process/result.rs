@@ -9,7 +9,8 @@ use std::time::SystemTime;
 /// How an attempt's processes ended: what `result.json` holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShimResult {
-    /// How the agent's main process ended. Neither code nor signal: it was never executed.
+    /// How the agent's main process ended. Neither code nor signal: it was never executed (see
+    /// `spawn_error`), or survived SIGKILL (see `unkillable`).
     pub exit: Exit,
     /// Why the shim stopped it; `None` when it ended by itself.
     pub stopped: Option<StopReason>,

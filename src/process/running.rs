@@ -1,6 +1,6 @@
 //! An attempt whose shim is our child.
 
-use super::recover::{Settled, settle};
+use super::recover::{Adopted, Settled, settle};
 use super::{ProcessError, ShimResult, Stop, Stopper};
 use std::path::{Path, PathBuf};
 use tokio::process::Child;
@@ -54,10 +54,10 @@ impl Running {
     /// # Errors
     /// When the result cannot be read, or processes survive SIGKILL.
     pub async fn wait(mut self) -> Result<Finished, ProcessError> {
-        self.child
-            .wait()
-            .await
-            .map_err(ProcessError::io(format!("wait for the shim of {}", self.dir.display())))?;
+        if self.child.wait().await.is_err() {
+            // Whoever started us had SIGCHLD ignored, and the kernel keeps no status then.
+            return Adopted { dir: self.dir, stopper: self.stopper }.wait().await;
+        }
         match ShimResult::read(&self.dir)? {
             Some(result) => Ok(Finished::Done(result)),
             None => settle_elsewhere(self.dir).await,

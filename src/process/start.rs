@@ -70,10 +70,12 @@ pub async fn start_with(
         .map_err(ProcessError::io(format!("find the directory {}", dir.display())))?;
     claim(&dir, spec)?;
     let mut child = spawn(launcher, &dir)?;
+    let mut hung = false;
     match tokio::time::timeout(READY_DEADLINE, readiness(&mut child)).await {
         Ok(Some(shim)) => return Ok(Running { child, dir, stopper: Stopper { shim } }),
         Ok(None) => {}
         Err(_) => {
+            hung = true;
             let _ = child.start_kill();
         }
     }
@@ -84,6 +86,7 @@ pub async fn start_with(
         .await
         .map_err(|e| ProcessError::io("clean up after the shim")(e.into()))??;
     let message = last_words(&dir).unwrap_or_else(|| match ended {
+        Ok(_) if hung => format!("it said nothing for {} s", READY_DEADLINE.as_secs()),
         Ok(status) => format!("it ended with {status}"),
         Err(e) => e.to_string(),
     });

@@ -29,7 +29,9 @@ impl Stopper {
             Stop::Gracefully => Signal::SIGTERM,
             Stop::Now => Signal::SIGQUIT,
         };
-        platform::signal(self.shim, signal)
+        let sent = platform::signal(self.shim, signal);
+        // Somebody may have stopped the shim by hand.
+        sent && platform::signal(self.shim, Signal::SIGCONT)
     }
 
     /// The shim.

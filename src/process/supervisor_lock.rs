@@ -13,7 +13,8 @@ pub struct SupervisorLock {
 }
 
 impl SupervisorLock {
-    /// Takes the lock and records who holds it; `None` when another living process does.
+    /// Takes the lock on `path` (made if missing, in a directory that exists) and records who holds
+    /// it; `None` when another living process does.
     ///
     /// # Errors
     /// When the file cannot be opened, locked or written.

@@ -1,5 +1,6 @@
 //! What the machine has.
 
+use std::path::Path;
 use sysinfo::{MemoryRefreshKind, RefreshKind};
 
 /// Memory to keep for each agent: between the 143 MB of the leanest agent measured and the 1.2 GB
@@ -30,6 +31,12 @@ pub fn system() -> System {
         memory_bytes: limit(total, limits.as_ref().map(|l| l.total_memory)),
         free_memory: limit(free, limits.as_ref().map(|l| l.free_memory)),
     }
+}
+
+/// Whether this user could execute the file.
+#[must_use]
+pub fn can_run(program: &Path) -> bool {
+    program.is_file() && nix::unistd::access(program, nix::unistd::AccessFlags::X_OK).is_ok()
 }
 
 /// How many agents to run at once when nobody said, and why.

@@ -99,8 +99,7 @@ impl FrontMatter {
             }
             Err(refused) => {
                 let message = format!("the front matter is not valid YAML: {}", refused.message);
-                let hint = "quote values that contain `: `, ` #` or begin with a special character";
-                reader.say(refused.line.unwrap_or(1), refused.column, message, hint);
+                reader.say(refused.line.unwrap_or(1), refused.column, message, refused.hint);
                 return front;
             }
         };
@@ -145,7 +144,7 @@ impl FrontMatter {
             "status" => self.status = r.text(name, "COMPLETED", value),
             "domain" => self.domain = r.text(name, "parser", value),
             "phase" => self.phase = r.text(name, "2", value),
-            "depends_on" => self.depends_on = r.list(name, "[parser, printer]", value),
+            "depends_on" => self.depends_on = r.names(name, value),
             "verify" => self.verify = r.list(name, "[cargo test, cargo fmt --check]", value),
             "files" => self.files = r.globs(name, value),
             "reads" => self.reads = r.globs(name, value),

@@ -78,8 +78,11 @@ pub(super) fn understand(path: &Path, text: &str, problems: &mut Vec<Problem>) -
 
 fn check_body(path: &Path, body: &str, body_line: u32, problems: &mut Vec<Problem>) {
     if body.trim().is_empty() {
-        let what =
-            if body_line > 1 { "there is nothing below the front matter" } else { "is empty" };
+        let what = if body_line > 1 {
+            "there is nothing below the front matter"
+        } else {
+            "the prompt is empty"
+        };
         problems.push(
             Problem::new(path, what)
                 .at(body_line, None)
@@ -157,12 +160,12 @@ fn compare_names(prompts: &[Prompt], problems: &mut Vec<Problem>) {
         let Some(first) = seen.insert(&prompt.name, prompt) else { continue };
         seen.insert(&prompt.name, first);
         let (message, hint) = if first.path == prompt.path {
-            ("is given twice".to_owned(), "name every prompt once".to_owned())
+            ("this prompt is given twice".to_owned(), "name every prompt once".to_owned())
         } else {
             let name = quoted(&prompt.name);
             let other = first.path.display();
             (
-                format!("has the same name as {other}: {name}"),
+                format!("the name {name} is taken by {other}"),
                 "rename one of them, or give one an `id` in its front matter".to_owned(),
             )
         };

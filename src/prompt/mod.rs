@@ -8,9 +8,9 @@
 //! Never: knows the repository, the other tasks or the configuration. Whether an agent, a workflow or
 //! a dependency of that name exists is for the caller to say.
 //!
-//! A file's way: [`read`] makes it text, [`split`] cuts off the front matter, [`yaml`] and [`front`]
-//! understand it, [`outline`] reads the Markdown, [`status`] says whether it is done, [`load`] joins
-//! them and compares the names.
+//! A file's way: `read` makes it text, `split` cuts off the front matter, `yaml`, `front` and `values`
+//! understand it, `outline` reads the Markdown, `status` says whether it is done, `load` joins them and
+//! compares the names.
 
 mod front;
 mod load;

@@ -1,4 +1,5 @@
-//! The Markdown of a body: headings, lines of text, fenced code blocks; all in one pass.
+//! The Markdown of a body: headings, fenced code blocks and the few lines of text that matter here, in
+//! one pass. A line of text that does not matter costs no allocation: prompts may be megabytes long.
 
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 
@@ -34,7 +35,7 @@ impl CodeBlock {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Line {
     /// The line of the file, from 1.
-    pub line: u32,
+    pub number: u32,
     /// The text, trimmed. Inline code is in it with its backticks.
     pub text: String,
     /// 1 to 6 for a heading.
@@ -44,7 +45,8 @@ pub(super) struct Line {
 /// What a body is made of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Outline {
-    /// Headings and lines of text in order; nothing from code, HTML or quotes.
+    /// In order: every heading, the first line of text, and each that begins with `Status`; nothing
+    /// from code, HTML or quotes.
     pub lines: Vec<Line>,
     pub blocks: Vec<CodeBlock>,
 }
@@ -53,10 +55,13 @@ pub(super) struct Outline {
 pub(super) fn outline(body: &str, body_line: u32) -> Outline {
     let mut builder = Builder {
         body,
-        lines: LineNumbers::new(body, body_line),
+        numbers: LineNumbers { body, offset: 0, number: body_line },
         found: Outline::default(),
         open: None,
+        text: String::new(),
+        any_text: false,
         code: None,
+        in_code: false,
         quotes: 0,
     };
     let options = Options::ENABLE_TASKLISTS | Options::ENABLE_STRIKETHROUGH;
@@ -69,12 +74,18 @@ pub(super) fn outline(body: &str, body_line: u32) -> Outline {
 
 struct Builder<'a> {
     body: &'a str,
-    lines: LineNumbers<'a>,
+    numbers: LineNumbers<'a>,
     found: Outline,
-    /// The line of text or heading that is being read.
-    open: Option<Line>,
+    /// The heading or line of text that is being read: its offset and, for a heading, its level.
+    open: Option<(usize, Option<u8>)>,
+    /// What was read of it.
+    text: String,
+    /// Whether a line of text was found.
+    any_text: bool,
     /// The fenced block that is being read.
     code: Option<CodeBlock>,
+    /// Whether what is being read is code, fenced or indented.
+    in_code: bool,
     quotes: usize,
 }
 
@@ -83,17 +94,21 @@ impl Builder<'_> {
         match event {
             Event::Start(Tag::CodeBlock(kind)) => {
                 self.end_line();
+                self.in_code = true;
                 if let CodeBlockKind::Fenced(info) = kind {
-                    let line = self.lines.at(range.start);
+                    let line = self.numbers.at(range.start);
                     let closed = is_closed(self.body.get(range).unwrap_or_default());
                     let info = info.trim().to_owned();
                     self.code = Some(CodeBlock { info, line, text: String::new(), closed });
                 }
             }
-            Event::End(TagEnd::CodeBlock) => self.found.blocks.extend(self.code.take()),
+            Event::End(TagEnd::CodeBlock) => {
+                self.in_code = false;
+                self.found.blocks.extend(self.code.take());
+            }
             Event::Start(Tag::Heading { level, .. }) => {
                 self.end_line();
-                self.begin(range.start, Some(level as u8));
+                self.open = Some((range.start, Some(level as u8)));
             }
             Event::Start(Tag::BlockQuote(_)) => {
                 self.end_line();
@@ -108,13 +123,14 @@ impl Builder<'_> {
             | Event::Rule => self.end_line(),
             Event::SoftBreak | Event::HardBreak => {
                 // A heading's line goes on; a line of text ends.
-                match &mut self.open {
-                    Some(open) if open.heading.is_some() => open.text.push(' '),
+                match self.open {
+                    Some((_, Some(_))) => self.text.push(' '),
                     _ => self.end_line(),
                 }
             }
             Event::Text(text) => match &mut self.code {
                 Some(code) => code.text.push_str(&text),
+                None if self.in_code => {}
                 None => self.say(range.start, &text),
             },
             Event::Code(text) => {
@@ -129,28 +145,30 @@ impl Builder<'_> {
         }
     }
 
-    fn begin(&mut self, offset: usize, heading: Option<u8>) {
-        let line = self.lines.at(offset);
-        self.open = Some(Line { line, text: String::new(), heading });
-    }
-
     fn say(&mut self, offset: usize, text: &str) {
-        if self.open.is_none() {
-            self.begin(offset, None);
-        }
-        if let Some(open) = &mut self.open {
-            open.text.push_str(text);
-        }
+        self.open.get_or_insert((offset, None));
+        self.text.push_str(text);
     }
 
     fn end_line(&mut self) {
-        if let Some(mut open) = self.open.take() {
-            open.text = open.text.trim().to_owned();
-            if !open.text.is_empty() && self.quotes == 0 {
-                self.found.lines.push(open);
+        if let Some((offset, heading)) = self.open.take() {
+            let text = self.text.trim();
+            let matters = heading.is_some() || !self.any_text || begins_with_status(text);
+            if matters && !text.is_empty() && self.quotes == 0 {
+                let number = self.numbers.at(offset);
+                self.any_text |= heading.is_none();
+                self.found.lines.push(Line { number, text: text.to_owned(), heading });
             }
         }
+        self.text.clear();
     }
+}
+
+/// A first look that needs no copy; what the line says is for the room's `status` to judge.
+fn begins_with_status(text: &str) -> bool {
+    const WORD: &str = "status";
+    let text = text.strip_prefix("[x]").unwrap_or(text).trim_start();
+    text.get(..WORD.len()).is_some_and(|start| start.eq_ignore_ascii_case(WORD))
 }
 
 /// Whether a fenced block, from its first to its last byte, ends with a fence.
@@ -163,27 +181,25 @@ fn is_closed(block: &str) -> bool {
     last.len() >= width && last.chars().all(|c| c == fence)
 }
 
-/// Byte offset -> line. Events come nearly in order, so it goes on from where it was.
+/// Byte offset -> line. Offsets come nearly in order, so it goes on from where it was.
 struct LineNumbers<'a> {
     body: &'a str,
     offset: usize,
-    line: u32,
-    first: u32,
+    number: u32,
 }
 
-impl<'a> LineNumbers<'a> {
-    fn new(body: &'a str, first: u32) -> Self {
-        Self { body, offset: 0, line: first, first }
-    }
-
+impl LineNumbers<'_> {
     fn at(&mut self, offset: usize) -> u32 {
-        if offset < self.offset {
-            (self.offset, self.line) = (0, self.first);
-        }
-        let between = self.body.as_bytes().get(self.offset..offset).unwrap_or_default();
-        let newlines = between.iter().filter(|b| **b == b'\n').count();
-        self.line = self.line.saturating_add(u32::try_from(newlines).unwrap_or(u32::MAX));
+        let newlines = |from: usize, to: usize| {
+            let between = self.body.as_bytes().get(from..to).unwrap_or_default();
+            u32::try_from(between.split(|b| *b == b'\n').count() - 1).unwrap_or(u32::MAX)
+        };
+        self.number = if offset >= self.offset {
+            self.number.saturating_add(newlines(self.offset, offset))
+        } else {
+            self.number.saturating_sub(newlines(offset, self.offset))
+        };
         self.offset = offset;
-        self.line
+        self.number
     }
 }

@@ -52,11 +52,22 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Everything that is wrong with the prompts that were asked for, in the order of the files and,
-/// within a file, of the lines. Never empty.
+/// Everything that is wrong with the prompts that were asked for, file by file, and then the names
+/// that two of them share. Never empty.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+#[error("{}", listed(.0))]
 pub struct PromptErrors(pub Vec<Problem>);
+
+/// The problems below each other; of very many, the first.
+fn listed(problems: &[Problem]) -> String {
+    /// Two screens full: whoever has more fixes these first.
+    const SHOWN: usize = 50;
+    let mut lines: Vec<String> = problems.iter().take(SHOWN).map(ToString::to_string).collect();
+    if problems.len() > SHOWN {
+        lines.push(format!("... and {} more problems", problems.len() - SHOWN));
+    }
+    lines.join("\n")
+}
 
 /// What a file says, made fit for a line of a terminal: control characters are shown escaped.
 fn printable(text: &str) -> String {
@@ -80,13 +91,58 @@ pub(super) fn quoted(text: &str) -> String {
 
 /// The known word that was probably meant by `word`, if one is near enough.
 pub(super) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
-    // Jaro-Winkler above 0.75 takes `depend-on` for `depends_on` and leaves `banana` alone.
-    const NEAR: f64 = 0.75;
+    // Jaro-Winkler. Found by trial: slips and abbreviations are above, other words below (see the test).
+    const NEAR: f64 = 0.84;
     let word: String = word.chars().take(64).collect::<String>().to_lowercase().replace('-', "_");
-    known
+    let alike = known
         .iter()
         .map(|k| (strsim::jaro_winkler(&word, k), *k))
         .filter(|(score, _)| *score > NEAR)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, k)| k)
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    let inside = |k: &str| k.len() > 2 && (word.starts_with(k) || word.split('_').any(|w| w == k));
+    alike.map(|(_, k)| k).or_else(|| known.iter().copied().find(|k| inside(k)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_probably_meant_is_suggested() {
+        let known = crate::prompt::KEYS;
+        for (word, meant) in [
+            ("depends-on", "depends_on"),
+            ("dependsOn", "depends_on"),
+            ("dependencies", "depends_on"),
+            ("Agent", "agent"),
+            ("agnet", "agent"),
+            ("retry", "retries"),
+            ("prio", "priority"),
+            ("time_out", "timeout"),
+            ("verification", "verify"),
+            ("environment", "env"),
+            ("file", "files"),
+            ("read", "reads"),
+            ("titel", "title"),
+            ("stat", "status"),
+        ] {
+            assert_eq!(nearest(word, known), Some(meant), "{word}");
+        }
+        for word in [
+            "change_type",
+            "name",
+            "description",
+            "tools",
+            "imports",
+            "references",
+            "banana",
+            "tags",
+            "author",
+            "date",
+            "labels",
+            "",
+        ] {
+            assert_eq!(nearest(word, known), None, "{word}");
+        }
+    }
 }

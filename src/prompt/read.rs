@@ -1,9 +1,9 @@
 //! A path -> text with `\n` line ends. Nothing but regular files is opened, so nothing can hang.
 
-use super::problem::Problem;
+use super::problem::{Problem, nearest};
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The largest prompt file that is read, bytes. Far above any prompt (a model's context is a few
 /// megabytes at most) and far below what would strain the machine.
@@ -14,38 +14,60 @@ pub(super) fn read(shown: &Path, file: &Path) -> Result<String, Problem> {
     let problem = |message: &str| Problem::new(shown, message);
     let refused = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => {
-            problem("there is no such file").hint("paths are relative to where orch was started")
+            problem("there is no such file").hint(match similar(shown, file) {
+                Some(path) => format!("did you mean {}?", path.display()),
+                None => "paths are relative to where orch was started".to_owned(),
+            })
         }
-        io::ErrorKind::PermissionDenied => {
-            problem("cannot be read: permission denied").hint("check its permissions: ls -l")
-        }
-        _ => problem(&format!("cannot be read: {error}")),
+        io::ErrorKind::PermissionDenied => problem("the file cannot be read: permission denied")
+            .hint("check its permissions: ls -l"),
+        _ => problem(&format!("the file cannot be read: {error}")),
     };
     let meta = std::fs::metadata(file).map_err(refused)?;
     if meta.is_dir() {
-        return Err(problem("is a folder, not a prompt file")
+        return Err(problem("this is a folder, not a prompt file")
             .hint("name the files in it, or use --all-prompts for the whole prompt folder"));
     }
     if !meta.is_file() {
-        return Err(problem("is not a regular file")
+        return Err(problem("this is not a regular file")
             .hint("a pipe or device cannot be read twice; save the prompt to a .md file"));
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(meta.len().min(MAX_BYTES)).unwrap_or(0));
-    // The size is checked on what is read: a file may grow, and /proc says 0.
+    let too_large = || {
+        problem("the file is larger than 64 MiB, and no agent takes such a prompt")
+            .hint("name the data's path in the prompt instead of including it")
+    };
+    if meta.len() > MAX_BYTES {
+        return Err(too_large());
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(meta.len()).unwrap_or(0));
+    // Checked again on what is read: a file may grow, and /proc says 0.
     File::open(file)
         .and_then(|open| open.take(MAX_BYTES + 1).read_to_end(&mut bytes))
         .map_err(refused)?;
     if bytes.len() as u64 > MAX_BYTES {
-        return Err(problem("is larger than 64 MiB, which no agent can take as a prompt")
-            .hint("name the data's path in the prompt instead of including it"));
+        return Err(too_large());
     }
     text(shown, bytes)
+}
+
+/// A prompt beside the missing one with nearly its name, as it would have been given.
+fn similar(shown: &Path, missing: &Path) -> Option<PathBuf> {
+    let there: Vec<String> = std::fs::read_dir(missing.parent()?)
+        .ok()?
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| {
+            name.rsplit_once('.').is_some_and(|(_, end)| end == "md") && !name.starts_with('.')
+        })
+        .collect();
+    let there: Vec<&str> = there.iter().map(String::as_str).collect();
+    let name = missing.file_name()?.to_str()?;
+    nearest(name, &there).map(|name| shown.with_file_name(name))
 }
 
 /// Bytes -> text without byte order mark, with `\n` line ends and without NUL.
 pub(super) fn text(shown: &Path, bytes: Vec<u8>) -> Result<String, Problem> {
     if let Some(encoding) = foreign_encoding(&bytes) {
-        return Err(Problem::new(shown, format!("is {encoding}, not UTF-8"))
+        return Err(Problem::new(shown, format!("the file is {encoding}, not UTF-8"))
             .at(1, None)
             .hint(format!("convert it: iconv -f {encoding} -t UTF-8")));
     }
@@ -56,14 +78,20 @@ pub(super) fn text(shown: &Path, bytes: Vec<u8>) -> Result<String, Problem> {
     let mut text = String::from_utf8(bytes).map_err(|error| {
         let offset = error.utf8_error().valid_up_to();
         let byte = error.as_bytes().get(offset).copied().unwrap_or(0);
-        Problem::new(shown, format!("is not UTF-8: invalid byte 0x{byte:02x} at offset {offset}"))
-            .at(line_of(error.as_bytes(), offset), None)
-            .hint("save it as UTF-8, or convert it with iconv")
+        Problem::new(
+            shown,
+            format!("the file is not UTF-8: invalid byte 0x{byte:02x} at offset {offset}"),
+        )
+        .at(line_of(error.as_bytes(), offset), None)
+        .hint("save it as UTF-8, or convert it with iconv")
     })?;
     if let Some(offset) = text.find('\0') {
-        return Err(Problem::new(shown, format!("contains a NUL byte at offset {offset}"))
-            .at(line_of(text.as_bytes(), offset), None)
-            .hint("a prompt is text; is this the right file?"));
+        return Err(Problem::new(
+            shown,
+            format!("the file contains a NUL byte at offset {offset}"),
+        )
+        .at(line_of(text.as_bytes(), offset), None)
+        .hint("a prompt is text; is this the right file?"));
     }
     if text.starts_with('\u{feff}') {
         text.drain(..'\u{feff}'.len_utf8());

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// Folders below the prompt folder that are looked into, so that a mount that contains itself ends.
 const MAX_DEPTH: usize = 16;
 
-/// The prompt files of a folder and its sub-folders, sorted by path: every regular file (or symbolic
+/// The prompt files of a folder and its sub-folders, sorted, each path beginning with `dir`: every regular file (or symbolic
 /// link to one) whose name ends in `.md`. Left out are `README.md`, which explains the folder to
 /// people, and every file and folder whose name begins with `.`; symbolic links to folders are not
 /// followed.
@@ -63,6 +63,6 @@ fn walk(dir: &Path, depth: usize, found: &mut Vec<PathBuf>, problems: &mut Vec<P
 }
 
 fn is_prompt(name: &str) -> bool {
-    let name = name.to_lowercase();
-    name.ends_with(".md") && name != "readme.md"
+    let stem = name.rsplit_once('.').filter(|(_, end)| end.eq_ignore_ascii_case("md"));
+    stem.is_some_and(|(stem, _)| !stem.eq_ignore_ascii_case("readme"))
 }

@@ -110,3 +110,60 @@ impl<'a> Iterator for Lines<'a> {
         Some((at, line))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn front_matter_and_horizontal_rules() {
+        let front = [
+            "---\nagent: a\n---\nx",
+            "---\n---\nx",
+            "---\n\n---\nx",
+            "\n \n---\nagent: a\n---\nx",
+            "---   \nagent: a\n--- \nx",
+            "---\n\n# a comment\nagent: a\n---\nx",
+            "---\n# agent: a\n# model: b\n---\nx",
+            "---\nBanana: 1\n---\nx",
+            "---\n\"agent\": a\n---\nx",
+            "---\n{agent: a}\n---\nx",
+            "---\nagent a\nmodel: b\n---\nx",
+            "---\nagent:\n---\nx",
+            "---\nagent: a\n---",
+        ];
+        for text in front {
+            let Split::At { yaml_end, body } = split(text) else { panic!("{text:?}") };
+            assert!(text[yaml_end..].starts_with("---"), "{text:?}");
+            assert_eq!(&text[body..], if text.ends_with('x') { "x" } else { "" }, "{text:?}");
+        }
+        let body = [
+            "",
+            "---",
+            "---\n",
+            "x\n---\nagent: a\n---\n",
+            "----\nagent: a\n----\n",
+            " ---\nagent: a\n---\n",
+            "---\n# Title\n---\nx",
+            "---\n\nSome text\n\n---\nx",
+            "---\n\nNote: prose\n\n---\nx",
+            "---\nSome text.\n\nFiles:\n- a\n\n---\nx",
+            "---\nSome text.\n\nstatus: in prose\n\n---\nx",
+            "---\n- a\n- b\n---\nx",
+            "---\nSee https://example.com\n---\nx",
+            "---\n\n# agent: a\n",
+        ];
+        for text in body {
+            assert_eq!(split(text), Split::None, "{text:?}");
+        }
+        for (text, line) in [
+            ("---\nagent: a\n\n# Title\n", 1),
+            ("\n\n---\nagent: a\n", 3),
+            ("---\nagent: a\n----\n", 1),
+            ("---\nBanana: 1\n", 1),
+            ("---\nagent a\nmodel: b\n", 1),
+        ] {
+            assert_eq!(split(text), Split::Unclosed { line }, "{text:?}");
+        }
+    }
+}

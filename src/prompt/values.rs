@@ -51,12 +51,7 @@ impl Reader<'_> {
     }
 
     fn wrong(&mut self, key: &str, expected: &str, example: &str, found: &At<Node>) {
-        let what = match &found.value {
-            Node::Null => "nothing".to_owned(),
-            Node::Scalar(text) => quoted(text),
-            Node::List(_) => "a list".to_owned(),
-            Node::Map(_) => "a mapping".to_owned(),
-        };
+        let what = describe(&found.value);
         let message = format!("`{key}` must be {expected}, not {what}");
         self.say(found.line, Some(found.column), message, format!("for example: {key}: {example}"));
     }
@@ -109,10 +104,29 @@ impl Reader<'_> {
                     let value = text.trim().to_owned();
                     found.push(At { value, line: item.line, column: item.column });
                 }
+                _ if matches!(value.value, Node::List(_)) => {
+                    let what = describe(&item.value);
+                    let message = format!("every entry of `{key}` must be a text, not {what}");
+                    let hint = format!("for example: {key}: {example}");
+                    self.say(item.line, Some(item.column), message, hint);
+                }
                 _ => self.wrong(key, "a list of texts", example, item),
             }
         }
         found
+    }
+
+    /// `files: a.rs, b.rs` is one text; a list was meant. (`{a,b}.rs` is a glob.)
+    fn refuse_commas(&mut self, key: &str, example: &str, value: &At<Node>) {
+        if matches!(&value.value, Node::Scalar(text) if text.contains(',') && !text.contains('{')) {
+            self.wrong(key, "a list", example, value);
+        }
+    }
+
+    /// A list of names, none of which has a comma.
+    pub(super) fn names(&mut self, key: &str, value: &At<Node>) -> Vec<String> {
+        self.refuse_commas(key, "[parser, printer]", value);
+        self.list(key, "[parser, printer]", value)
     }
 
     pub(super) fn list(&mut self, key: &str, example: &str, value: &At<Node>) -> Vec<String> {
@@ -121,21 +135,22 @@ impl Reader<'_> {
 
     pub(super) fn globs(&mut self, key: &str, value: &At<Node>) -> Vec<String> {
         let mut globs = Vec::new();
-        for item in self.items(key, "[src/parser.rs, \"tests/**/*.rs\"]", value) {
+        let example = "[src/parser.rs, \"tests/**/*.rs\"]";
+        self.refuse_commas(key, example, value);
+        for item in self.items(key, example, value) {
             let glob = item.value.trim_start_matches("./").to_owned();
             let why = if glob.starts_with('/') {
                 Some("is absolute; write it from the repository's root".to_owned())
             } else if glob.split('/').any(|part| part == "..") {
                 Some("leaves the repository; write it from the repository's root".to_owned())
             } else {
-                let glob = globset::Glob::new(&glob);
-                glob.err().map(|error| format!("is not a glob: {}", error.kind()))
+                check_glob(&glob).err()
             };
             match why {
                 None => globs.push(glob),
                 Some(why) => {
                     let message = format!("{} in `{key}` {why}", quoted(&item.value));
-                    let hint = format!("for example: {key}: [src/parser.rs, \"tests/**/*.rs\"]");
+                    let hint = format!("for example: {key}: {example}");
                     self.say(item.line, Some(item.column), message, hint);
                 }
             }
@@ -223,6 +238,28 @@ impl Reader<'_> {
         }
         env
     }
+}
+
+/// What was found, as a message says it.
+fn describe(node: &Node) -> String {
+    match node {
+        Node::Null => "nothing".to_owned(),
+        Node::Scalar(text) => quoted(text),
+        Node::List(_) => "a list".to_owned(),
+        Node::Map(_) => "a mapping".to_owned(),
+    }
+}
+
+/// Why a glob cannot be used. It is compiled here so that nobody who uses it later can fail.
+fn check_glob(glob: &str) -> Result<(), String> {
+    /// Nested groups cost stack and time; no path needs more characters.
+    const LONGEST: usize = 1024;
+    if glob.len() > LONGEST {
+        return Err("is longer than 1024 bytes".to_owned());
+    }
+    let checked = globset::Glob::new(glob)
+        .and_then(|glob| globset::GlobSetBuilder::new().add(glob).build().map(drop));
+    checked.map_err(|error| format!("is not a glob: {}", error.kind()))
 }
 
 fn is_variable(name: &str) -> bool {

@@ -6,7 +6,7 @@
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy, NonFiniteFloatPolicy};
-use serde_saphyr::{MessageFormatter as _, Options, Spanned, UserMessageFormatter};
+use serde_saphyr::{Error, MessageFormatter as _, Options, Spanned, UserMessageFormatter};
 use std::fmt;
 
 /// A value with its place in the file, both from 1.
@@ -33,6 +33,7 @@ pub(super) enum Node {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Refused {
     pub message: String,
+    pub hint: &'static str,
     pub line: Option<u32>,
     pub column: Option<u32>,
 }
@@ -40,16 +41,64 @@ pub(super) struct Refused {
 /// Parses one document. Lines are counted from the beginning of `text`.
 pub(super) fn parse(text: &str) -> Result<At<Node>, Refused> {
     let root = serde_saphyr::from_str_with_options::<Spanned<Raw>>(text, options());
-    root.map(|root| resolve(text, root)).map_err(|error| {
-        let message = UserMessageFormatter.format_message(&error);
-        let place = error.location();
-        let positive = |n: u64| u32::try_from(n).ok().filter(|n| *n > 0);
-        Refused {
-            message: message.lines().next().unwrap_or("not valid YAML").to_owned(),
-            line: place.and_then(|p| positive(p.line())),
-            column: place.and_then(|p| positive(p.column())),
+    root.map(|root| resolve(text, root)).map_err(|error| refusal(text, &error))
+}
+
+/// The parser's words, with what they usually mean.
+fn refusal(text: &str, error: &Error) -> Refused {
+    let place = error.location();
+    let positive = |n: u64| u32::try_from(n).ok().filter(|n| *n > 0);
+    let mut line = place.and_then(|p| positive(p.line()));
+    let mut column = place.and_then(|p| positive(p.column()));
+    let said = UserMessageFormatter.format_message(error);
+    let mut message = said.lines().next().unwrap_or("it ends too early").to_owned();
+    let hint = if is_limit(error) {
+        "too large, too deeply nested or too many aliases".clone_into(&mut message);
+        "write the values out, or move text below the front matter"
+    } else if message.contains("mapping values are not allowed") {
+        // Either this line has one `: ` too many, or the line above was taken for text that goes on.
+        if let Some(above) = line.and_then(|line| without_colon_above(text, line)) {
+            (line, column) = (Some(above), None);
+            "a line has no `: ` between key and value".clone_into(&mut message);
+            "for example: agent: claude"
+        } else {
+            "put a value that contains `: ` in quotes"
         }
-    })
+    } else if message.contains("tab") {
+        // The parser names the line above.
+        if let Some(at) = text.lines().position(|line| line.starts_with('\t')) {
+            (line, column) = (u32::try_from(at + 1).ok(), Some(1));
+        }
+        "indent with spaces"
+    } else if message.contains("quote") {
+        "is a closing quote missing, here or on the line above?"
+    } else if message.contains("bracket") || message.contains("brace") {
+        "close what is opened here"
+    } else {
+        "put values that begin with a special character or contain ` #` in quotes"
+    };
+    Refused { message, hint, line, column }
+}
+
+/// The number of the line above `line`, when it has no `: ` and `line` has at most one.
+fn without_colon_above(text: &str, line: u32) -> Option<u32> {
+    let above = line.checked_sub(1)?;
+    let nth = |number: u32| text.lines().nth(usize::try_from(number).ok()?.checked_sub(1)?);
+    let colons = |line: &str| line.matches(": ").count() + usize::from(line.ends_with(':'));
+    let slipped = nth(above).filter(|line| !line.trim().is_empty() && line.trim() != "---")?;
+    (colons(slipped) == 0 && colons(nth(line)?) == 1).then_some(above)
+}
+
+fn is_limit(error: &Error) -> bool {
+    match error {
+        Error::AliasError { error, .. } => is_limit(error),
+        Error::Budget { .. }
+        | Error::AliasReplayCounterOverflow { .. }
+        | Error::AliasReplayLimitExceeded { .. }
+        | Error::AliasExpansionLimitExceeded { .. }
+        | Error::AliasReplayStackDepthExceeded { .. } => true,
+        _ => false,
+    }
 }
 
 /// Repeated keys come through, to be named with both their lines; the limits are far above any front

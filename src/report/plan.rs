@@ -78,7 +78,7 @@ pub fn mermaid(plan: &Plan) -> String {
 pub fn human(plan: &Plan, columns: usize) -> String {
     let columns = columns.max(MIN_COLUMNS);
     let mut out = String::new();
-    line(&mut out, &cut(&summary(plan), columns));
+    wrapped(&mut out, &summary(plan), 2, columns);
     waves(&mut out, plan, columns);
     skipped(&mut out, plan, columns);
     loose_conflicts(&mut out, plan, columns);
@@ -88,7 +88,7 @@ pub fn human(plan: &Plan, columns: usize) -> String {
 /// Narrower terminals get lines of this width.
 const MIN_COLUMNS: usize = 40;
 /// Paths shown of a task or a conflict.
-const PATHS_SHOWN: usize = 3;
+const PATHS_SHOWN: usize = 4;
 /// Conflicts shown that order nothing.
 const LOOSE_SHOWN: usize = 10;
 
@@ -139,7 +139,8 @@ fn waves(out: &mut String, plan: &Plan, columns: usize) {
             let time = duration(task.estimate_seconds);
             let critical = if plan.critical_path.contains(&task.name) { '*' } else { ' ' };
             let start = format!(" {critical} {} {time:>6}  ", pad(&task.name, name_width));
-            line(out, &cut(&format!("{start}{}", writes(task)), columns));
+            let room = columns.saturating_sub(width(&start));
+            line(out, &cut(&format!("{start}{}", writes(task, room)), columns));
             for dependency in &task.depends_on {
                 let kind = match dependency.kind {
                     DependencyKind::Declared => "",
@@ -150,25 +151,27 @@ fn waves(out: &mut String, plan: &Plan, columns: usize) {
                     one_line(&dependency.task),
                     dependency.reason
                 );
-                line(out, &cut(&text, columns));
+                wrapped(out, &text, 7, columns);
             }
         }
     }
     if plan.critical_path.len() > 1 {
         let path: Vec<String> = plan.critical_path.iter().map(|name| one_line(name)).collect();
         out.push('\n');
-        line(out, &cut(&format!("* longest chain: {}", path.join(" > ")), columns));
+        wrapped(out, &format!("* longest chain: {}", path.join(" > ")), 2, columns);
     }
 }
 
-fn writes(task: &PlanTask) -> String {
+/// As many of the written paths as fit, the surest first.
+fn writes(task: &PlanTask, room: usize) -> String {
     let mut written: Vec<_> = task.targets.iter().filter(|t| t.access == Access::Write).collect();
     written.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
-    if written.is_empty() {
+    let paths: Vec<String> = written.iter().take(PATHS_SHOWN).map(|t| one_line(&t.path)).collect();
+    if paths.is_empty() {
         return "files unknown".to_owned();
     }
-    let shown: Vec<String> = written.iter().take(PATHS_SHOWN).map(|t| one_line(&t.path)).collect();
-    more(&shown, written.len())
+    let shown = |n: usize| more(&paths[..n], written.len());
+    (1..=paths.len()).rev().map(shown).find(|text| width(text) <= room).unwrap_or_else(|| shown(1))
 }
 
 fn skipped(out: &mut String, plan: &Plan, columns: usize) {
@@ -178,7 +181,7 @@ fn skipped(out: &mut String, plan: &Plan, columns: usize) {
     }
     for task in skipped {
         let why = task.skip_reason.as_deref().unwrap_or("");
-        line(out, &cut(&format!("   {}: {}", one_line(&task.name), one_line(why)), columns));
+        wrapped(out, &format!("   {}: {}", one_line(&task.name), one_line(why)), 5, columns);
     }
 }
 
@@ -202,7 +205,7 @@ fn loose_conflicts(out: &mut String, plan: &Plan, columns: usize) {
             one_line(b),
             label(conflict)
         );
-        line(out, &cut(&text, columns));
+        wrapped(out, &text, 5, columns);
     }
     if loose.len() > LOOSE_SHOWN {
         line(out, &format!("   and {} more (--json has them all)", loose.len() - LOOSE_SHOWN));
@@ -333,6 +336,26 @@ fn cut(text: &str, columns: usize) -> String {
     out
 }
 
+/// A text over as many lines as it needs, all but the first indented.
+fn wrapped(out: &mut String, text: &str, indent: usize, columns: usize) {
+    let first = text.len() - text.trim_start().len();
+    let mut row = " ".repeat(first);
+    let mut is_empty = true;
+    for word in text.split_whitespace() {
+        if !is_empty && width(&row) + 1 + width(word) > columns {
+            line(out, &row);
+            row = " ".repeat(indent);
+            is_empty = true;
+        }
+        if !is_empty {
+            row.push(' ');
+        }
+        row.push_str(&cut(word, columns.saturating_sub(width(&row))));
+        is_empty = false;
+    }
+    line(out, &row);
+}
+
 fn pad(text: &str, columns: usize) -> String {
     let mut out = cut(&one_line(text), columns);
     while width(&out) < columns {
@@ -340,3 +363,6 @@ fn pad(text: &str, columns: usize) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests;

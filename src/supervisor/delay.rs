@@ -8,7 +8,7 @@ use std::time::Duration;
 /// First delay. Doubled each time, with half of it up or down as jitter (the policy of "Exponential
 /// Backoff And Jitter", AWS Architecture Blog, 2015).
 const FIRST: Duration = Duration::from_secs(2);
-const LONGEST: Duration = Duration::from_secs(120);
+const LONGEST: Duration = Duration::from_mins(2);
 
 /// When the attempt after `failures` failures may start. A failure that names the time its limit lifts
 /// is believed, with a few seconds of jitter so that waiting tasks do not come back all at once.

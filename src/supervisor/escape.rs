@@ -1,65 +1,135 @@
 //! Finding out that an agent wrote into the user's own checkout.
 //!
 //! Every task has a worktree of its own, but nothing keeps a process from using an absolute path. The
-//! checkout is fingerprinted when the supervisor starts and again after each attempt; what differs is
-//! named, with the tasks whose agents ran meanwhile. It may have been the user, who is free to work: so a
-//! task is only warned about, never failed for it.
+//! checkout is fingerprinted when the supervisor starts and again after each attempt. What differs is
+//! laid at the door of the attempt whose prompt, command or output names the changed file, or of the only
+//! one that ran meanwhile: its task fails, because what it says it did is not where it should be.
+//! Where several may have done it, they are warned about: it may also have been the user, who is free to
+//! work.
 
 use super::{SupervisorError, World};
 use crate::engine::State;
 use crate::git::Fingerprint;
-use crate::model::{AttemptId, Event, StepKind, TaskId};
-use std::collections::BTreeSet;
+use crate::model::{AttemptId, Event, Failure, FailureClass};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
+use std::path::Path;
+
+/// Of each file of an attempt's directory, so much is searched for the changed file's path, bytes.
+const SEARCHED: u64 = 8 << 20;
 
 /// The last look at the user's checkout.
 pub(super) struct Watch {
     last: Fingerprint,
-    /// Tasks whose processes ran since that look.
-    ran: BTreeSet<TaskId>,
+    /// Attempts of processes that ran since that look.
+    ran: BTreeSet<AttemptId>,
+    /// What attempts still running will be told when they end.
+    accused: BTreeMap<AttemptId, Vec<String>>,
+}
+
+/// What a look has shown.
+#[derive(Default)]
+pub(super) struct Escape {
+    /// For tasks that may have done it.
+    pub(super) warnings: Vec<Event>,
+    /// For the attempt that has ended: it did it.
+    pub(super) failure: Option<Failure>,
 }
 
 impl Watch {
     pub(super) fn start(world: &World) -> Result<Self, SupervisorError> {
-        Ok(Self { last: world.repo.fingerprint()?, ran: BTreeSet::new() })
+        let last = world.repo.fingerprint()?;
+        Ok(Self { last, ran: BTreeSet::new(), accused: BTreeMap::new() })
     }
 
-    /// Looks again, after the given attempt ended. Warnings, for the tasks that may have done it.
-    pub(super) fn check(&mut self, world: &World, state: &State, ended: &AttemptId) -> Vec<Event> {
+    /// Looks again, after the given attempt ended.
+    pub(super) fn check(&mut self, world: &World, state: &State, ended: &AttemptId) -> Escape {
         let is_process = |id: &AttemptId| {
-            state.step_spec(&id.task, &id.step).is_some_and(|(_, s)| match s.kind {
-                StepKind::Agent | StepKind::Commands { .. } => true,
-                StepKind::BuiltIn { .. } => false,
-            })
+            state.step_spec(&id.task, &id.step).is_some_and(|(_, step)| step.kind.is_process())
         };
         if !is_process(ended) {
-            return Vec::new();
+            return Escape::default();
         }
-        self.ran.insert(ended.task.clone());
-        self.ran
-            .extend(state.open_attempts().map(|(id, _)| id).filter(is_process).map(|id| id.task));
-        let Ok(now) = world.repo.fingerprint() else { return Vec::new() };
-        let differences = self.last.differences(&now);
-        let ran = std::mem::take(&mut self.ran);
-        if differences.is_empty() {
-            return Vec::new();
+        self.ran.insert(ended.clone());
+        self.ran.extend(state.open_attempts().map(|(id, _)| id).filter(is_process));
+        let mut escape = Escape::default();
+        match world.repo.fingerprint() {
+            Ok(now) => {
+                let differences = self.last.differences(&now);
+                let ran = std::mem::take(&mut self.ran);
+                if !differences.is_empty() {
+                    self.last = now;
+                    self.accuse(world, state, ran, &differences, &mut escape);
+                }
+            }
+            Err(error) => tracing::warn!("cannot look at the user's checkout: {error}"),
         }
-        self.last = now;
-        let names: Vec<&str> = state
-            .spec
-            .tasks
-            .iter()
-            .filter(|task| ran.contains(&task.id))
-            .map(|task| task.name.as_str())
-            .collect();
-        let shown: Vec<&str> = differences.iter().take(5).map(String::as_str).collect();
-        let more = differences.len().saturating_sub(shown.len());
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let message = format!(
-            "your own checkout changed while {} ran: {}{more}; unless that was you, an agent wrote outside \
-             its worktree",
-            names.join(", "),
-            shown.join(", "),
-        );
-        ran.into_iter().map(|task| Event::TaskWarned { task, message: message.clone() }).collect()
+        escape.failure = self.accused.remove(ended).map(|paths| failure(&paths));
+        escape
     }
+
+    fn accuse(
+        &mut self,
+        world: &World,
+        state: &State,
+        ran: BTreeSet<AttemptId>,
+        differences: &[String],
+        escape: &mut Escape,
+    ) {
+        let names =
+            |id: &AttemptId| names_any(&world.layout.attempt(&state.spec.id, id), differences);
+        let (proven, others): (Vec<AttemptId>, Vec<AttemptId>) = if ran.len() == 1 {
+            (ran.into_iter().collect(), Vec::new())
+        } else {
+            ran.into_iter().partition(names)
+        };
+        if proven.is_empty() {
+            let message = format!(
+                "your own checkout changed while this and other tasks ran: {}; unless that was you, an agent \
+                 wrote outside its worktree",
+                some(differences)
+            );
+            escape.warnings = others
+                .into_iter()
+                .map(|id| Event::TaskWarned { task: id.task, message: message.clone() })
+                .collect();
+            return;
+        }
+        for id in proven {
+            self.accused.entry(id).or_default().extend(differences.iter().cloned());
+        }
+    }
+}
+
+fn failure(paths: &[String]) -> Failure {
+    Failure::new(
+        FailureClass::EscapedWorktree,
+        format!("while it ran, your own checkout changed: {}", some(paths)),
+    )
+    .suggest(
+        "look at the file with git diff; if the agent wrote it, tell it in the prompt to use relative paths, then: \
+         orch retry; if that was you, its work is in its worktree",
+    )
+}
+
+fn some(paths: &[String]) -> String {
+    let shown: Vec<&str> = paths.iter().take(5).map(String::as_str).collect();
+    let more = paths.len().saturating_sub(shown.len());
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{more}", shown.join(", "))
+}
+
+/// Whether anything the attempt was given or printed names one of the paths.
+fn names_any(attempt: &Path, paths: &[String]) -> bool {
+    let files = std::fs::read_dir(attempt).into_iter().flatten().flatten();
+    files.filter(|entry| entry.path().extension().is_none_or(|ext| ext != "idx")).any(|entry| {
+        let mut text = Vec::new();
+        let read = std::fs::File::open(entry.path())
+            .and_then(|file| file.take(SEARCHED).read_to_end(&mut text));
+        read.is_ok() && paths.iter().any(|path| contains(&text, path.as_bytes()))
+    })
+}
+
+fn contains(text: &[u8], word: &[u8]) -> bool {
+    !word.is_empty() && text.windows(word.len()).any(|window| window == word)
 }

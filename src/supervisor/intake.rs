@@ -276,6 +276,14 @@ pub fn store_prompts(
             from.display(),
             to.display()
         )))?;
+        // What runs must be what was planned.
+        let stored = crate::prompt::load(std::slice::from_ref(&to), cwd);
+        if !stored.is_ok_and(|s| s.first().is_some_and(|s| s.body == prompt.body)) {
+            return Err(SupervisorError::Refused(format!(
+                "{} was changed while it was being read; nothing was started",
+                from.display()
+            )));
+        }
     }
     Ok(())
 }
@@ -287,7 +295,9 @@ fn millis(time: Duration) -> u64 {
 /// The plan's order of starting, with prerequisites always before what needs them: the engine relies
 /// on that.
 fn in_order(plan: &Plan, smart: bool) -> Vec<&plan::PlanTask> {
-    let mut left: Vec<&plan::PlanTask> = plan.start_order(smart).collect();
+    let skipped = plan.tasks.iter().filter(|task| task.state == PlanTaskState::Skipped);
+    let ready = plan.start_order(smart).filter(|task| task.state != PlanTaskState::Skipped);
+    let mut left: Vec<&plan::PlanTask> = skipped.chain(ready).collect();
     let mut placed: HashSet<&str> = HashSet::new();
     let mut out = Vec::with_capacity(left.len());
     while !left.is_empty() {

@@ -14,7 +14,7 @@ enum Found {
     /// Its shim lives: it is followed as if this process had started it.
     Alive(Adopted),
     /// It ended, and this is how.
-    Ended(AttemptEnd),
+    Ended(Box<AttemptEnd>),
     /// Nothing is left of it; it starts again.
     Gone(String),
 }
@@ -67,7 +67,7 @@ async fn examine(
         let Some(job) = Job::of(world, state, &id) else { continue };
         let dir = job.dir.clone();
         let recovered = tokio::task::spawn_blocking(move || process::recover(&dir));
-        let found = match recovered.await.map_err(panicked)?? {
+        let found = match recovered.await.map_err(|error| panicked(&error))?? {
             Recovery::NeverStarted => {
                 Found::Gone("the supervisor died before it was started".to_owned())
             }
@@ -84,7 +84,8 @@ async fn examine(
                 let end = judged.await.unwrap_or_else(|panic| {
                     AttemptEnd::failed(Failure::new(FailureClass::Internal, panic.to_string()))
                 });
-                Found::Ended(attempt::with_reason(end, state.attempt(&id).and_then(|a| a.stopping)))
+                let stopping = state.attempt(&id).and_then(|a| a.stopping);
+                Found::Ended(Box::new(attempt::with_reason(end, stopping)))
             }
         };
         out.push((id, found));
@@ -92,7 +93,7 @@ async fn examine(
     Ok(out)
 }
 
-fn panicked(error: tokio::task::JoinError) -> SupervisorError {
+fn panicked(error: &tokio::task::JoinError) -> SupervisorError {
     SupervisorError::Refused(format!("taking over an attempt failed: {error}"))
 }
 
@@ -107,7 +108,7 @@ fn outcome(id: AttemptId, found: Found) -> Vec<Event> {
                 Event::AttemptEnded { attempt: id, end: Box::new(AttemptEnd::failed(failure)) },
             ]
         }
-        Found::Ended(end) => vec![Event::AttemptEnded { attempt: id, end: Box::new(end) }],
+        Found::Ended(end) => vec![Event::AttemptEnded { attempt: id, end }],
         Found::Alive(_) => Vec::new(),
     }
 }

@@ -4,7 +4,9 @@ use super::attempt::{self, Observation};
 use super::escape::Watch;
 use super::{Ledger, SupervisorError, World, builtin, clock, delay, recover};
 use crate::engine::{self, State};
-use crate::model::{Action, AttemptId, Event, Recorded, RunState, StepKind, StopReason, Usage};
+use crate::model::{
+    Action, AttemptId, Ending, Event, Recorded, RunState, StepKind, StopReason, Usage,
+};
 use crate::process::{Interrupt, Signals, Stop, Stopper};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -80,6 +82,10 @@ impl<'o> Supervisor<'o> {
     /// Only what makes going on impossible, such as a journal that cannot be written.
     pub async fn run(mut self) -> Result<(RunState, Ledger), SupervisorError> {
         let mut signals = Signals::listen()?;
+        if self.ledger.state().seq == 1 {
+            let created = self.ledger.journal().events_after(&self.ledger.state().spec.id, 0)?;
+            self.tell(&created);
+        }
         self.record(vec![Event::SupervisorStarted { pid: std::process::id() }])?;
         self.reconcile().await?;
         let mut look = tokio::time::interval(LOOK);
@@ -180,9 +186,14 @@ impl<'o> Supervisor<'o> {
                 }
                 Observation::Ended { attempt, end } => {
                     self.stoppers.remove(&attempt);
-                    events.extend(self.watch.check(&self.world, self.ledger.state(), &attempt));
-                    let known = self.ledger.state().attempt(&attempt);
-                    let end = attempt::with_reason(*end, known.and_then(|a| a.stopping));
+                    let state = self.ledger.state();
+                    let known = state.attempt(&attempt);
+                    let mut end = attempt::with_reason(*end, known.and_then(|a| a.stopping));
+                    let escape = self.watch.check(&self.world, state, &attempt);
+                    events.extend(escape.warnings);
+                    if let (Some(failure), Ending::Succeeded) = (escape.failure, &end.ending) {
+                        end.ending = Ending::Failed { failure };
+                    }
                     events.push(Event::AttemptEnded { attempt, end: Box::new(end) });
                 }
                 Observation::Progress { attempt, progress } => {

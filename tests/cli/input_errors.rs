@@ -46,9 +46,9 @@ fn an_unknown_key_is_named_with_its_line_and_the_nearest_known_one() {
 fn a_bad_value_is_named_with_its_line() {
     let sandbox = Sandbox::new();
     for (line, key) in
-        [("timeout: soon", "timeout"), ("retries: many", "retries"), ("files: 7", "files")]
+        [("timeout: soon", "timeout"), ("retries: many", "retries"), ("files: {a: b}", "files")]
     {
-        sandbox.prompt("a", &["agent: shell", line], "# A\n");
+        sandbox.prompt("a", &["agent: claude", line], "# A\n\nText.\n");
         refused(&sandbox, "--tasks prompts/a.md").complains("prompts/a.md:3").complains(key);
     }
 }

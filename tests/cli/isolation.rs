@@ -76,10 +76,12 @@ fn the_agent_is_told_where_it_is() {
 fn a_write_into_the_users_checkout_is_found_out_and_named() {
     let sandbox = Sandbox::new();
     sandbox.task("burglar", &[], "echo x >> $CHECKOUT/README.md; echo fine > fine.txt");
-    let run = sandbox.orch("execute --json --tasks prompts/burglar.md").exits(1).json();
-    let told = run["tasks"][0]["error"].to_string();
-    assert_eq!(run["tasks"][0]["state"], "failed", "{run}");
-    assert!(told.contains("README.md"), "{told}");
+    let told = sandbox.orch("execute --json --tasks prompts/burglar.md").exits(1);
+    let task = &told.complains("README.md").json()["tasks"][0];
+    assert_eq!(task["error"]["class"], "escaped_worktree", "{task}");
+    assert!(task["error"].to_string().contains("README.md"), "{task}");
+    let status = sandbox.orch("status burglar").exits(0).stdout;
+    assert!(status.contains("README.md"), "{status}");
 }
 
 #[test]

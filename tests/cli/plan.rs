@@ -105,7 +105,7 @@ fn every_view_names_every_task() {
     let sandbox = Sandbox::new();
     sandbox.task("alpha", &["files: [src/count.txt]"], "");
     sandbox.task("omega", &["files: [src/count.txt]"], "");
-    for (option, mark) in [("", "alpha"), ("--dot", "digraph"), ("--mermaid", "-->")] {
+    for (option, mark) in [("", "alpha"), ("--dot", "digraph"), ("--mermaid", "flowchart")] {
         let arguments = format!("plan {option} --tasks prompts/alpha.md prompts/omega.md");
         let view = sandbox.orch(&arguments).exits(0).stdout;
         for word in [mark, "alpha", "omega"] {

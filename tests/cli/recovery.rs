@@ -28,6 +28,16 @@ fn kill_supervisor(run: Running) {
     assert_eq!(run.finish().code, 128 + Signal::SIGKILL as i32);
 }
 
+/// The shim of the first attempt of `a`, as soon as its start is recorded.
+fn shim(sandbox: &Sandbox) -> Pid {
+    let mut shim = None;
+    wait_until("the shim is known", || {
+        shim = sandbox.status_of("a")["attempts"][0]["pid"].as_i64();
+        shim.is_some()
+    });
+    Pid::from_raw(i32::try_from(shim.unwrap()).unwrap())
+}
+
 fn each_ran_once(sandbox: &Sandbox) {
     for name in ["a", "b", "c"] {
         let status = sandbox.status_of(name);
@@ -117,9 +127,8 @@ fn a_killed_shim_takes_its_agent_along() {
     let run = sandbox.start("execute --json --tasks prompts/a.md");
     sandbox.wait_for_start("a");
     let agent = sandbox.attempts()[0].pid;
-    let shim = sandbox.status_of("a")["attempts"][0]["pid"].as_i64().unwrap();
     assert!(alive(agent));
-    kill(Pid::from_raw(i32::try_from(shim).unwrap()), Signal::SIGKILL).unwrap();
+    kill(shim(&sandbox), Signal::SIGKILL).unwrap();
     wait_until("the agent is gone", || !alive(agent));
     run.finish();
     sandbox.nothing_is_left_behind();
@@ -135,9 +144,9 @@ fn a_shim_killed_after_its_supervisor_leaves_nothing_to_adopt() {
     );
     let run = sandbox.start("execute --tasks prompts/a.md");
     sandbox.wait_for_start("a");
-    let shim = sandbox.status_of("a")["attempts"][0]["pid"].as_i64().unwrap();
+    let shim = shim(&sandbox);
     kill_supervisor(run);
-    kill(Pid::from_raw(i32::try_from(shim).unwrap()), Signal::SIGKILL).unwrap();
+    kill(shim, Signal::SIGKILL).unwrap();
     sandbox.open("go");
     sandbox.orch("resume").exits(0);
     assert_eq!(sandbox.show(&sandbox.branch_of("a"), "a.txt"), "again");
@@ -182,7 +191,9 @@ fn interrupted_twice_it_ends_what_runs() {
 fn two_supervisors_do_not_share_a_repository() {
     let sandbox = Sandbox::new();
     let run = under_way(&sandbox);
-    sandbox.orch("execute --tasks prompts/c.md").exits(4);
+    sandbox.task("late", &[], "echo late > late.txt");
+    sandbox.orch("execute --tasks prompts/late.md").exits(4);
+    assert_eq!(sandbox.attempts_of("late"), 0);
     sandbox.orch("resume").exits(4);
     sandbox.open("go");
     run.finish().exits(0);

@@ -83,24 +83,34 @@ impl Admin {
         Some(line.strip_prefix("ref: ").unwrap_or(line).to_owned())
     }
 
-    /// Makes the entry, marked as being made. The order matters: an entry is protected first.
-    pub fn make(&self, folder: &Path, head: HeadLine<'_>) -> Result<(), GitError> {
-        self.write_all(folder, head)
+    /// Makes the entry, marked as being made. It is put together in `staging` and renamed: every
+    /// git process that lists worktrees reads all entries, and dies of one without `commondir`.
+    pub fn make(&self, staging: &Path, folder: &Path, head: HeadLine<'_>) -> Result<(), GitError> {
+        self.write_and_rename(staging, folder, head)
             .map_err(GitError::io(format!("make the worktree entry {}", self.dir.display())))
     }
 
-    fn write_all(&self, folder: &Path, head: HeadLine<'_>) -> io::Result<()> {
+    fn write_and_rename(
+        &self,
+        staging: &Path,
+        folder: &Path,
+        head: HeadLine<'_>,
+    ) -> io::Result<()> {
+        if let Err(e) = fs::remove_dir_all(staging)
+            && e.kind() != io::ErrorKind::NotFound
+        {
+            return Err(e);
+        }
+        fs::create_dir_all(staging)?;
+        fs::write(staging.join("locked"), MAKING)?;
+        fs::write(staging.join("gitdir"), git_dir_line(folder))?;
+        fs::write(staging.join("commondir"), "../..\n")?;
+        fs::write(staging.join("HEAD"), head.line())?;
         if let Some(parent) = self.dir.parent() {
             fs::create_dir_all(parent)?;
         }
-        match fs::create_dir(&self.dir) {
-            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(e),
-            _ => {}
-        }
-        fs::write(self.dir.join("locked"), MAKING)?;
-        fs::write(self.dir.join("gitdir"), git_dir_line(folder))?;
-        fs::write(self.dir.join("commondir"), "../..\n")?;
-        fs::write(self.dir.join("HEAD"), head.line())
+        // Replaces an empty folder, and nothing else.
+        fs::rename(staging, &self.dir)
     }
 
     /// Marks an entry as being made again.

@@ -8,8 +8,6 @@ use super::super::tree::{EXECUTABLE, File, GITLINK, Listing, SYMLINK};
 use super::super::{GitError, Repo};
 use super::index_file::Stat;
 use git2::Odb;
-use nix::sys::stat::{UtimensatFlags, utimensat};
-use nix::sys::time::TimeSpec;
 use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -156,7 +154,7 @@ fn write_one(odb: &Odb<'_>, file: &File, path: &Path, time: SystemTime) -> Resul
         .read(file.oid)
         .map_err(|e| GitError::lib(format!("read the content of {}", path.display()))(e))?;
     let written = if file.mode == SYMLINK {
-        write_link(path, blob.data(), time)
+        write_link(path, blob.data())
     } else {
         write_file(path, blob.data(), file.mode == EXECUTABLE, time)
     };
@@ -173,10 +171,8 @@ fn write_file(path: &Path, data: &[u8], executable: bool, time: SystemTime) -> i
     Ok(Stat::of(&file.metadata()?))
 }
 
-fn write_link(path: &Path, target: &[u8], time: SystemTime) -> io::Result<Stat> {
+fn write_link(path: &Path, target: &[u8]) -> io::Result<Stat> {
     symlink(OsStr::from_bytes(target), path)?;
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let follow = UtimensatFlags::NoFollowSymlink;
-    let _ = utimensat(nix::fcntl::AT_FDCWD, path, &TimeSpec::UTIME_OMIT, &since.into(), follow);
+    // Its time is that of its making: git compares a link by its target, which costs next to nothing.
     Ok(Stat::of(&fs::symlink_metadata(path)?))
 }

@@ -29,7 +29,7 @@ impl Worktrees {
     /// for a branch that has other commits or is checked out elsewhere, and for a locked entry.
     /// After any error nothing half-made is left, or the next call clears it up.
     pub fn create(&self, spec: &WorktreeSpec) -> Result<Created, GitError> {
-        let spec = self.settle(spec)?;
+        let spec = settle(spec)?;
         exclude_worktrees(&self.repo.common_dir)?;
         self.sweep_once();
         if self.stands(&spec)? {
@@ -81,13 +81,13 @@ impl Worktrees {
             self.through_git(spec, intent, undo)?;
             return Ok(Created::ThroughGit);
         };
-        if self.from_pool(spec, plan, intent, undo, trash)? {
+        if self.take_from_pool(spec, plan, intent, undo, trash)? {
             return Ok(Created::FromPool);
         }
         *undo = wanted;
         intent.write(undo)?;
         let admin = Admin::named(&self.repo, &spec.id);
-        admin.make(&spec.path, HeadLine::Branch(&spec.branch))?;
+        admin.make(&self.staging_dir(&spec.id), &spec.path, HeadLine::Branch(&spec.branch))?;
         self.make_branch(spec, branch_exists)?;
         self.fill(&admin, &spec.path, &spec.base, plan)?;
         admin.release()?;
@@ -170,31 +170,6 @@ impl Worktrees {
         Ok(Some(format!("{name} <{mail}> {seconds} {zone}")))
     }
 
-    /// Checks the arguments and makes the path the one git would record.
-    fn settle(&self, spec: &WorktreeSpec) -> Result<WorktreeSpec, GitError> {
-        let bad = |what: &str| Err(GitError::Refused(format!("worktree {:?}: {what}", spec.id)));
-        let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-        if spec.id.is_empty() || !spec.id.chars().all(plain) || spec.id.starts_with('.') {
-            return bad("its id must consist of letters, digits, '.', '_' and '-'");
-        }
-        let (Some(parent), Some(name)) = (spec.path.parent(), spec.path.file_name()) else {
-            return bad("its path has no parent folder");
-        };
-        if !spec.path.is_absolute() || name != spec.id.as_str() {
-            return bad("its path must be absolute and end in the id");
-        }
-        fs::create_dir_all(parent).map_err(|e| match e.kind() {
-            ErrorKind::AlreadyExists | ErrorKind::NotADirectory => GitError::InTheWay(format!(
-                "{} is not a folder, so no worktree can be made in it; move it away",
-                parent.display()
-            )),
-            _ => GitError::io(format!("create {}", parent.display()))(e),
-        })?;
-        let parent =
-            parent.canonicalize().map_err(GitError::io(format!("find {}", parent.display())))?;
-        Ok(WorktreeSpec { path: parent.join(name), ..spec.clone() })
-    }
-
     /// Whether the worktree is there and whole.
     fn stands(&self, spec: &WorktreeSpec) -> Result<bool, GitError> {
         let admin = Admin::named(&self.repo, &spec.id);
@@ -240,7 +215,6 @@ impl Worktrees {
             }
             // Marked as ours, and no intent: the machine went down. It was never handed out.
             Lock::Ours if owned && here => self.set_aside(&spec.path, trash)?,
-            Lock::Ours => {}
             Lock::None if owned && !here => {
                 let other = folder.unwrap_or_default();
                 return Err(GitError::InTheWay(format!(
@@ -249,7 +223,7 @@ impl Worktrees {
                     other.display()
                 )));
             }
-            Lock::None => {}
+            Lock::Ours | Lock::None => {}
         }
         require_free(&spec.path)?;
         if admin.exists() { admin.remove() } else { Ok(()) }
@@ -306,6 +280,31 @@ impl Worktrees {
     }
 }
 
+/// Checks the arguments and makes the path the one git would record.
+fn settle(spec: &WorktreeSpec) -> Result<WorktreeSpec, GitError> {
+    let bad = |what: &str| Err(GitError::Refused(format!("worktree {:?}: {what}", spec.id)));
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    if spec.id.is_empty() || !spec.id.chars().all(plain) || spec.id.starts_with('.') {
+        return bad("its id must consist of letters, digits, '.', '_' and '-'");
+    }
+    let (Some(parent), Some(name)) = (spec.path.parent(), spec.path.file_name()) else {
+        return bad("its path has no parent folder");
+    };
+    if !spec.path.is_absolute() || name != spec.id.as_str() {
+        return bad("its path must be absolute and end in the id");
+    }
+    fs::create_dir_all(parent).map_err(|e| match e.kind() {
+        ErrorKind::AlreadyExists | ErrorKind::NotADirectory => GitError::InTheWay(format!(
+            "{} is not a folder, so no worktree can be made in it; move it away",
+            parent.display()
+        )),
+        _ => GitError::io(format!("create {}", parent.display()))(e),
+    })?;
+    let parent =
+        parent.canonicalize().map_err(GitError::io(format!("find {}", parent.display())))?;
+    Ok(WorktreeSpec { path: parent.join(name), ..spec.clone() })
+}
+
 /// One checkout's share of the processors.
 struct Turn<'a> {
     busy: &'a AtomicUsize,
@@ -343,10 +342,11 @@ fn with_patience<E>(
     attempt()
 }
 
-/// Git says so in words only.
+/// Git says so in words only. The last is not a lock: git dies when it reads an entry that another
+/// `git worktree add` is writing.
 fn is_contention(error: &GitError) -> bool {
     let GitError::Executable { message, .. } = error else { return false };
-    [".lock': File exists", "could not lock", "cannot lock ref", "Unable to create"]
+    [".lock': File exists", "could not lock", "cannot lock ref", "Unable to create", "/commondir"]
         .iter()
         .any(|words| message.contains(words))
 }

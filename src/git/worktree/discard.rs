@@ -19,6 +19,11 @@ impl Worktrees {
         self.repo.state_dir().join("intents")
     }
 
+    /// Where an entry for git's bookkeeping is put together before it is renamed into place.
+    pub(in crate::git) fn staging_dir(&self, name: &str) -> PathBuf {
+        self.repo.state_dir().join("staging").join(name)
+    }
+
     /// Undoes what was begun and did not end. What is whole is left alone: then the work had ended,
     /// or had not begun. Folders to delete are moved aside and added to `trash`.
     pub(in crate::git) fn undo(
@@ -45,6 +50,9 @@ impl Worktrees {
                 // Made, but nothing written to it yet. Anything in it keeps it.
                 let _ = fs::remove_dir(folder);
             }
+        }
+        for name in &undo.admins {
+            let _ = fs::remove_dir_all(self.staging_dir(name));
         }
         for admin in admins {
             let of_nobody = admin.folder().is_none_or(|folder| !admin.owns(&folder));

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 /// How long to wait for another thread or process that is making the same worktree. A large
 /// checkout through a slow filter takes minutes.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// What may be half done when the process dies.

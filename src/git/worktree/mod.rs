@@ -22,7 +22,7 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicUsize;
 
-pub(super) use admin::{Admin, HeadLine};
+pub(super) use admin::{Admin, HeadLine, Lock};
 pub(super) use checkout::Checkout;
 pub(super) use discard::{empty, files_in, is_whole, unique};
 pub(super) use index_file::{Cached, Stat, decode, encode};
@@ -104,3 +104,8 @@ impl Worktrees {
         &self.repo
     }
 }
+
+#[cfg(test)]
+pub(super) mod fixture;
+#[cfg(test)]
+mod tests;

@@ -27,6 +27,7 @@ pub(super) fn digest(data: &[u8]) -> [u8; 20] {
     out
 }
 
+#[expect(clippy::many_single_char_names, reason = "the names of the standard")]
 fn compress(state: &mut [u32; 5], block: &[u8]) {
     let mut w = [0_u32; 80];
     for (word, bytes) in w.iter_mut().zip(block.chunks_exact(4)) {

@@ -10,6 +10,7 @@ use crate::process::spec::ShimSpec;
 use crate::process::tree::Tree;
 use crate::process::{ProcessId, Stop, durable, layout, platform};
 use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::{TimeVal, TimeValLike};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::ExitStatus;
@@ -67,6 +68,8 @@ struct Attempt<'a> {
     main: u32,
     status: Option<ExitStatus>,
     stopped: Option<StopReason>,
+    /// Somebody asked for the end (a limit may have asked before).
+    asked: bool,
     tree: Tree,
     log: LogWriter,
     limits: Limits,
@@ -116,6 +119,7 @@ pub(super) async fn supervise(
                 main,
                 status: None,
                 stopped: None,
+                asked: false,
                 tree,
                 log,
                 limits: Limits::new(spec, start),
@@ -190,15 +194,16 @@ impl Attempt<'_> {
 
     fn asked_to_stop(&mut self, how: Stop) {
         let now = Instant::now();
+        let at_once = how == Stop::Now || std::mem::replace(&mut self.asked, true);
         self.find_end();
-        match (self.phase, how) {
-            (Phase::Running | Phase::Lingering { .. }, _) => {
+        match self.phase {
+            Phase::Running | Phase::Lingering { .. } => {
                 if self.status.is_none() {
                     self.stopped = Some(StopReason::Cancelled);
                 }
-                self.terminate(if how == Stop::Now { Duration::ZERO } else { self.grace() });
+                self.terminate(if at_once { Duration::ZERO } else { self.grace() });
             }
-            (Phase::Terminating { .. }, _) => self.phase = Phase::Terminating { until: now },
+            Phase::Terminating { .. } if at_once => self.phase = Phase::Terminating { until: now },
             _ => {}
         }
     }
@@ -299,13 +304,9 @@ impl Attempt<'_> {
         result.killed = u32::try_from(ended).unwrap_or(u32::MAX);
         result.unkillable = u32::try_from(self.unkillable).unwrap_or(u32::MAX);
         if let Ok(usage) = getrusage(UsageWho::RUSAGE_CHILDREN) {
-            let millis = |seconds: i64, micros: i64| {
-                u64::try_from(seconds.saturating_mul(1000).saturating_add(micros / 1000))
-                    .unwrap_or(0)
-            };
-            let (user, system) = (usage.user_time(), usage.system_time());
-            result.user_ms = millis(user.tv_sec(), i64::from(user.tv_usec()));
-            result.sys_ms = millis(system.tv_sec(), i64::from(system.tv_usec()));
+            let millis = |time: TimeVal| u64::try_from(time.num_milliseconds()).unwrap_or(0);
+            result.user_ms = millis(usage.user_time());
+            result.sys_ms = millis(usage.system_time());
             // Kilobytes on Linux, bytes on macOS: getrusage(2).
             let unit = if cfg!(target_os = "macos") { 1 } else { 1024 };
             result.max_rss_bytes = u64::try_from(usage.max_rss()).unwrap_or(0) * unit;

@@ -1,8 +1,8 @@
 //! Worktrees that exist already: is one as it was written, and how does it become another commit.
 
-use super::GitError;
-use super::tree::{EXECUTABLE, GITLINK, SYMLINK};
-use super::worktree::{Admin, Cached, Plan, Stat, Worktrees, encode};
+use super::super::GitError;
+use super::super::tree::{EXECUTABLE, GITLINK, SYMLINK};
+use super::super::worktree::{Admin, Cached, Plan, Stat, Worktrees, encode};
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs::{self, Metadata};

@@ -6,12 +6,15 @@
 //! Promise: what is handed out is checked file by file against its index, whatever happened to it
 //! in between; nothing that was not recycled or prepared ever gets in.
 
-use super::recycle::Clean;
+mod recycle;
+mod refresh;
+
+use super::GitError;
 use super::worktree::{
-    Admin, HeadLine, Intent, Plan, Undo, WorktreeSpec, Worktrees, decode, empty, files_in,
+    Admin, HeadLine, Intent, Lock, Plan, Undo, WorktreeSpec, Worktrees, decode, empty, files_in,
     is_whole, unique,
 };
-use super::{GitError, refresh};
+use recycle::Clean;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -76,7 +79,10 @@ impl Worktrees {
         self.sweep_once();
         let admin = Admin::named(&self.repo, id);
         let path = path.canonicalize().map_err(GitError::io(format!("find {}", path.display())))?;
-        if self.limits.count == 0 || !is_whole(&admin) || admin.folder().as_ref() != Some(&path) {
+        let made_here = self.repo.worktrees_dir().canonicalize().ok().as_deref() == path.parent();
+        let free = is_whole(&admin) && admin.lock() == Lock::None;
+        let theirs = !made_here || !free || admin.folder().as_ref() != Some(&path);
+        if self.limits.count == 0 || theirs {
             return Ok(false);
         }
         let (mut intent, left) = Intent::acquire(&self.intents_dir(), id)?;
@@ -112,7 +118,7 @@ impl Worktrees {
     }
 
     /// Makes `spec` from an entry of the pool. `false` when there is none that holds.
-    pub(super) fn from_pool(
+    pub(super) fn take_from_pool(
         &self,
         spec: &WorktreeSpec,
         plan: &Plan,
@@ -120,8 +126,8 @@ impl Worktrees {
         undo: &mut Undo,
         trash: &mut Vec<PathBuf>,
     ) -> Result<bool, GitError> {
-        let plain = undo.clone();
-        while let Some(entry) = self.claim(spec, &plain, intent, undo)? {
+        let without_entry = undo.clone();
+        while let Some(entry) = self.claim(spec, &without_entry, intent, undo)? {
             match self.move_in(&entry, spec, plan, undo) {
                 Ok(true) => return Ok(true),
                 Ok(false) => {}
@@ -138,7 +144,7 @@ impl Worktrees {
     fn claim(
         &self,
         spec: &WorktreeSpec,
-        plain: &Undo,
+        without_entry: &Undo,
         intent: &mut Intent,
         undo: &mut Undo,
     ) -> Result<Option<PoolEntry>, GitError> {
@@ -149,7 +155,7 @@ impl Worktrees {
         let mut entries = self.entries();
         entries.sort_by_key(|entry| entry.oid != spec.base);
         let Some(entry) = entries.into_iter().next() else { return Ok(None) };
-        *undo = plain.clone();
+        *undo = without_entry.clone();
         undo.admins.push(entry.name.clone());
         undo.folders.push(self.pool_dir().join(&entry.name));
         undo.pool = Some(entry.name.clone());
@@ -241,7 +247,7 @@ impl Worktrees {
                 .map_err(GitError::io(format!("create {}", folder.display())))?;
         }
         let admin = Admin::named(&self.repo, name);
-        admin.make(folder, HeadLine::Detached(base))?;
+        admin.make(&self.staging_dir(name), folder, HeadLine::Detached(base))?;
         let stats = self.fill(&admin, folder, base, plan)?;
         let bytes = stats.iter().map(|stat| u64::from(stat.size())).sum();
         let entry =
@@ -282,7 +288,7 @@ impl Worktrees {
                 pool: Some(name.clone()),
             };
             intent.write(undo)?;
-            clean.remove_ignored()?;
+            clean.remove_ignored(path)?;
             fs::create_dir_all(self.pool_dir()).map_err(moving())?;
             // From here on it is the pool's: a crash before leaves a clean worktree where it was.
             fs::rename(path, &folder).map_err(moving())?;
@@ -364,3 +370,6 @@ impl Worktrees {
         if name.starts_with(PREFIX) { admin.remove() } else { Ok(()) }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,9 @@
 //! Is a worktree that somebody worked in clean enough to be used again?
 
-use super::GitError;
+use super::super::GitError;
+use super::super::tree::{GITLINK, Listing, SYMLINK};
+use super::super::worktree::{Admin, Stat, Worktrees, encode};
 use super::refresh::has_kind;
-use super::tree::{GITLINK, Listing, SYMLINK};
-use super::worktree::{Admin, Stat, Worktrees, encode};
 use git2::{IndexEntryExtendedFlag, IndexEntryFlag, ObjectType, Oid, Repository};
 use std::collections::HashSet;
 use std::ffi::OsStr;
@@ -23,11 +23,19 @@ pub(super) struct Clean {
 }
 
 impl Clean {
-    pub fn remove_ignored(&self) -> Result<(), GitError> {
+    pub fn remove_ignored(&self, root: &Path) -> Result<(), GitError> {
         for path in &self.ignored {
             let folder = fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir());
             let removed = if folder { fs::remove_dir_all(path) } else { fs::remove_file(path) };
             removed.map_err(GitError::io(format!("remove {}", path.display())))?;
+            // Folders of nothing but ignored files; one with a file of the commit is never empty.
+            let mut above = path.as_path();
+            while let Some(parent) = above.parent()
+                && parent != root
+                && fs::remove_dir(parent).is_ok()
+            {
+                above = parent;
+            }
         }
         Ok(())
     }
@@ -39,16 +47,19 @@ impl Worktrees {
     pub(super) fn examine(&self, admin: &Admin, path: &Path) -> Result<Option<Clean>, GitError> {
         let doing = || format!("examine {}", path.display());
         let repo = Repository::open(path).map_err(GitError::lib(doing()))?;
-        let special = ["config.worktree", "info", "refs", "modules"];
+        // Settings, sparse patterns, submodules and refs of its own.
+        let special = ["config.worktree", "info/sparse-checkout", "modules", "refs/bisect"];
+        let special = special.iter().chain(&["refs/worktree", "refs/rewritten"]);
         if repo.state() != git2::RepositoryState::Clean
-            || special.iter().any(|name| admin.dir.join(name).exists())
+            || special.into_iter().any(|name| admin.dir.join(name).exists())
         {
             return Ok(None);
         }
         let head = repo.head().and_then(|head| head.peel_to_commit());
         let oid = head.map_err(GitError::lib(doing()))?.id().to_string();
         let Some(plan) = self.plan(&oid)? else { return Ok(None) };
-        let index = repo.index().map_err(GitError::lib(doing()))?;
+        // A split index, or a later version.
+        let Ok(index) = repo.index() else { return Ok(None) };
         let Some(stats) = unchanged(path, &index, &admin.dir.join("index"), &plan.listing)? else {
             return Ok(None);
         };

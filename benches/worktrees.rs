@@ -1,0 +1,161 @@
+//! Worktree creation against `git worktree add`, in one run, as a table of ratios.
+//!
+//! `cargo bench --bench worktrees` measures 500 and 10,000 files; `-- --large` adds 80,000. Not a
+//! criterion bench: every measurement needs a new worktree, and git and `orch` must take turns so
+//! that a busy machine is unfair to both alike.
+
+use orch::git::{PoolLimits, Repo, WorktreeSpec, Worktrees};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+
+fn main() -> Outcome<()> {
+    let large = std::env::args().any(|arg| arg == "--large");
+    println!("| files | what | git ms | orch ms | ratio | status after git ms | after orch ms |");
+    println!("|---|---|---|---|---|---|---|");
+    measure(500, 15)?;
+    measure(10_000, 7)?;
+    if large {
+        measure(80_000, 3)?;
+    }
+    Ok(())
+}
+
+/// What git and `orch` took, and `git status` right after each.
+#[derive(Default)]
+struct Times {
+    git: Vec<Duration>,
+    orch: Vec<Duration>,
+    status_git: Vec<Duration>,
+    status_orch: Vec<Duration>,
+}
+
+fn measure(files: usize, rounds: usize) -> Outcome<()> {
+    let dir = tempfile::tempdir()?;
+    let root = dir.path().canonicalize()?.join("repo");
+    let bases = make_repository(&root, files)?;
+    for what in ["cold", "recycled", "prepared"] {
+        let mut times = Times::default();
+        for round in 0..rounds {
+            // A new handle each time: nothing is remembered from the round before.
+            let worktrees = Worktrees::new(Repo::discover(&root)?, PoolLimits::default())?;
+            let base = bases[1].clone();
+            match what {
+                "recycled" => {
+                    let old = spec(&worktrees, &format!("old-{round}"), &bases[0]);
+                    worktrees.create(&old)?;
+                    if !worktrees.recycle(&old.id, &old.path)? {
+                        return Err("the worktree was not recycled".into());
+                    }
+                }
+                "prepared" => {
+                    worktrees.prepare(&base, 1)?;
+                }
+                _ => {}
+            }
+            drop(worktrees);
+            let turns = if round % 2 == 0 { [true, false] } else { [false, true] };
+            for ours in turns {
+                let name = format!("{what}-{round}-{ours}");
+                let path = root.join(".worktrees").join(&name);
+                let start = Instant::now();
+                if ours {
+                    let repo = Repo::discover(&root)?;
+                    let worktrees = Worktrees::new(repo, PoolLimits::default())?;
+                    worktrees.create(&spec(&worktrees, &name, &base))?;
+                    times.orch.push(start.elapsed());
+                    times.status_orch.push(status(&path)?);
+                } else {
+                    let place = path.to_string_lossy();
+                    let branch = format!("orch/{name}");
+                    git(&root, &["worktree", "add", "-q", "-b", &branch, &place, &base])?;
+                    times.git.push(start.elapsed());
+                    times.status_git.push(status(&path)?);
+                }
+                git(&root, &["worktree", "remove", "--force", &path.to_string_lossy()])?;
+            }
+            Worktrees::new(Repo::discover(&root)?, PoolLimits::default())?.drain()?;
+        }
+        print_row(files, what, times);
+    }
+    Ok(())
+}
+
+fn print_row(files: usize, what: &str, times: Times) {
+    let [git, orch, after_git, after_orch] =
+        [times.git, times.orch, times.status_git, times.status_orch].map(median_ms);
+    let ratio = git / orch;
+    println!(
+        "| {files} | {what} | {git:.1} | {orch:.1} | {ratio:.2} | {after_git:.1} | {after_orch:.1} |"
+    );
+}
+
+fn median_ms(mut times: Vec<Duration>) -> f64 {
+    times.sort();
+    times[times.len() / 2].as_secs_f64() * 1000.0
+}
+
+fn status(path: &Path) -> Outcome<Duration> {
+    let start = Instant::now();
+    git(path, &["status", "--porcelain"])?;
+    Ok(start.elapsed())
+}
+
+fn spec(worktrees: &Worktrees, id: &str, base: &str) -> WorktreeSpec {
+    WorktreeSpec {
+        id: id.to_owned(),
+        path: worktrees.repo().worktrees_dir().join(id),
+        branch: format!("orch/{id}"),
+        base: base.to_owned(),
+    }
+}
+
+/// A packed repository of source-like files, and two commits of which the second changes fifty.
+fn make_repository(root: &Path, files: usize) -> Outcome<[String; 2]> {
+    fs::create_dir_all(root)?;
+    git(root, &["init", "-q", "-b", "main"])?;
+    for (key, value) in [("user.name", "Bench"), ("user.email", "b@example.com"), ("gc.auto", "0")]
+    {
+        git(root, &["config", key, value])?;
+    }
+    for n in 0..files {
+        let path = file(root, n);
+        if n % 10 == 0 {
+            fs::create_dir_all(path.parent().ok_or("no parent")?)?;
+        }
+        let line = format!("pub fn number_{n}(value: u64) -> u64 {{ value * {n} }}\n");
+        fs::write(path, line.repeat(10 + n % 90))?;
+    }
+    git(root, &["add", "-A"])?;
+    git(root, &["commit", "-q", "-m", "first"])?;
+    let first = git(root, &["rev-parse", "HEAD"])?;
+    for n in (0..files).step_by((files / 50).max(1)) {
+        fs::write(file(root, n), "pub fn changed() {}\n")?;
+    }
+    git(root, &["commit", "-q", "-am", "second"])?;
+    let second = git(root, &["rev-parse", "HEAD"])?;
+    git(root, &["repack", "-adq"])?;
+    Ok([first, second])
+}
+
+/// Ten files to a folder, three folders deep.
+fn file(root: &Path, n: usize) -> PathBuf {
+    root.join(format!("crates/c{}/m{}/file_{n}.rs", n / 500, n / 10))
+}
+
+fn git(dir: &Path, args: &[&str]) -> Outcome<String> {
+    let output = Command::new("git")
+        .current_dir(dir)
+        .args(args)
+        .stdin(Stdio::null())
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .output()?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
+}
