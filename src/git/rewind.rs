@@ -1,6 +1,5 @@
 //! Putting a task's worktree back to where it started, for another attempt.
 
-use super::executable::git;
 use super::{GitError, Repo};
 use std::path::Path;
 
@@ -27,8 +26,10 @@ impl Repo {
             return Ok(None);
         }
         let kept = self.bury(task, worktree, branch)?.refname;
+        // Pinned to this worktree: should its link break now, git must not find the user's checkout.
+        let checkout = self.linked(worktree)?;
         let quiet = |args: &[&str]| {
-            git(worktree, &[&["-c", "core.hooksPath=/dev/null"], args].concat()).map(drop)
+            checkout.git(&[&["-c", "core.hooksPath=/dev/null"], args].concat()).map(drop)
         };
         // A rebase or a bisect of the agent's would outlive the reset; without one these refuse.
         _ = quiet(&["rebase", "--quit"]);

@@ -42,8 +42,9 @@ pub(super) fn open(path: &Path) -> Result<Connection, JournalError> {
     if version > known {
         return Err(JournalError::Newer { path: path.to_owned(), found: version, known });
     }
-    // WAL: readers never wait for the writer. FULL: a commit is on the disk when it returns.
-    connection.pragma_update(None, "synchronous", "FULL").map_err(sql)?;
+    // WAL: readers never wait for the writer. NORMAL: a commit alone does not wait for the disk;
+    // `Turn::commit` does, where the events must be durable.
+    connection.pragma_update(None, "synchronous", "NORMAL").map_err(sql)?;
     if version < known {
         connection.pragma_update(None, "journal_mode", "WAL").map_err(sql)?;
         migrate(&mut connection).map_err(sql)?;

@@ -4,6 +4,7 @@ use super::JournalError;
 use super::schema;
 use crate::model::{Recorded, RunId, RunView, TaskView};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// An open journal.
@@ -11,6 +12,24 @@ use std::path::{Path, PathBuf};
 pub struct Journal {
     pub(super) connection: Connection,
     pub(super) path: PathBuf,
+    wal: Wal,
+}
+
+/// The write-ahead log, which a commit is in. It exists as long as a connection does.
+#[derive(Debug, Default)]
+struct Wal(Option<File>);
+
+impl Wal {
+    /// Waits until everything committed is on the disk: what `synchronous = FULL` does, where asked.
+    fn sync(&mut self, journal: &Path) -> Result<(), JournalError> {
+        let mut name = journal.as_os_str().to_owned();
+        name.push("-wal");
+        let io = |source| JournalError::Io { doing: format!("sync {}", name.display()), source };
+        if self.0.is_none() {
+            self.0 = Some(File::open(&name).map_err(io)?);
+        }
+        self.0.as_ref().map_or(Ok(()), |file| file.sync_data().map_err(io))
+    }
 }
 
 /// What `orch status` will show after an append.
@@ -27,6 +46,7 @@ pub struct Projection<'a> {
 #[derive(Debug)]
 pub struct Turn<'j> {
     transaction: rusqlite::Transaction<'j>,
+    wal: &'j mut Wal,
     path: &'j Path,
     run: RunId,
     ord: Option<i64>,
@@ -44,7 +64,7 @@ impl Journal {
                 source,
             })?;
         }
-        Ok(Self { connection: schema::open(path)?, path: path.to_owned() })
+        Ok(Self { connection: schema::open(path)?, path: path.to_owned(), wal: Wal::default() })
     }
 
     /// Opens the journal if there is one.
@@ -81,7 +101,7 @@ impl Journal {
         if last != after.cast_signed() {
             return Ok(None);
         }
-        Ok(Some(Turn { transaction, path, run: run.clone(), ord }))
+        Ok(Some(Turn { transaction, wal: &mut self.wal, path, run: run.clone(), ord }))
     }
 
     /// A number that changes when another process has written.
@@ -104,8 +124,8 @@ fn text(value: &impl serde::Serialize) -> rusqlite::Result<String> {
 }
 
 impl Turn<'_> {
-    /// Appends the events with what they change in the projections, as one step that is on the disk when
-    /// this returns.
+    /// Appends the events with what they change in the projections, as one step; with `durable` it is on
+    /// the disk when this returns, else with the next step that is.
     ///
     /// # Errors
     /// A full disk, a damaged file. Nothing was appended then.
@@ -113,10 +133,12 @@ impl Turn<'_> {
         self,
         events: &[Recorded],
         projection: &Projection<'_>,
+        durable: bool,
     ) -> Result<(), JournalError> {
-        write_run(&self.transaction, &self.run, self.ord, events, projection)
-            .and_then(|()| self.transaction.commit())
-            .map_err(|source| JournalError::Sqlite { path: self.path.to_owned(), source })
+        let sql = |source| JournalError::Sqlite { path: self.path.to_owned(), source };
+        write_run(&self.transaction, &self.run, self.ord, events, projection).map_err(sql)?;
+        self.transaction.commit().map_err(sql)?;
+        if durable { self.wal.sync(self.path) } else { Ok(()) }
     }
 }
 

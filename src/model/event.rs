@@ -137,6 +137,21 @@ pub enum Event {
 }
 
 impl Event {
+    /// Whether something may be done (or said to be done) because of it, so that it must survive a power
+    /// failure. The others are on the disk with the next one that must; until then the death of every
+    /// process cannot lose them either.
+    #[must_use]
+    pub fn must_be_durable(&self) -> bool {
+        !matches!(
+            self,
+            Self::SupervisorStarted { .. }
+                | Self::StepSkipped { .. }
+                | Self::AttemptStarted { .. }
+                | Self::AttemptAdopted { .. }
+                | Self::TaskWarned { .. }
+        )
+    }
+
     /// The tasks the event is about.
     pub fn tasks(&self) -> Box<dyn Iterator<Item = &TaskId> + '_> {
         match self {

@@ -164,14 +164,16 @@ pub(super) fn judge(
     let mut reader = Reader::new(profile);
     feed(&mut reader, &mut LogReader::open(&job.dir));
     let worktree = world.worktree(&job.task.worktree);
-    let changed = match world.repo.worktree_state(&worktree, &job.start) {
-        Ok(state) => {
-            Some(state.head.as_deref() != Some(job.start.as_str()) || state.dirty_count > 0)
-        }
-        Err(error) => {
-            tracing::warn!(task = %job.task.id, "cannot look at the worktree: {error}");
-            None
-        }
+    // Where it is no proof of anything it is not asked for: it costs a look at every file.
+    let changed = if agent::requires_changes(profile) {
+        world
+            .repo
+            .worktree_state(&worktree, &job.start)
+            .map(|state| state.head.as_deref() != Some(&*job.start) || state.dirty_count > 0)
+            .inspect_err(|error| tracing::warn!("cannot look at {}: {error}", worktree.display()))
+            .ok()
+    } else {
+        None
     };
     let verdict = reader.finish(agent::Ended {
         exit: result.exit,

@@ -14,13 +14,21 @@ use crate::model::{AttemptId, Event, Failure, FailureClass};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// Of each file of an attempt's directory, so much is searched for the changed file's path, bytes.
 const SEARCHED: u64 = 8 << 20;
 
+/// While several attempts run, at most one part in this many of the time goes into looking. An attempt
+/// that ends between two looks is judged with those that end before the next one.
+const LOOKS: u32 = 20;
+
 /// The last look at the user's checkout.
 pub(super) struct Watch {
     last: Fingerprint,
+    /// When that was, and how long it took.
+    looked_at: Instant,
+    took: Duration,
     /// Attempts of processes that ran since that look.
     ran: BTreeSet<AttemptId>,
     /// What attempts still running will be told when they end.
@@ -38,8 +46,10 @@ pub(super) struct Escape {
 
 impl Watch {
     pub(super) fn start(world: &World) -> Result<Self, SupervisorError> {
+        let looked_at = Instant::now();
         let last = world.repo.fingerprint()?;
-        Ok(Self { last, ran: BTreeSet::new(), accused: BTreeMap::new() })
+        let took = looked_at.elapsed();
+        Ok(Self { last, looked_at, took, ran: BTreeSet::new(), accused: BTreeMap::new() })
     }
 
     /// Looks again, after the given attempt ended.
@@ -53,19 +63,40 @@ impl Watch {
         self.ran.insert(ended.clone());
         self.ran.extend(state.open_attempts().map(|(id, _)| id).filter(is_process));
         let mut escape = Escape::default();
+        if self.ran.len() == 1 || self.looked_at.elapsed() >= self.took * LOOKS {
+            self.look(world, state, &mut escape);
+        }
+        escape.failure = self.accused.remove(ended).map(|paths| failure(&paths));
+        escape
+    }
+
+    /// What attempts did that ended since the last look, when the run is over: too late to fail them.
+    pub(super) fn last_look(&mut self, world: &World, state: &State) -> Vec<Event> {
+        if self.ran.is_empty() {
+            return Vec::new();
+        }
+        let mut escape = Escape::default();
+        self.look(world, state, &mut escape);
+        let accused = std::mem::take(&mut self.accused).into_iter().map(|(id, paths)| {
+            Event::TaskWarned { task: id.task, message: failure(&paths).message }
+        });
+        escape.warnings.into_iter().chain(accused).collect()
+    }
+
+    fn look(&mut self, world: &World, state: &State, escape: &mut Escape) {
+        self.looked_at = Instant::now();
         match world.repo.fingerprint() {
             Ok(now) => {
                 let differences = self.last.differences(&now);
                 let ran = std::mem::take(&mut self.ran);
                 if !differences.is_empty() {
                     self.last = now;
-                    self.accuse(world, state, ran, &differences, &mut escape);
+                    self.accuse(world, state, ran, &differences, escape);
                 }
             }
             Err(error) => tracing::warn!("cannot look at the user's checkout: {error}"),
         }
-        escape.failure = self.accused.remove(ended).map(|paths| failure(&paths));
-        escape
+        self.took = self.looked_at.elapsed();
     }
 
     fn accuse(

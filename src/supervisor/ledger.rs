@@ -35,7 +35,7 @@ impl Ledger {
         let shown = tasks.iter().map(|(_, view)| view.state).collect();
         let projection = Projection { run: &state.run_view(), tasks: &tasks };
         let exists = || SupervisorError::Refused(format!("run {run} exists already"));
-        journal.turn(&run, 0)?.ok_or_else(exists)?.commit(&[recorded], &projection)?;
+        journal.turn(&run, 0)?.ok_or_else(exists)?.commit(&[recorded], &projection, true)?;
         let version = journal.data_version()?;
         Ok(Self { journal, state, shown, version })
     }
@@ -76,20 +76,8 @@ impl Ledger {
             return Ok(Vec::new());
         }
         self.version = version;
-        self.read_new()
-    }
-
-    fn read_new(&mut self) -> Result<Vec<Recorded>, SupervisorError> {
         let new = self.journal.events_after(&self.state.spec.id, self.state.seq)?;
-        for recorded in &new {
-            self.state.apply(recorded);
-        }
-        if !new.is_empty() {
-            let standings = self.state.standings();
-            for (task, shown) in self.shown.iter_mut().enumerate() {
-                *shown = self.state.task_state(task, &standings);
-            }
-        }
+        fold(&mut self.state, &mut self.shown, &new);
         Ok(new)
     }
 
@@ -99,34 +87,67 @@ impl Ledger {
     /// # Errors
     /// The journal refuses. The state is then folded anew from what the journal has.
     pub fn record(&mut self, events: Vec<Event>) -> Result<Vec<Recorded>, SupervisorError> {
-        let mut new = Vec::new();
-        if events.is_empty() {
-            return Ok(new);
-        }
+        self.record_then(events, |_| Vec::new())
+    }
+
+    /// As [`Ledger::record`], together with what follows from it: `then` is asked, on the state with
+    /// the events folded in, for more events until it has none. One durable step in all.
+    ///
+    /// # Errors
+    /// As [`Ledger::record`].
+    pub fn record_then(
+        &mut self,
+        events: Vec<Event>,
+        mut then: impl FnMut(&State) -> Vec<Event>,
+    ) -> Result<Vec<Recorded>, SupervisorError> {
         let at = now();
         let run = self.state.spec.id.clone();
-        loop {
-            let after = self.state.seq;
-            let Some(turn) = self.journal.turn(&run, after)? else {
-                new.extend(self.read_new()?);
-                continue;
-            };
-            let batch: Vec<Recorded> =
-                (after + 1..).zip(events).map(|(seq, event)| Recorded { seq, at, event }).collect();
-            for recorded in &batch {
-                self.state.apply(recorded);
+        let mut others = Vec::new();
+        let mut next = if events.is_empty() { then(&self.state) } else { events };
+        if next.is_empty() {
+            return Ok(others);
+        }
+        let turn = loop {
+            if let Some(turn) = self.journal.turn(&run, self.state.seq)? {
+                break turn;
             }
-            let changed = changed(&self.state, &mut self.shown, &batch);
-            let projection = Projection { run: &self.state.run_view(), tasks: &changed };
-            if let Err(error) = turn.commit(&batch, &projection) {
-                let history = self.journal.events_after(&run, 0)?;
-                if let Some(state) = State::replay(&history) {
-                    self.state = state;
-                }
-                return Err(error.into());
+            // Borrowed anew each time round: the turn was not given, so the journal is free to read.
+            let new = self.journal.events_after(&run, self.state.seq)?;
+            fold(&mut self.state, &mut self.shown, &new);
+            others.extend(new);
+        };
+        let mut batch: Vec<Recorded> = Vec::new();
+        while !next.is_empty() {
+            for event in next {
+                let recorded = Recorded { seq: self.state.seq + 1, at, event };
+                self.state.apply(&recorded);
+                batch.push(recorded);
             }
-            new.extend(batch);
-            return Ok(new);
+            next = then(&self.state);
+        }
+        let changed = changed(&self.state, &mut self.shown, &batch);
+        let projection = Projection { run: &self.state.run_view(), tasks: &changed };
+        let durable = batch.iter().any(|recorded| recorded.event.must_be_durable());
+        if let Err(error) = turn.commit(&batch, &projection, durable) {
+            let history = self.journal.events_after(&run, 0)?;
+            if let Some(state) = State::replay(&history) {
+                self.state = state;
+            }
+            return Err(error.into());
+        }
+        others.extend(batch);
+        Ok(others)
+    }
+}
+
+fn fold(state: &mut State, shown: &mut [TaskState], new: &[Recorded]) {
+    for recorded in new {
+        state.apply(recorded);
+    }
+    if !new.is_empty() {
+        let standings = state.standings();
+        for (task, shown) in shown.iter_mut().enumerate() {
+            *shown = state.task_state(task, &standings);
         }
     }
 }

@@ -91,8 +91,9 @@ impl<'o> Supervisor<'o> {
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            self.act()?;
             if let Some((state, _)) = self.ledger.state().finished {
+                let late = self.watch.last_look(&self.world, self.ledger.state());
+                self.record(late)?;
                 return Ok((state, self.ledger));
             }
             tokio::select! {
@@ -101,42 +102,31 @@ impl<'o> Supervisor<'o> {
                     let new = self.ledger.catch_up()?;
                     self.tell(&new);
                     self.observer.tick(self.ledger.state());
+                    let waiting = engine::next_wakeup(self.ledger.state());
+                    if !new.is_empty() || waiting.is_some_and(|until| until <= clock::now()) {
+                        self.act(Vec::new())?;
+                    }
                 }
                 signal = signals.next() => self.interrupted(signal)?,
             }
         }
     }
 
-    /// Does what the engine decides until it decides nothing more.
-    fn act(&mut self) -> Result<(), SupervisorError> {
-        loop {
-            let actions = engine::decide(self.ledger.state(), clock::now());
-            if actions.is_empty() {
-                return Ok(());
-            }
-            let intents = actions.iter().map(|action| self.intent(action)).collect();
-            self.record(intents)?;
-            for action in actions {
-                self.perform(action);
-            }
+    /// Records what happened together with what is to be done about it, then does that, until there is
+    /// nothing more to do.
+    fn act(&mut self, observed: Vec<Event>) -> Result<(), SupervisorError> {
+        let mut actions = Vec::new();
+        let new = self.ledger.record_then(observed, |state| {
+            let decided = engine::decide(state, clock::now());
+            let intents = decided.iter().map(|action| intent(state, action)).collect();
+            actions.extend(decided);
+            intents
+        })?;
+        self.tell(&new);
+        for action in actions {
+            self.perform(action);
         }
-    }
-
-    fn intent(&self, action: &Action) -> Event {
-        match action.clone() {
-            Action::Skip { task, step, reason } => Event::StepSkipped { task, step, reason },
-            Action::Start { attempt } => Event::AttemptStarting { attempt },
-            Action::Stop { attempt, reason } => Event::AttemptStopping { attempt, reason },
-            Action::Finish { state } => Event::RunFinished { state },
-            Action::ScheduleRetry { attempt } => {
-                let state = self.ledger.state();
-                let before = AttemptId { number: attempt.number - 1, ..attempt.clone() };
-                let last = state.attempt(&before).and_then(|a| a.ended.as_ref());
-                let failure = last.and_then(|(end, _)| end.ending.failure());
-                let not_before = delay::not_before(clock::now(), attempt.number - 1, failure);
-                Event::RetryScheduled { attempt, not_before }
-            }
-        }
+        Ok(())
     }
 
     fn perform(&mut self, action: Action) {
@@ -202,7 +192,7 @@ impl<'o> Supervisor<'o> {
             }
             next = self.receiver.try_recv().ok();
         }
-        self.record(events)
+        self.act(events)
     }
 
     fn is_stopping(&self, attempt: &AttemptId) -> bool {
@@ -218,7 +208,7 @@ impl<'o> Supervisor<'o> {
                     "stopping: {running} running may finish, nothing new starts; interrupt again to \
                      stop them now; go on later with: orch resume"
                 ));
-                self.record(vec![Event::DrainRequested])
+                self.act(vec![Event::DrainRequested])
             }
             Interrupt::Kill => {
                 let mut events = vec![Event::DrainRequested];
@@ -231,14 +221,14 @@ impl<'o> Supervisor<'o> {
                     }
                 }
                 self.observer.notice("stopping everything; go on later with: orch resume");
-                self.record(events)
+                self.act(events)
             }
         }
     }
 
     async fn reconcile(&mut self) -> Result<(), SupervisorError> {
         let events = recover::reconcile(self).await?;
-        self.record(events)
+        self.act(events)
     }
 
     pub(super) fn record(&mut self, events: Vec<Event>) -> Result<(), SupervisorError> {
@@ -250,6 +240,23 @@ impl<'o> Supervisor<'o> {
     fn tell(&mut self, new: &[Recorded]) {
         if !new.is_empty() {
             self.observer.recorded(self.ledger.state(), new);
+        }
+    }
+}
+
+/// What is recorded before an action begins.
+fn intent(state: &State, action: &Action) -> Event {
+    match action.clone() {
+        Action::Skip { task, step, reason } => Event::StepSkipped { task, step, reason },
+        Action::Start { attempt } => Event::AttemptStarting { attempt },
+        Action::Stop { attempt, reason } => Event::AttemptStopping { attempt, reason },
+        Action::Finish { state } => Event::RunFinished { state },
+        Action::ScheduleRetry { attempt } => {
+            let before = AttemptId { number: attempt.number - 1, ..attempt.clone() };
+            let last = state.attempt(&before).and_then(|a| a.ended.as_ref());
+            let failure = last.and_then(|(end, _)| end.ending.failure());
+            let not_before = delay::not_before(clock::now(), attempt.number - 1, failure);
+            Event::RetryScheduled { attempt, not_before }
         }
     }
 }
