@@ -5,9 +5,8 @@ use std::process::ExitCode;
 
 /// Print a completion script for a shell
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Example:\n  orch completions bash > ~/.local/share/bash-completion/completions/orch"
-)]
+#[command(after_help = "Example:\n  mkdir -p ~/.local/share/bash-completion/completions\n  \
+                  orch completions bash > ~/.local/share/bash-completion/completions/orch")]
 pub(super) struct Args {
     /// The shell.
     shell: clap_complete::Shell,

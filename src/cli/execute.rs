@@ -20,7 +20,9 @@ use std::time::Duration;
 #[command(
     after_help = "Examples:\n  orch execute --parallel --tasks prompts/a.md prompts/b.md\n  orch execute --parallel \
                   --jobs 4 --verify 'cargo test' --all-prompts\n\nCtrl-C once lets what runs finish and starts \
-                  nothing new; twice stops everything.\nEither way `orch resume` goes on later."
+                  nothing new; twice stops everything.\nEither way `orch resume` goes on later.\n\nWhat is not said \
+                  here, orch.toml says (see: orch init). Do not redirect the output to a file\nin the checkout, \
+                  unless git ignores it: it looks as if an agent had left its worktree."
 )]
 pub(super) struct Args {
     #[command(flatten)]
@@ -60,25 +62,25 @@ pub(super) struct How {
     /// Start in the order that ends soonest: dependencies, conflicts, critical path.
     #[arg(long)]
     smart_scheduling: bool,
-    /// The agent of prompts that name none.
+    /// The agent of prompts that name none [default: claude].
     #[arg(long, value_name = "NAME")]
     agent: Option<String>,
-    /// The workflow of all tasks.
+    /// The workflow of all tasks, whatever their prompts say [default: default].
     #[arg(long, value_name = "NAME")]
     workflow: Option<String>,
-    /// Limit of one attempt, such as 90s, 30m or 2h.
+    /// Limit of one attempt, such as 90s, 30m or 2h [default: 2h].
     #[arg(long, value_name = "DUR", value_parser = parse_duration)]
     timeout: Option<Duration>,
-    /// Limit of an attempt's silence.
+    /// Limit of an attempt's silence [default: none].
     #[arg(long, value_name = "DUR", value_parser = parse_duration)]
     idle_timeout: Option<Duration>,
-    /// How often a failed attempt is tried again.
+    /// How often a failed attempt is tried again, where that makes sense [default: 0].
     #[arg(long, value_name = "N")]
     retries: Option<u32>,
     /// A command that must pass in the worktree after the agent (may be repeated).
     #[arg(long, value_name = "CMD")]
     verify: Vec<String>,
-    /// What happens to finished work.
+    /// What happens to finished work [default: none].
     #[arg(long, value_name = "HOW")]
     merge: Option<MergeChoice>,
     /// The branch to start from and land on [default: the one checked out].

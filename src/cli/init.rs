@@ -5,7 +5,7 @@ use super::error::CliError;
 use crate::config::{self, FoundAgent};
 use std::process::ExitCode;
 
-/// Write a commented orch.toml
+/// Write a commented orch.toml, with the agents and the set-up commands found here
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  orch init")]
 pub(super) struct Args {

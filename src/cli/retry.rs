@@ -11,7 +11,8 @@ use std::process::ExitCode;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  orch retry fix-login\n  orch retry --failed\n\nWhat the failed attempt left in the \
-                  worktree is kept under refs/orch/graveyard/ and the agent starts\nfrom the task's base again."
+                  worktree is kept under refs/orch/graveyard/ and the agent starts\nfrom the task's base again. A \
+                  task in conflict does not run again; it can be merged once more."
 )]
 pub(super) struct Args {
     /// Tasks (name, id, or an unambiguous prefix).

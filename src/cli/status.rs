@@ -24,7 +24,7 @@ pub(super) struct Args {
     /// A run (id, prefix, or `latest`), or a task.
     #[arg(default_value = "latest", value_name = "RUN|TASK")]
     what: String,
-    /// One JSON document (orch.status/1).
+    /// One JSON document (orch.status/1; of a task: its entry alone).
     #[arg(long)]
     json: bool,
     /// Show it again every second until the run ends.

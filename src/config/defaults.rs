@@ -33,12 +33,12 @@ pub struct Config {
     pub into: Option<String>,
     /// The folder of `--all-prompts`, from the repository's root.
     pub prompts: PathBuf,
-    /// The workflow of prompts that name none; `None`: it is chosen for each task.
+    /// The workflow of prompts that name none; `None`: `default`.
     pub workflow: Option<String>,
     /// Cap of one attempt's log, bytes: head and tail are kept.
     pub log_cap: u64,
-    /// Shell commands that prepare a fresh worktree, in this order; `None`: what the tree suggests
-    /// (see [`detect_setup`](super::detect_setup)). An empty list: nothing.
+    /// Shell commands that prepare a fresh worktree, in this order; `None` and an empty list: nothing.
+    /// What the tree suggests ([`detect_setup`](super::detect_setup)) holds once `orch init` wrote it.
     pub setup: Option<Vec<String>>,
     /// How many prepared worktrees are kept for later runs; 0: none.
     pub pool: u32,

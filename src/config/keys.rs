@@ -34,7 +34,7 @@ pub(super) const TOP: &[Key] = &[
         name: "agent",
         value: "\"claude\"",
         doc: &[
-            "The agent of prompts that name none: claude, codex, gemini, opencode, aider, shell,",
+            "The agent of prompts that name none: claude, codex, gemini, opencode, aider, qwen, shell,",
             "or one of your own (see [agents.NAME] below).",
         ],
     },
@@ -68,7 +68,7 @@ pub(super) const TOP: &[Key] = &[
     },
     Key {
         name: "retries",
-        value: "1",
+        value: "0",
         doc: &["How often a failed attempt is tried again, where trying again makes sense."],
     },
     Key {
@@ -84,7 +84,7 @@ pub(super) const TOP: &[Key] = &[
         value: "\"none\"",
         doc: &[
             "What happens to finished work: \"none\" leaves it on its branches, \"local\" merges it",
-            "when the run ends, \"pr\" opens pull requests.",
+            "when the run ends. \"pr\" (pull requests) does nothing yet.",
         ],
     },
     Key {
@@ -100,7 +100,10 @@ pub(super) const TOP: &[Key] = &[
     Key {
         name: "workflow",
         value: "\"default\"",
-        doc: &["The workflow of prompts that name none. Default: chosen for each task."],
+        doc: &[
+            "The workflow of prompts that name none: \"default\", or NAME for the repository's own",
+            ".orch/workflows/NAME.yaml.",
+        ],
     },
     Key {
         name: "log_cap",
@@ -115,7 +118,7 @@ pub(super) const SETUP: &[Key] = &[Key {
     value: "[]",
     doc: &[
         "Shell commands that prepare a fresh worktree, run in it one after another.",
-        "Default: what the files in the tree suggest, such as `npm ci`. []: nothing.",
+        "`orch init` writes what the files in the tree suggest, such as `npm ci`. Default: nothing.",
     ],
 }];
 

@@ -294,7 +294,7 @@ fn the_template_reads_well() {
     # A line that begins with `#` and a letter is a setting with its default (or an example):
     # take the `#` away and change it. The command line and a prompt's own front matter win.
 
-    # The agent of prompts that name none: claude, codex, gemini, opencode, aider, shell,
+    # The agent of prompts that name none: claude, codex, gemini, opencode, aider, qwen, shell,
     # or one of your own (see [agents.NAME] below).
     #agent = "claude"
 
@@ -315,14 +315,14 @@ fn the_template_reads_well() {
     #grace = "10s"
 
     # How often a failed attempt is tried again, where trying again makes sense.
-    #retries = 1
+    #retries = 0
 
     # Shell commands that must pass in the worktree when the agent is done,
     # for example ["cargo test"].
     #verify = []
 
     # What happens to finished work: "none" leaves it on its branches, "local" merges it
-    # when the run ends, "pr" opens pull requests.
+    # when the run ends. "pr" (pull requests) does nothing yet.
     #merge = "none"
 
     # The branch on which work lands. Default: the one checked out when the run began.
@@ -331,7 +331,8 @@ fn the_template_reads_well() {
     # The folder of --all-prompts, from the repository's root.
     #prompts = "prompts"
 
-    # The workflow of prompts that name none. Default: chosen for each task.
+    # The workflow of prompts that name none: "default", or NAME for the repository's own
+    # .orch/workflows/NAME.yaml.
     #workflow = "default"
 
     # What is kept of an attempt's output, at most: its beginning and its end.
@@ -340,7 +341,7 @@ fn the_template_reads_well() {
     [setup]
 
     # Shell commands that prepare a fresh worktree, run in it one after another.
-    # Default: what the files in the tree suggest, such as `npm ci`. []: nothing.
+    # `orch init` writes what the files in the tree suggest, such as `npm ci`. Default: nothing.
     commands = ["npm ci"]
 
     [worktrees]
