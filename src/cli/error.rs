@@ -63,7 +63,7 @@ impl From<SupervisorError> for CliError {
     fn from(error: SupervisorError) -> Self {
         let kind = match &error {
             SupervisorError::Busy(_) => Kind::Busy,
-            SupervisorError::Refused(_) => Kind::Usage,
+            SupervisorError::Refused(_) | SupervisorError::NoBranch(_) => Kind::Usage,
             SupervisorError::Git(git) => return Self::new(git_kind(git), error),
             SupervisorError::Journal(journal) => return Self::new(journal_kind(journal), error),
             _ => Kind::Failed,

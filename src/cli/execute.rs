@@ -4,7 +4,8 @@ use super::context::{self, Place};
 use super::error::{CliError, Kind};
 use super::merge;
 use super::prompts::Which;
-use crate::model::{MergeMode, RunState, TaskState, TaskView, parse_duration};
+use crate::engine::State;
+use crate::model::{MergeMode, RunSpec, RunState, TaskState, TaskView, parse_duration};
 use crate::report::{self, Ndjson, Style, live::Live};
 use crate::supervisor::{
     Intake, Ledger, Observer, Options, Supervisor, World, intake, run_spec, store_prompts,
@@ -36,7 +37,7 @@ pub(super) struct Args {
     #[arg(long)]
     dry_run: bool,
     /// Go on in the background; follow with `orch status`.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["json", "format"])]
     detach: bool,
     #[command(flatten)]
     form: Form,
@@ -57,7 +58,7 @@ pub(super) struct How {
     #[arg(short, long)]
     parallel: bool,
     /// Processes at the same time [default: from cores and memory].
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     jobs: Option<u32>,
     /// Start in the order that ends soonest: dependencies, conflicts, critical path.
     #[arg(long)]
@@ -69,13 +70,13 @@ pub(super) struct How {
     #[arg(long, value_name = "NAME")]
     workflow: Option<String>,
     /// Limit of one attempt, such as 90s, 30m or 2h [default: 2h].
-    #[arg(long, value_name = "DUR", value_parser = parse_duration)]
+    #[arg(long, value_name = "DUR", value_parser = limit)]
     timeout: Option<Duration>,
     /// Limit of an attempt's silence [default: none].
-    #[arg(long, value_name = "DUR", value_parser = parse_duration)]
+    #[arg(long, value_name = "DUR", value_parser = limit)]
     idle_timeout: Option<Duration>,
     /// How often a failed attempt is tried again, where that makes sense [default: 0].
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100))]
     retries: Option<u32>,
     /// A command that must pass in the worktree after the agent (may be repeated).
     #[arg(long, value_name = "CMD")]
@@ -130,6 +131,14 @@ impl Form {
     }
 }
 
+/// A time limit, as orch.toml takes it too: above zero.
+fn limit(text: &str) -> Result<Duration, String> {
+    match parse_duration(text)? {
+        Duration::ZERO => Err("a time limit must be above zero".to_owned()),
+        limit => Ok(limit),
+    }
+}
+
 /// The default of `--jobs`.
 pub(super) fn default_jobs() -> u32 {
     u32::try_from(crate::process::default_jobs().jobs).unwrap_or(1)
@@ -137,12 +146,6 @@ pub(super) fn default_jobs() -> u32 {
 
 impl How {
     pub(super) fn options(&self, configured: Option<u32>, say: bool) -> Result<Options, CliError> {
-        if matches!(self.merge, Some(MergeChoice::Pr)) {
-            return Err(CliError::usage(
-                "--merge pr does not work yet (see the README's status table); use --merge local, or none and push \
-                 the branches yourself",
-            ));
-        }
         let jobs = match (self.jobs.or(configured), self.parallel) {
             (Some(jobs), _) => jobs,
             (None, false) => 1,
@@ -183,7 +186,7 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     if args.conflict_check {
         refuse_conflicts(&intake)?;
     }
-    let spec = run_spec(&world.repo, &config, &intake, &options, &mut random())?;
+    let spec = run_spec(&world.repo, &config, &intake, &options, &place.cwd, &mut random())?;
     if args.dry_run {
         let text = if quiet {
             report::plan::json(&intake.plan)
@@ -192,6 +195,9 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
         };
         super::status::print(&text)?;
         return Ok(ExitCode::SUCCESS);
+    }
+    if spec.tasks.iter().all(|task| task.skip.is_some()) {
+        return nothing_to_do(place, spec, args.form.format());
     }
     world.repo.identity()?;
     let lock = world.lock()?;
@@ -204,6 +210,27 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     let code = supervise(place, &world, ledger, args.form)?;
     drop(lock);
     Ok(code)
+}
+
+/// A run of nothing is shown but not recorded: it would hide the last one that did something.
+fn nothing_to_do(place: &Place, spec: RunSpec, format: Format) -> Result<ExitCode, CliError> {
+    let at = crate::supervisor::now();
+    let mut state = State::new(spec, at);
+    state.finished = Some((RunState::Succeeded, at));
+    let standings = state.standings();
+    let tasks: Vec<TaskView> =
+        (0..state.tasks.len()).map(|task| state.task_view(task, &standings)).collect();
+    let counts = [(TaskState::Skipped, tasks.len() as u64)].into();
+    let text = match format {
+        Format::Ndjson => return Ok(ExitCode::SUCCESS),
+        Format::Json => super::status::document(&state.run_view(), &tasks, &counts)?,
+        Format::Human => {
+            eprintln!("nothing to do: every prompt is marked as done");
+            report::status(&state.run_view(), &tasks, &counts, at, place.style())
+        }
+    };
+    super::status::print(&text)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn refuse_conflicts(intake: &Intake) -> Result<(), CliError> {
@@ -263,12 +290,16 @@ pub(super) fn supervise(
     };
     // Threads that still hold a git operation must not delay the end.
     runtime.shutdown_timeout(Duration::from_secs(1));
-    let mut conflicted = false;
-    if ledger.state().spec.merge == MergeMode::Local && state != RunState::Interrupted {
-        conflicted = merge::merge_run(place, world, &mut ledger, format == Format::Human)?;
-    }
+    let wants_merge =
+        ledger.state().spec.merge == MergeMode::Local && state != RunState::Interrupted;
+    let merged = if wants_merge {
+        merge::merge_run(place, world, &mut ledger, format == Format::Human)
+    } else {
+        Ok(false)
+    };
+    // What the run came to is told even when its work could not be landed.
     finish(&ledger, format, place.style())?;
-    Ok(exit_code(&ledger, state, conflicted))
+    Ok(exit_code(&ledger, state, merged?))
 }
 
 fn work(

@@ -29,7 +29,10 @@ impl Which {
         let paths = if self.all_prompts {
             let root = repo.checkout.clone().or_else(|| repo.root.clone());
             let dir = root.unwrap_or_else(|| place.cwd.clone()).join(&config.prompts);
-            prompt::scan(&dir)?
+            // As the user would type them.
+            let from_here =
+                |path: PathBuf| path.strip_prefix(&place.cwd).map(PathBuf::from).unwrap_or(path);
+            prompt::scan(&dir)?.into_iter().map(from_here).collect()
         } else {
             self.tasks.clone()
         };

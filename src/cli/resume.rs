@@ -15,7 +15,7 @@ pub(super) struct Args {
     #[arg(default_value = "latest")]
     run: String,
     /// Go on in the background; follow with `orch status`.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["json", "format"])]
     detach: bool,
     #[command(flatten)]
     form: Form,

@@ -2,7 +2,7 @@
 
 use super::context::{self, Place, look_for_supervisor};
 use super::error::CliError;
-use crate::journal::{Journal, Layout};
+use crate::journal::{Counts, Journal, Layout};
 use crate::model::{RunId, RunView, TaskState, TaskView};
 use crate::report::{self, StatusJson};
 use crate::supervisor::now;
@@ -155,21 +155,37 @@ pub(super) fn json(journal: &Journal, run: &RunView) -> Result<String, CliError>
 }
 
 fn json_of(journal: &Journal, run: &RunView, lost: bool) -> Result<String, CliError> {
-    let mut counts = journal.counts(&run.id)?;
-    let mut raw = journal.raw_tasks(&run.id)?;
     if lost {
-        // Only tasks under way change their state; the rest is passed on as stored.
+        // Only tasks under way change their state.
         let mut tasks = journal.tasks(&run.id)?;
         mark_lost(true, &mut tasks);
-        counts.clear();
-        raw.clear();
-        for task in tasks {
+        let mut counts = Counts::new();
+        for task in &tasks {
             *counts.entry(task.state).or_insert(0) += 1;
-            raw.push(serde_json::value::to_raw_value(&task).map_err(CliError::failed)?);
         }
+        return document(run, &tasks, &counts);
     }
-    let document = StatusJson::new(run, raw.iter().map(|r| &**r).collect(), &counts);
-    let mut text = serde_json::to_string(&document).map_err(CliError::failed)?;
+    // Passed on as stored: with ten thousand tasks, reading them would be most of the time.
+    let (raw, counts) = (journal.raw_tasks(&run.id)?, journal.counts(&run.id)?);
+    line(&StatusJson::new(run, raw.iter().map(|r| &**r).collect(), &counts))
+}
+
+/// The document made of these tasks.
+pub(super) fn document(
+    run: &RunView,
+    tasks: &[TaskView],
+    counts: &Counts,
+) -> Result<String, CliError> {
+    let raw: Vec<_> = tasks
+        .iter()
+        .map(serde_json::value::to_raw_value)
+        .collect::<Result<_, _>>()
+        .map_err(CliError::failed)?;
+    line(&StatusJson::new(run, raw.iter().map(|r| &**r).collect(), counts))
+}
+
+fn line(document: &StatusJson<'_>) -> Result<String, CliError> {
+    let mut text = serde_json::to_string(document).map_err(CliError::failed)?;
     text.push('\n');
     Ok(text)
 }

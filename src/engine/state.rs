@@ -1,10 +1,11 @@
 //! The state of a run, and how each event changes it.
 
 use crate::model::{
-    AttemptEnd, AttemptId, Ending, Event, FailureClass, Recorded, RunSpec, RunState, StepId,
-    StepKind, StepSpec, StopReason, TaskId, TaskSpec, Timestamp,
+    AttemptEnd, AttemptId, BuiltIn, Ending, Event, FailureClass, Recorded, RunSpec, RunState,
+    StepId, StepKind, StepSpec, StopReason, TaskId, TaskSpec, Timestamp,
 };
 use std::collections::HashMap;
+use std::time::Duration;
 
 /// Everything known about a run.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +22,10 @@ pub struct State {
     pub draining: bool,
     /// How and when it ended.
     pub finished: Option<(RunState, Timestamp)>,
+    /// What supervisors before the last one worked.
+    worked_before: Duration,
+    /// From the last supervisor's start to the last event.
+    session: (Timestamp, Timestamp),
     /// The number of the last event applied.
     pub seq: u64,
     index: HashMap<TaskId, usize>,
@@ -37,6 +42,8 @@ pub struct TaskProgress {
     pub merged: Option<Merged>,
     /// Paths that kept it from landing.
     pub conflict: Option<Vec<String>>,
+    /// The commit it starts from anew, in place of the run's base, after it conflicted.
+    pub onto: Option<String>,
     /// Its worktree is gone.
     pub cleaned: bool,
     /// What a person should know.
@@ -117,6 +124,8 @@ impl State {
             supervisor: None,
             draining: false,
             finished: None,
+            worked_before: Duration::ZERO,
+            session: (created_at, created_at),
             seq: 0,
             index,
         }
@@ -191,9 +200,14 @@ impl State {
     pub fn apply(&mut self, recorded: &Recorded) {
         let at = recorded.at;
         self.seq = recorded.seq;
+        if self.finished.is_none() {
+            self.session.1 = at;
+        }
         match &recorded.event {
             Event::RunCreated { .. } => {}
             Event::SupervisorStarted { pid } => {
+                self.worked_before = self.worked();
+                self.session = (at, at);
                 self.supervisor = Some(*pid);
                 self.draining = false;
                 self.finished = None;
@@ -235,10 +249,14 @@ impl State {
                         task.cancelled = true;
                     }
                 }
+                // An interrupted run may be over now: whoever asks next decides anew.
+                if matches!(self.finished, Some((RunState::Interrupted, _))) {
+                    self.finished = None;
+                }
             }
-            Event::RetryRequested { tasks } => {
+            Event::RetryRequested { tasks, onto } => {
                 for task in tasks {
-                    self.retry_task(task);
+                    self.retry_task(task, onto.as_ref());
                 }
                 self.finished = None;
             }
@@ -305,23 +323,41 @@ impl State {
         steps[step].state = state;
     }
 
-    fn retry_task(&mut self, task: &TaskId) {
+    /// What supervisors worked on the run so far.
+    #[must_use]
+    pub fn worked(&self) -> Duration {
+        self.worked_before + self.session.1.since(self.session.0)
+    }
+
+    fn retry_task(&mut self, task: &TaskId, onto: Option<&String>) {
         let Some(position) = self.position(task) else { return };
+        let steps = &self.spec.tasks[position].steps;
         let progress = &mut self.tasks[position];
         if progress.merged.is_some() {
             return;
         }
-        let was_cancelled = progress.cancelled;
-        progress.cancelled = false;
-        progress.conflict = None;
-        progress.cleaned = false;
         let failed = progress.steps.iter().position(|s| s.state == StepState::Failed);
-        if failed.is_none() && !was_cancelled {
-            return;
+        let branch = steps
+            .iter()
+            .position(|s| matches!(s.kind, StepKind::BuiltIn { action: BuiltIn::Branch }));
+        let done = progress
+            .steps
+            .iter()
+            .all(|s| matches!(s.state, StepState::Done | StepState::Skipped(_)));
+        // Done, but what came of it cannot land: it conflicts, or breaks what it is merged with.
+        let conflicted = progress.conflict.take().is_some() || (done && !steps.is_empty());
+        let was_cleaned = std::mem::take(&mut progress.cleaned);
+        let was_cancelled = std::mem::take(&mut progress.cancelled);
+        if conflicted {
+            // The same work on the same start would conflict again.
+            progress.onto = onto.cloned();
         }
-        let steps = &self.spec.tasks[position].steps;
-        let from = failed.map(|failed| restart_point(steps, failed));
-        let progress = &mut self.tasks[position];
+        // Without a worktree, or with another start, it begins at the beginning.
+        let from = if conflicted || (was_cleaned && (failed.is_some() || was_cancelled)) {
+            branch
+        } else {
+            failed.map(|failed| restart_point(steps, failed))
+        };
         for step in &mut progress.steps {
             step.forgiven = step.attempts.last().map_or(0, |a| a.number);
         }

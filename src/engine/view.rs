@@ -16,6 +16,7 @@ impl State {
             state: self.finished.map_or(RunState::Running, |(state, _)| state),
             started_at: self.created_at,
             finished_at: self.finished.map(|(_, at)| at),
+            active_seconds: self.worked().as_secs_f64(),
             base: self.spec.base.clone(),
             target: self.spec.target.clone(),
             jobs: self.spec.jobs,

@@ -87,6 +87,9 @@ pub enum Event {
     RetryRequested {
         /// Which ones.
         tasks: Vec<TaskId>,
+        /// Where the target branch was then: what a task starts from whose work conflicted with it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        onto: Option<String>,
     },
     /// Ctrl-C: nothing new starts, what runs may finish.
     DrainRequested,
@@ -167,7 +170,7 @@ impl Event {
             | Self::AttemptStopping { attempt, .. }
             | Self::AttemptEnded { attempt, .. }
             | Self::RetryScheduled { attempt, .. } => Box::new(std::iter::once(&attempt.task)),
-            Self::CancelRequested { tasks } | Self::RetryRequested { tasks } => {
+            Self::CancelRequested { tasks } | Self::RetryRequested { tasks, .. } => {
                 Box::new(tasks.iter())
             }
             Self::RunCreated { .. }

@@ -15,6 +15,10 @@ pub struct RunView {
     pub started_at: Timestamp,
     /// When it ended.
     pub finished_at: Option<Timestamp>,
+    /// Seconds that a supervisor worked on it: the time between an interruption and its resumption,
+    /// or before a retry, does not count.
+    #[serde(default)]
+    pub active_seconds: f64,
     /// The commit it started from.
     pub base: String,
     /// The branch its work lands on.

@@ -15,16 +15,20 @@ pub(super) struct Job {
     base: String,
     start: Option<String>,
     prerequisites: Vec<(String, String)>,
+    /// The start is to be worked out anew.
+    anew: bool,
 }
 
 impl Job {
     pub(super) fn of(state: &State, id: &AttemptId, action: BuiltIn) -> Self {
         let position = state.position(&id.task);
+        let onto = position.and_then(|p| state.tasks[p].onto.clone());
         Self {
             action,
+            anew: onto.is_some(),
             task: position.map(|p| state.spec.tasks[p].clone()),
             run: state.spec.id.to_string(),
-            base: state.spec.base.clone(),
+            base: onto.unwrap_or_else(|| state.spec.base.clone()),
             start: position.and_then(|p| state.start(p)).map(str::to_owned),
             prerequisites: position.map(|p| state.start_commits(p)).unwrap_or_default(),
         }
@@ -58,8 +62,8 @@ fn git_failure(error: &GitError) -> Failure {
 fn branch(world: &World, job: &Job, task: &TaskSpec) -> Result<AttemptEnd, Failure> {
     // A branch that exists already was made by an attempt of which only the record was lost.
     let start = match &job.start {
-        Some(start) => start.clone(),
-        None => start_commit(world, job, task)?,
+        Some(start) if !job.anew => start.clone(),
+        _ => start_commit(world, job, task)?,
     };
     let spec = WorktreeSpec {
         id: task.id.to_string(),
@@ -68,9 +72,15 @@ fn branch(world: &World, job: &Job, task: &TaskSpec) -> Result<AttemptEnd, Failu
         base: start.clone(),
     };
     let created = world.worktrees.create(&spec).map_err(|e| git_failure(&e))?;
+    if job.start.is_some() {
+        // What an earlier attempt left is kept aside.
+        world
+            .repo
+            .rewind_worktree(&spec.path, &spec.branch, &start, task.id.as_str())
+            .map_err(|e| git_failure(&e))?;
+    }
     let mut end = AttemptEnd::of(Ending::Succeeded);
     end.commit = Some(start);
-    end.note = None;
     tracing::debug!(task = %task.id, how = ?created, "worktree");
     Ok(end)
 }

@@ -31,6 +31,9 @@ pub enum SupervisorError {
     /// The stored history makes no sense.
     #[error("run {0} has no first event; the journal is damaged")]
     NoHistory(String),
+    /// The branch to land on does not exist.
+    #[error("there is no branch '{0}'; make it with: git branch {0}")]
+    NoBranch(String),
     /// What was asked cannot be done.
     #[error("{0}")]
     Refused(String),

@@ -17,7 +17,7 @@ use crate::plan::{self, Declared, Plan, PlanInput, PlanOptions, PlanTaskState};
 use crate::prompt::Prompt;
 use crate::workflow::{StepInputs, Workflow, WorkflowError};
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// What the command line says, over what the configuration says.
@@ -207,14 +207,24 @@ pub fn run_spec(
     config: &Config,
     intake: &Intake,
     options: &Options,
+    cwd: &Path,
     random: &mut dyn FnMut() -> u16,
 ) -> Result<RunSpec, IntakeError> {
     let all = profiles(config)?;
+    let merge = options.merge.unwrap_or(config.merge);
+    if merge == MergeMode::Pr {
+        return Err(input(
+            "merge = \"pr\" does not work yet (see the README's status table); use \"local\", or \"none\" and push \
+             the branches yourself",
+        ));
+    }
     let workflows =
         Workflows { root: repo.root.clone().unwrap_or_default(), loaded: HashMap::new() };
     let at = now();
     let run = RunId::new(at, random());
-    let mut builder = Builder { config, options, all, workflows, agents: BTreeMap::new() };
+    let root = repo.root.clone().unwrap_or_default();
+    let mut builder =
+        Builder { config, options, cwd, root, all, workflows, agents: BTreeMap::new() };
     let by_name: HashMap<&str, &Prompt> =
         intake.prompts.iter().map(|p| (p.name.as_str(), p)).collect();
     let mut used = HashSet::new();
@@ -247,7 +257,7 @@ pub fn run_spec(
         target: intake.target.clone(),
         jobs: if options.parallel { options.jobs.max(1) } else { 1 },
         parallel: options.parallel,
-        merge: options.merge.unwrap_or(config.merge),
+        merge,
         verify: config.verify.iter().chain(&options.verify).cloned().collect(),
         grace_ms: millis(config.grace),
         log_cap: config.log_cap,
@@ -265,7 +275,7 @@ pub fn store_prompts(
     layout: &Layout,
     spec: &RunSpec,
     intake: &Intake,
-    cwd: &std::path::Path,
+    cwd: &Path,
 ) -> Result<(), SupervisorError> {
     for task in spec.tasks.iter().filter(|task| task.skip.is_none()) {
         let Some(prompt) = intake.prompts.iter().find(|p| p.name == task.name) else { continue };
@@ -290,6 +300,12 @@ pub fn store_prompts(
 
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A file as it is called from the repository's root, wherever the command was started.
+fn from_root(file: &Path, root: &Path) -> Option<String> {
+    let (file, root) = (file.canonicalize().ok()?, root.canonicalize().ok()?);
+    Some(file.strip_prefix(root).ok()?.to_str()?.to_owned())
 }
 
 /// The plan's order of starting, with prerequisites always before what needs them: the engine relies
@@ -337,6 +353,9 @@ impl Workflows {
 }
 
 struct Builder<'a> {
+    /// What the prompts' paths are relative to.
+    cwd: &'a Path,
+    root: PathBuf,
     config: &'a Config,
     options: &'a Options,
     all: BTreeMap<String, AgentProfile>,
@@ -390,7 +409,7 @@ impl Builder<'_> {
             branch: format!("orch/{}-{}", slug(&planned.name), id.suffix()),
             worktree: format!(".worktrees/{id}"),
             name: planned.name.clone(),
-            prompt: file,
+            prompt: from_root(&self.cwd.join(&prompt.path), &self.root).unwrap_or(file),
             title: planned.title.clone(),
             agent,
             model: front.model.clone().or_else(|| config.model.clone()),

@@ -97,11 +97,8 @@ pub async fn land(
     let mut notes = world.repo.finish_landing()?;
     world.repo.sweep_scratch()?;
     for _ in 0..TRIES {
-        let from = world.repo.branch_tip(&into)?.ok_or_else(|| {
-            SupervisorError::Refused(format!(
-                "there is no branch '{into}'; make it with: git branch {into}"
-            ))
-        })?;
+        let from =
+            world.repo.branch_tip(&into)?.ok_or_else(|| SupervisorError::NoBranch(into.clone()))?;
         let mut batch = Batch::new(world, ledger.state(), options, &into, &from);
         batch.settle(tell).await?;
         let landing = batch.landing();
