@@ -282,7 +282,8 @@ pub(super) fn supervise(
         }
         Format::Human | Format::Json => {
             let terminal = std::io::stderr().is_terminal();
-            let mut view = Live::new(std::io::stderr(), style, terminal && format == Format::Human);
+            let rows = (terminal && format == Format::Human).then(crate::process::rows);
+            let mut view = Live::new(std::io::stderr(), style, rows);
             let done = work(&runtime, world, ledger, &mut view);
             view.finish();
             done?

@@ -45,7 +45,7 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
         for run in &mut runs {
             look_for_supervisor(&layout, run);
         }
-        print(&report::runs(&runs, now()))?;
+        print(&report::runs(&runs))?;
         return Ok(ExitCode::SUCCESS);
     }
     let found = if args.what == "latest" || args.what.starts_with("run-") {

@@ -4,12 +4,23 @@ use std::process::Command;
 
 /// Columns when nobody says: what terminals have had since the VT100.
 const COLUMNS: usize = 80;
+/// The same for lines.
+const ROWS: usize = 24;
 
 /// How wide the terminal is: `COLUMNS`, else what the kernel says of stdout or stderr, else 80.
 #[must_use]
 pub fn columns() -> usize {
     let said = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
-    said.filter(|columns| *columns > 0).or_else(super::unix::window_columns).unwrap_or(COLUMNS)
+    let asked = || super::unix::window().map(|(_, columns)| columns);
+    said.filter(|columns| *columns > 0).or_else(asked).unwrap_or(COLUMNS)
+}
+
+/// How many lines it has: `LINES`, else what the kernel says, else 24.
+#[must_use]
+pub fn rows() -> usize {
+    let said = std::env::var("LINES").ok().and_then(|text| text.parse().ok());
+    let asked = || super::unix::window().map(|(rows, _)| rows);
+    said.filter(|rows| *rows > 0).or_else(asked).unwrap_or(ROWS)
 }
 
 /// A command that a closed terminal or Ctrl-C does not reach.

@@ -35,14 +35,15 @@ pub(super) fn close_on_exec_one_by_one() {
     }
 }
 
-/// Columns of the terminal that stdout or stderr is, if one of them is one.
-pub(super) fn window_columns() -> Option<usize> {
+/// Rows and columns of the terminal that stdout or stderr is, if one of them is one.
+pub(super) fn window() -> Option<(usize, usize)> {
     [libc::STDOUT_FILENO, libc::STDERR_FILENO].into_iter().find_map(|fd| {
         let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
         #[expect(unsafe_code, reason = "there is no safe wrapper")]
         // SAFETY: the kernel fills in the structure it is given.
         let done = unsafe { libc::ioctl(fd, libc::TIOCGWINSZ, &raw mut size) };
-        (done == 0 && size.ws_col > 0).then_some(usize::from(size.ws_col))
+        let known = done == 0 && size.ws_col > 0 && size.ws_row > 0;
+        known.then(|| (usize::from(size.ws_row), usize::from(size.ws_col)))
     })
 }
 

@@ -1,16 +1,16 @@
 //! The human view of a run while it happens: one line a task on a terminal, redrawn in place; one line a
 //! fact otherwise.
 
-use super::style::{Style, mark};
+use super::style::{Style, columns, fit, mark};
 use super::words::{duration, money};
 use crate::engine::State;
 use crate::model::{AttemptId, Ending, Event, Recorded, StepKind, TaskId, TaskState, Timestamp};
 use crate::supervisor::{Observer, Progress, now};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::io::Write;
 
-/// Lines of a live view; what does not fit is counted.
+/// Lines of a live view at the most; what does not fit is counted. A terminal of fewer lines gets fewer.
 const LINES: usize = 20;
 
 /// Tells a person what happens.
@@ -19,17 +19,32 @@ pub struct Live<W: Write> {
     style: Style,
     /// Redraw in place.
     redraw: bool,
+    /// Lines of the live view at the most.
+    lines: usize,
     /// Lines drawn at the moment.
     drawn: usize,
+    /// Tasks whose success was told.
+    told: HashSet<TaskId>,
     doing: HashMap<TaskId, (Progress, Timestamp)>,
     /// The live supervisor has printed the run's id.
     greeted: bool,
 }
 
 impl<W: Write> Live<W> {
-    /// Writes to `out`; in place when that is a terminal.
-    pub fn new(out: W, style: Style, terminal: bool) -> Self {
-        Self { out, style, redraw: terminal, drawn: 0, doing: HashMap::new(), greeted: false }
+    /// Writes to `out`; in place when that is a terminal of so many rows.
+    pub fn new(out: W, style: Style, rows: Option<usize>) -> Self {
+        // One line stays for what is said, one for the cursor, one for the count of the rest.
+        let lines = rows.map_or(0, |rows| LINES.min(rows.saturating_sub(3)));
+        Self {
+            out,
+            style,
+            redraw: lines > 0,
+            lines,
+            drawn: 0,
+            told: HashSet::new(),
+            doing: HashMap::new(),
+            greeted: false,
+        }
     }
 
     /// Takes the live lines away, so that what follows stands alone.
@@ -91,7 +106,6 @@ impl<W: Write> Live<W> {
     }
 
     fn tell_end(&mut self, state: &State, attempt: &AttemptId, ending: &Ending, name: &str) {
-        let Some(position) = state.position(&attempt.task) else { return };
         let Some((_, step)) = state.step_spec(&attempt.task, &attempt.step) else { return };
         match ending {
             Ending::Failed { failure } => {
@@ -100,19 +114,29 @@ impl<W: Write> Live<W> {
                     self.say(&format!("  hint: {hint}"));
                 }
             }
-            Ending::Succeeded => {
-                let standings = state.standings();
-                let now_is = state.task_state(position, &standings);
-                if now_is == TaskState::Succeeded {
-                    let view = state.task_view(position, &standings);
-                    let files = super::words::count(view.files_changed.len(), "file");
-                    self.say(&format!(
-                        "✓ {name}: {files} changed on {}",
-                        state.spec.tasks[position].branch
-                    ));
-                } else if matches!(step.kind, StepKind::Commands { .. }) {
-                    self.say(&format!("  {name}: {} passed", step.id));
-                }
+            Ending::Succeeded if matches!(step.kind, StepKind::Commands { .. }) => {
+                self.say(&format!("  {name}: {} passed", step.id));
+            }
+            Ending::Succeeded => {}
+        }
+    }
+
+    /// Says of the tasks that the events are about which ones are done now.
+    fn tell_done(&mut self, state: &State, events: &[Recorded]) {
+        let named: HashSet<&TaskId> = events.iter().flat_map(|r| r.event.tasks()).collect();
+        let mut positions: Vec<usize> =
+            named.into_iter().filter_map(|task| state.position(task)).collect();
+        positions.sort_unstable();
+        let standings = state.standings();
+        for position in positions {
+            let spec = &state.spec.tasks[position];
+            let done = state.task_state(position, &standings) == TaskState::Succeeded;
+            if !done {
+                self.told.remove(&spec.id);
+            } else if self.told.insert(spec.id.clone()) {
+                let view = state.task_view(position, &standings);
+                let files = super::words::count(view.files_changed.len(), "file");
+                self.say(&format!("✓ {}: {files} changed on {}", spec.name, spec.branch));
             }
         }
     }
@@ -130,7 +154,7 @@ impl<W: Write> Live<W> {
             match now_is {
                 TaskState::Queued | TaskState::Blocked => waiting += 1,
                 TaskState::Running | TaskState::Verifying | TaskState::Preparing
-                    if lines < LINES =>
+                    if lines < self.lines =>
                 {
                     let _ = writeln!(text, "{}", self.live_line(state, task, now_is));
                     lines += 1;
@@ -140,7 +164,8 @@ impl<W: Write> Live<W> {
             }
         }
         if more + waiting > 0 {
-            let _ = writeln!(text, "  {more} more running, {waiting} waiting");
+            let more = if more > 0 { format!("{more} more running, ") } else { String::new() };
+            let _ = writeln!(text, "{}", self.style.cut(&format!("  {more}{waiting} waiting"), 0));
             lines += 1;
         }
         self.drawn = lines;
@@ -165,11 +190,13 @@ impl<W: Write> Live<W> {
                 let _ = write!(doing, "  (silent for {})", duration(silent));
             }
         }
-        let name = format!("{:<20}", spec.name);
-        let used = name.chars().count() + 22;
-        let label = format!("{now_is:<9}");
-        let label = self.style.state(now_is, &label);
-        format!("{} {name}  {label} {time:>6}  {}", mark(now_is), self.style.cut(&doing, used))
+        let room = self.style.width.map_or(20, |width| width.saturating_sub(24).clamp(4, 20));
+        let name =
+            if columns(&spec.name) > room { fit(&spec.name, room) } else { spec.name.clone() };
+        let gap = room.saturating_sub(columns(&name));
+        let label = self.style.state(now_is, &format!("{now_is:<9}"));
+        let rest = self.style.cut(&doing, room + 23);
+        format!("{} {name}{:gap$}  {label} {time:>6}  {rest}", mark(now_is), "")
     }
 }
 
@@ -178,6 +205,7 @@ impl<W: Write> Observer for Live<W> {
         for recorded in events {
             self.tell(state, recorded);
         }
+        self.tell_done(state, events);
         self.draw(state);
         let _ = self.out.flush();
     }

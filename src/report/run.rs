@@ -12,16 +12,17 @@ pub fn summary(run: &RunView, tasks: &[TaskView], style: Style) -> String {
     let mut out = String::new();
     let done = tasks.iter().filter(|t| matches!(t.state, TaskState::Succeeded | TaskState::Merged));
     let asked = tasks.iter().filter(|t| t.state != TaskState::Skipped).count();
-    let wall = run.finished_at.unwrap_or(run.started_at).since(run.started_at);
+    let wall = Duration::from_secs_f64(run.active_seconds.max(0.0));
     let _ = writeln!(
         out,
         "{} of {} done in {}",
-        style.bold(&done.count().to_string()),
+        style.bold(&done.clone().count().to_string()),
         count(asked, "task"),
         duration(wall)
     );
-    let work: Duration = tasks.iter().filter_map(work_time).sum();
-    if asked > 1 && wall > Duration::ZERO && work > Duration::ZERO {
+    let work: Duration =
+        tasks.iter().filter(|t| t.state != TaskState::Skipped).map(work_time).sum();
+    if done.clone().count() > 1 && wall > Duration::ZERO && work > wall {
         let _ = writeln!(
             out,
             "speed-up {:.1}x: the tasks took {} one after another",
@@ -50,9 +51,7 @@ pub fn summary(run: &RunView, tasks: &[TaskView], style: Style) -> String {
     out
 }
 
-/// The sum of the times of a task's attempts.
-fn work_time(task: &TaskView) -> Option<Duration> {
-    let (from, to) = (task.started_at?, task.finished_at?);
-    let steps: f64 = task.steps.iter().filter_map(|s| s.seconds).sum();
-    Some(to.since(from).min(Duration::from_secs_f64(steps)))
+/// The time a task was worked on: the sum of its steps.
+pub(super) fn work_time(task: &TaskView) -> Duration {
+    Duration::from_secs_f64(task.steps.iter().filter_map(|step| step.seconds).sum::<f64>().max(0.0))
 }

@@ -1,6 +1,6 @@
 //! `orch status`: a run, its tasks, and what to do next.
 
-use super::style::{Style, mark};
+use super::style::{Style, columns, fit, mark};
 use super::words::{count, duration, money};
 use crate::model::{RunState, RunView, TaskState, TaskView, Timestamp};
 use serde::Serialize;
@@ -8,9 +8,6 @@ use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
-
-/// Tasks shown without `--all`: beyond it only those that need a look.
-const SHOWN: usize = 60;
 
 /// `orch.status/1`.
 #[derive(Debug, Serialize)]
@@ -64,19 +61,20 @@ pub fn status(
     style: Style,
 ) -> String {
     let mut out = String::new();
-    let until = run.finished_at.unwrap_or(now);
+    let since = if run.supervisor.alive { now.since(run.started_at) } else { Duration::ZERO };
+    let time = since.max(Duration::from_secs_f64(run.active_seconds.max(0.0)));
     let onto = run.target.as_deref().map_or(String::new(), |t| format!(" on {t}"));
     let _ = writeln!(
         out,
         "{}  {}  {}  base {}{onto}",
         style.bold(run.id.as_str()),
         run_word(run),
-        duration(until.since(run.started_at)),
+        duration(time),
         run.base.get(..10).unwrap_or(&run.base),
     );
     let total: u64 = counts.values().sum();
-    let width = tasks.iter().map(|t| t.name.chars().count()).max().unwrap_or(4).min(40);
-    for view in tasks.iter().take(SHOWN.max(tasks.len())) {
+    let width = tasks.iter().map(|t| columns(&t.name)).max().unwrap_or(4).min(40);
+    for view in tasks {
         let _ = writeln!(out, "{}", line(view, width, now, style));
         hints(&mut out, view, style);
     }
@@ -102,20 +100,23 @@ fn run_word(run: &RunView) -> String {
 pub(super) fn line(view: &TaskView, width: usize, now: Timestamp, style: Style) -> String {
     let state = view.state.to_string();
     let time = match (view.started_at, view.finished_at) {
-        (Some(from), Some(to)) => duration(to.since(from)),
+        (Some(_), Some(_)) => duration(super::run::work_time(view)),
         (Some(from), None) if !view.state.is_final() => duration(now.since(from)),
         _ => String::new(),
     };
+    // The name gives way first on a narrow terminal, then the details.
+    let width = style.width.map_or(width, |columns| width.min(columns.saturating_sub(24)).max(8));
+    let name = if columns(&view.name) > width { fit(&view.name, width) } else { view.name.clone() };
     let head = format!(
-        "{} {:<width$}  {}{:pad$}  {time:>6}",
+        "{} {name}{:gap$}  {}{:pad$}  {time:>6}",
         mark(view.state),
-        view.name,
+        "",
         style.state(view.state, &state),
         "",
+        gap = width.saturating_sub(columns(&name)),
         pad = 10_usize.saturating_sub(state.len()),
     );
-    let used = width + 26;
-    let rest = style.cut(&details(view), used);
+    let rest = style.cut(&details(view), width + 24);
     format!("{head}  {rest}").trim_end().to_owned()
 }
 
@@ -237,11 +238,10 @@ pub fn task(view: &TaskView, now: Timestamp, style: Style) -> String {
 
 /// `orch status --runs`.
 #[must_use]
-pub fn runs(runs: &[RunView], now: Timestamp) -> String {
+pub fn runs(runs: &[RunView]) -> String {
     let mut out = String::new();
     for run in runs {
-        let until = run.finished_at.unwrap_or(now);
-        let time = duration(until.since(run.started_at));
+        let time = duration(Duration::from_secs_f64(run.active_seconds.max(0.0)));
         let _ = writeln!(
             out,
             "{}  {:<11}  {time:>6}  {}",

@@ -1,6 +1,7 @@
 //! Colours, or none.
 
 use crate::model::TaskState;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Whether escape codes may be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,13 +49,37 @@ impl Style {
     #[must_use]
     pub fn cut(self, text: &str, used: usize) -> String {
         let Some(width) = self.width else { return text.to_owned() };
-        let room = width.saturating_sub(used).max(12);
-        if text.chars().count() <= room {
+        let room = width.saturating_sub(used);
+        if columns(text) <= room {
             return text.to_owned();
         }
-        let cut: String = text.chars().take(room - 1).collect();
-        format!("{cut}…")
+        fit(text, room)
     }
+}
+
+/// The beginning of a text that is too long, in at most `room` columns, with a mark that it goes on.
+#[must_use]
+pub(super) fn fit(text: &str, room: usize) -> String {
+    let mut out = String::new();
+    let mut left = room.saturating_sub(1);
+    for c in text.chars() {
+        let wide = c.width().unwrap_or(0);
+        if wide > left {
+            break;
+        }
+        left -= wide;
+        out.push(c);
+    }
+    if room > 0 {
+        out.push('…');
+    }
+    out
+}
+
+/// The columns that a text takes on a terminal.
+#[must_use]
+pub(super) fn columns(text: &str) -> usize {
+    text.width()
 }
 
 /// One character that tells a state.
@@ -67,5 +92,23 @@ pub(super) fn mark(state: TaskState) -> &'static str {
         TaskState::Cancelled | TaskState::Skipped => "-",
         TaskState::Running | TaskState::Verifying | TaskState::Preparing => "●",
         TaskState::Queued | TaskState::Blocked => "·",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cut_line_fits_whatever_it_is_written_in() {
+        let style = Style { color: false, width: Some(20) };
+        for text in ["a line that is much too long", "長い行はここで切られるべきです", "ok"]
+        {
+            for used in 0..25 {
+                assert!(used + columns(&style.cut(text, used)) <= 20.max(used), "{text} {used}");
+            }
+        }
+        assert_eq!(style.cut("0123456789012345678901234", 0), "0123456789012345678…");
+        assert_eq!(Style::PLAIN.cut("as it is", 7), "as it is");
     }
 }

@@ -171,11 +171,16 @@ impl Workflow {
             (Some(branch), Some(work)) => branch < work,
             (branch, _) => branch.is_some(),
         };
-        if missing.is_empty() && isolated && builtin(BuiltIn::Commit).is_some() {
+        // What a process leaves behind after the last commit would be lost; a test leaves nothing.
+        let last = |wanted: fn(&StepTemplate) -> bool| self.steps.iter().rposition(wanted);
+        let committed = last(|s| s.builtin == Some(BuiltIn::Commit))
+            > last(|s| s.builtin.is_none() && s.phase != Phase::Testing);
+        if missing.is_empty() && isolated && committed {
             return Ok(());
         }
         let missing = if missing.is_empty() {
-            "a 'branch' before the first process and a 'commit'".to_owned()
+            "a 'branch' before the first process and a 'commit' after the last one that is no test"
+                .to_owned()
         } else {
             missing.join(", ")
         };
