@@ -145,7 +145,7 @@ pub(super) fn default_jobs() -> u32 {
 }
 
 impl How {
-    pub(super) fn options(&self, configured: Option<u32>, say: bool) -> Result<Options, CliError> {
+    pub(super) fn options(&self, configured: Option<u32>, say: bool) -> Options {
         let jobs = match (self.jobs.or(configured), self.parallel) {
             (Some(jobs), _) => jobs,
             (None, false) => 1,
@@ -157,7 +157,7 @@ impl How {
                 u32::try_from(default.jobs).unwrap_or(1)
             }
         };
-        Ok(Options {
+        Options {
             parallel: self.parallel,
             jobs,
             smart: self.smart_scheduling,
@@ -173,7 +173,7 @@ impl How {
                 MergeChoice::Pr => MergeMode::Pr,
             }),
             into: self.into.clone(),
-        })
+        }
     }
 }
 
@@ -181,7 +181,7 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     let (world, config) = place.world()?;
     let prompts = args.which.load(place, &world.repo, &config)?;
     let quiet = args.form.format() != Format::Human;
-    let options = args.how.options(config.jobs, !quiet)?;
+    let options = args.how.options(config.jobs, !quiet);
     let intake = intake(&world.repo, &config, prompts, &options)?;
     if args.conflict_check {
         refuse_conflicts(&intake)?;

@@ -28,3 +28,17 @@ pub fn in_own_session(command: &mut Command) -> &mut Command {
     super::unix::leave_session(command);
     command
 }
+
+/// Whether this process's own standard output or error goes to the file.
+#[must_use]
+pub fn is_own_output(file: &std::path::Path) -> bool {
+    use std::os::fd::AsFd;
+    use std::os::unix::fs::MetadataExt;
+    let Ok(wanted) = std::fs::metadata(file) else { return false };
+    let is_it = |output: std::os::fd::BorrowedFd<'_>| {
+        let file = output.try_clone_to_owned().map(std::fs::File::from);
+        let found = file.and_then(|file| file.metadata());
+        found.is_ok_and(|found| (found.dev(), found.ino()) == (wanted.dev(), wanted.ino()))
+    };
+    is_it(std::io::stdout().as_fd()) || is_it(std::io::stderr().as_fd())
+}

@@ -2,10 +2,10 @@
 //!
 //! Every task has a worktree of its own, but nothing keeps a process from using an absolute path. The
 //! checkout is fingerprinted when the supervisor starts and again after each attempt. What differs is
-//! laid at the door of the attempt whose prompt, command or output names the changed file, or of the only
-//! one that ran meanwhile: its task fails, because what it says it did is not where it should be.
-//! Where several may have done it, they are warned about: it may also have been the user, who is free to
-//! work.
+//! laid at the door of the attempt whose prompt, command, script or output names the changed file by its
+//! absolute path: its task fails, because what it says it did is not where it should be. Without such
+//! evidence the tasks that ran meanwhile are warned about, once for each file: it may as well have been
+//! the user, who is free to work. Files that this process's own output goes to are left out.
 
 use super::{SupervisorError, World};
 use crate::engine::State;
@@ -13,11 +13,14 @@ use crate::git::Fingerprint;
 use crate::model::{AttemptId, Event, Failure, FailureClass};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Of each file of an attempt's directory, so much is searched for the changed file's path, bytes.
 const SEARCHED: u64 = 8 << 20;
+
+/// Scripts on a command line are searched up to this size, bytes.
+const SCRIPT: u64 = 1 << 20;
 
 /// While several attempts run, at most one part in this many of the time goes into looking. An attempt
 /// that ends between two looks is judged with those that end before the next one.
@@ -33,6 +36,8 @@ pub(super) struct Watch {
     ran: BTreeSet<AttemptId>,
     /// What attempts still running will be told when they end.
     accused: BTreeMap<AttemptId, Vec<String>>,
+    /// What was warned about already.
+    warned: BTreeSet<String>,
 }
 
 /// What a look has shown.
@@ -49,7 +54,14 @@ impl Watch {
         let looked_at = Instant::now();
         let last = world.repo.fingerprint()?;
         let took = looked_at.elapsed();
-        Ok(Self { last, looked_at, took, ran: BTreeSet::new(), accused: BTreeMap::new() })
+        Ok(Self {
+            last,
+            looked_at,
+            took,
+            ran: BTreeSet::new(),
+            accused: BTreeMap::new(),
+            warned: BTreeSet::new(),
+        })
     }
 
     /// Looks again, after the given attempt ended.
@@ -107,18 +119,24 @@ impl Watch {
         differences: &[String],
         escape: &mut Escape,
     ) {
-        let names =
-            |id: &AttemptId| names_any(&world.layout.attempt(&state.spec.id, id), differences);
-        let (proven, others): (Vec<AttemptId>, Vec<AttemptId>) = if ran.len() == 1 {
-            (ran.into_iter().collect(), Vec::new())
-        } else {
-            ran.into_iter().partition(names)
-        };
+        let differences: Vec<String> = differences
+            .iter()
+            .filter(|path| !crate::process::is_own_output(Path::new(path)))
+            .cloned()
+            .collect();
+        let wanted = Wanted::new(world, &differences);
+        let names = |id: &AttemptId| wanted.is_named_in(&world.layout.attempt(&state.spec.id, id));
+        let (proven, others): (Vec<AttemptId>, Vec<AttemptId>) = ran.into_iter().partition(names);
         if proven.is_empty() {
+            let new = |path: &String| self.warned.insert(path.clone());
+            let differences: Vec<String> = differences.into_iter().filter(new).collect();
+            if differences.is_empty() {
+                return;
+            }
             let message = format!(
-                "your own checkout changed while this and other tasks ran: {}; unless that was you, an agent \
-                 wrote outside its worktree",
-                some(differences)
+                "your own checkout changed while this ran: {}; unless that was you, an agent wrote outside its \
+                 worktree",
+                some(&differences)
             );
             escape.warnings = others
                 .into_iter()
@@ -150,17 +168,87 @@ fn some(paths: &[String]) -> String {
     format!("{}{more}", shown.join(", "))
 }
 
-/// Whether anything the attempt was given or printed names one of the paths.
-fn names_any(attempt: &Path, paths: &[String]) -> bool {
-    let files = std::fs::read_dir(attempt).into_iter().flatten().flatten();
-    files.filter(|entry| entry.path().extension().is_none_or(|ext| ext != "idx")).any(|entry| {
+/// The changed paths, as an agent's prompt, script or output may spell them.
+struct Wanted(Vec<String>);
+
+impl Wanted {
+    /// Absolute, or by a variable that stands for the checkout.
+    fn new(world: &World, paths: &[String]) -> Self {
+        let root = world.root.display().to_string();
+        let is_root = |value: &str| !value.is_empty() && value.trim_end_matches('/') == root;
+        // Every process has a PWD and an OLDPWD of its own.
+        let variables: Vec<String> = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .filter(|(name, value)| is_root(value) && name != "PWD" && name != "OLDPWD")
+            .map(|(name, _)| name)
+            .collect();
+        let mut all = Vec::new();
+        for path in paths {
+            all.push(path.clone());
+            let Some(inside) = path.strip_prefix(&root) else { continue };
+            for name in &variables {
+                all.push(format!("${name}{inside}"));
+                all.push(format!("${{{name}}}{inside}"));
+            }
+        }
+        Self(all)
+    }
+
+    /// Whether anything the attempt was given or printed names one of them: the files in its directory,
+    /// and the scripts its command line names.
+    fn is_named_in(&self, attempt: &Path) -> bool {
+        let own = std::fs::read_dir(attempt).into_iter().flatten().flatten().map(|e| e.path());
+        let own: Vec<PathBuf> =
+            own.filter(|path| path.extension().is_none_or(|ext| ext != "idx")).collect();
+        let spec = std::fs::read(attempt.join("spec.json")).unwrap_or_default();
+        let spec: serde_json::Value = serde_json::from_slice(&spec).unwrap_or_default();
+        let mut words = Vec::new();
+        texts(&spec, &mut words);
+        let scripts = words.into_iter().filter(|word| word.starts_with('/')).map(PathBuf::from);
+        let small = |path: &PathBuf| path.metadata().is_ok_and(|m| m.is_file() && m.len() < SCRIPT);
+        own.into_iter().chain(scripts.filter(small)).any(|file| self.is_in(&file))
+    }
+
+    fn is_in(&self, file: &Path) -> bool {
         let mut text = Vec::new();
-        let read = std::fs::File::open(entry.path())
-            .and_then(|file| file.take(SEARCHED).read_to_end(&mut text));
-        read.is_ok() && paths.iter().any(|path| contains(&text, path.as_bytes()))
-    })
+        let read =
+            std::fs::File::open(file).and_then(|file| file.take(SEARCHED).read_to_end(&mut text));
+        read.is_ok() && self.0.iter().any(|path| contains(&text, path.as_bytes()))
+    }
+}
+
+/// Every text in a JSON value.
+fn texts(value: &serde_json::Value, out: &mut Vec<String>) {
+    match value {
+        serde_json::Value::String(text) => out.push(text.clone()),
+        serde_json::Value::Array(items) => items.iter().for_each(|item| texts(item, out)),
+        serde_json::Value::Object(fields) => fields.values().for_each(|item| texts(item, out)),
+        _ => {}
+    }
 }
 
 fn contains(text: &[u8], word: &[u8]) -> bool {
-    !word.is_empty() && text.windows(word.len()).any(|window| window == word)
+    let Some((&first, rest)) = word.split_first() else { return false };
+    let mut from = 0;
+    while let Some(at) = text[from..].iter().position(|&b| b == first) {
+        from += at + 1;
+        if text[from..].starts_with(rest) {
+            return true;
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_found_wherever_it_stands() {
+        assert!(contains(b"echo x >> /r/README.md\n", b"/r/README.md"));
+        assert!(contains(b"//r/a", b"/r/a"));
+        assert!(!contains(b"/r/.worktrees/task/README.md", b"/r/README.md"));
+        assert!(!contains(b"/r/READ", b"/r/README.md"));
+        assert!(!contains(b"", b"x"));
+    }
 }
