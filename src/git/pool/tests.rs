@@ -93,11 +93,13 @@ fn a_new_base_replaces_files_by_folders_and_back() {
     assert_ne!(spec.base, new);
 }
 
+/// What is done to a worktree, with a name.
+type Soil<'a> = (&'a str, &'a dyn Fn(&WorktreeSpec));
+
 #[test]
 fn work_is_never_recycled() {
     let fixture = Fixture::varied();
     let worktrees = fixture.worktrees();
-    type Soil<'a> = (&'a str, &'a dyn Fn(&WorktreeSpec));
     let soil: [Soil<'_>; 9] = [
         ("modified", &|spec| write(&spec.path, "src/m0/f0.rs", "fn f0() {x}\n")),
         ("same size", &|spec| write(&spec.path, "src/m0/f0.rs", "fn g0() {}\n")),
