@@ -75,13 +75,22 @@ fn the_agent_is_told_where_it_is() {
 #[test]
 fn a_write_into_the_users_checkout_is_found_out_and_named() {
     let sandbox = Sandbox::new();
-    sandbox.task("burglar", &[], "echo x >> $CHECKOUT/README.md; echo fine > fine.txt");
-    let told = sandbox.orch("execute --json --tasks prompts/burglar.md").exits(1);
-    let task = &told.complains("README.md").json()["tasks"][0];
-    assert_eq!(task["error"]["class"], "escaped_worktree", "{task}");
-    assert!(task["error"].to_string().contains("README.md"), "{task}");
-    let status = sandbox.orch("status burglar").exits(0).stdout;
-    assert!(status.contains("README.md"), "{status}");
+    let script = format!("echo x >> {}/README.md; echo fine > fine.txt", sandbox.repo.display());
+    sandbox.task("burglar", &[], &script);
+    let run = sandbox.orch("execute --json --tasks prompts/burglar.md").exits(1).json();
+    let told = run["tasks"][0]["error"].to_string();
+    assert_eq!(run["tasks"][0]["state"], "failed", "{run}");
+    assert!(told.contains("README.md"), "{told}");
+}
+
+#[test]
+fn where_it_may_have_been_the_user_the_task_is_only_warned() {
+    let sandbox = Sandbox::new();
+    sandbox.task("quiet", &[], "echo x >> $CHECKOUT/README.md; echo fine > fine.txt");
+    let run = sandbox.orch("execute --json --tasks prompts/quiet.md").exits(0).json();
+    assert_eq!(run["tasks"][0]["state"], "succeeded", "{run}");
+    let told = run["tasks"][0]["warnings"].to_string();
+    assert!(told.contains("README.md"), "{told}");
 }
 
 #[test]

@@ -1,25 +1,17 @@
 //! The steps of making a worktree, in the order that survives being killed between any two.
 
+use super::super::GitError;
 use super::super::exclude::exclude_worktrees;
-use super::super::executable::git_with_stdin;
-use super::super::{GitError, Repo};
-use super::admin::Lock;
-use super::discard::{empty, files_in, is_whole};
+use super::by_git::with_patience;
+use super::discard::empty;
+use super::ground::settle;
 use super::{
     Admin, Checkout, Created, HeadLine, Intent, Plan, Stat, Undo, WorktreeSpec, Worktrees, encode,
 };
 use git2::Oid;
 use std::fs;
-use std::io::ErrorKind;
-use std::path::Path;
-use std::process::Stdio;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
-
-/// Attempts against the locks of other git processes, with pauses of 20 ms that double: five
-/// seconds in all.
-const ATTEMPTS: u32 = 8;
-const FIRST_PAUSE: Duration = Duration::from_millis(20);
 
 impl Worktrees {
     /// Makes the worktree, or finds that it is there.
@@ -61,7 +53,7 @@ impl Worktrees {
         plan: Option<&Plan>,
         intent: &mut Intent,
         undo: &mut Undo,
-        trash: &mut Vec<std::path::PathBuf>,
+        trash: &mut Vec<PathBuf>,
     ) -> Result<Created, GitError> {
         // Looked at again, now that nobody else is at it.
         if self.stands(spec)? {
@@ -169,140 +161,6 @@ impl Worktrees {
         let zone = format!("{sign}{:02}{:02}", minutes / 60, minutes % 60);
         Ok(Some(format!("{name} <{mail}> {seconds} {zone}")))
     }
-
-    /// Whether the worktree is there and whole.
-    fn stands(&self, spec: &WorktreeSpec) -> Result<bool, GitError> {
-        let admin = Admin::named(&self.repo, &spec.id);
-        if !is_whole(&admin) || admin.folder().as_deref() != Some(&spec.path) {
-            return Ok(false);
-        }
-        let head = admin.head().unwrap_or_default();
-        let on_it = head.strip_prefix("refs/heads/") == Some(&spec.branch);
-        // Whoever works in it may have detached HEAD or made another branch; that is their work.
-        if on_it || self.repo.branch_tip(&spec.branch)?.is_some() {
-            return Ok(true);
-        }
-        Err(GitError::Refused(format!(
-            "{} is a worktree on {head}, and there is no branch {}; remove it with: git worktree remove {}",
-            spec.path.display(),
-            spec.branch,
-            spec.path.display()
-        )))
-    }
-
-    /// Makes sure that nothing is at the path, and removes an entry whose folder is gone.
-    fn clear_stale(
-        &self,
-        spec: &WorktreeSpec,
-        trash: &mut Vec<std::path::PathBuf>,
-    ) -> Result<(), GitError> {
-        let admin = Admin::named(&self.repo, &spec.id);
-        let folder = admin.folder();
-        let owned = folder.as_ref().is_some_and(|folder| admin.owns(folder));
-        let here = folder.as_deref() == Some(spec.path.as_path());
-        match admin.lock() {
-            Lock::Person(reason) => {
-                return Err(GitError::Refused(format!(
-                    "worktree {} is locked ({reason}) and its folder is gone; run: git worktree unlock {}",
-                    spec.id, spec.id
-                )));
-            }
-            Lock::Git => {
-                return Err(GitError::InTheWay(format!(
-                    "git worktree add is making {}; if it no longer runs: git worktree unlock {} && git worktree prune",
-                    spec.id, spec.id
-                )));
-            }
-            // Marked as ours, and no intent: the machine went down. It was never handed out.
-            Lock::Ours if owned && here => self.set_aside(&spec.path, trash)?,
-            Lock::None if owned && !here => {
-                let other = folder.unwrap_or_default();
-                return Err(GitError::InTheWay(format!(
-                    "the name {} is taken by the worktree {}; remove that or choose another id",
-                    spec.id,
-                    other.display()
-                )));
-            }
-            Lock::Ours | Lock::None => {}
-        }
-        require_free(&spec.path)?;
-        if admin.exists() { admin.remove() } else { Ok(()) }
-    }
-
-    /// Whether the branch exists; only at the base, and nowhere checked out, may it.
-    fn branch_exists_at_base(&self, spec: &WorktreeSpec) -> Result<bool, GitError> {
-        let Some(tip) = self.repo.branch_tip(&spec.branch)? else { return Ok(false) };
-        if tip != spec.base {
-            return Err(GitError::Refused(format!(
-                "branch {} already exists at {tip}, not at the base {}; rename or delete it: git branch -m {} NEW-NAME",
-                spec.branch, spec.base, spec.branch
-            )));
-        }
-        match holder(&self.repo, &spec.branch) {
-            Some(place) => Err(GitError::Refused(format!(
-                "branch {} is checked out in {place}; switch that to another branch",
-                spec.branch
-            ))),
-            None => Ok(true),
-        }
-    }
-
-    fn through_git(
-        &self,
-        spec: &WorktreeSpec,
-        intent: &Intent,
-        undo: &Undo,
-    ) -> Result<(), GitError> {
-        let path = spec.path.as_os_str();
-        let mut args: Vec<&std::ffi::OsStr> = vec!["worktree".as_ref(), "add".as_ref()];
-        args.push("--quiet".as_ref());
-        if undo.branch.is_some() {
-            args.extend(["-b".as_ref(), spec.branch.as_ref(), path, spec.base.as_ref()]);
-        } else {
-            args.extend([path, spec.branch.as_ref()]);
-        }
-        with_patience(
-            || {
-                // The child holds the lock of the intent as its standard input, which is at its end:
-                // should we be killed, the next process waits for it instead of pulling the floor away.
-                let lock = intent.share().map_err(GitError::io("share the lock with git"))?;
-                let done = git_with_stdin(self.repo.place(), &args, Stdio::from(lock));
-                if done.is_err() {
-                    // A half-made branch or folder would make the next attempt fail.
-                    let mut trash = Vec::new();
-                    self.undo(undo, &mut trash)?;
-                    empty(&trash);
-                }
-                done.map(|_| ())
-            },
-            is_contention,
-        )
-    }
-}
-
-/// Checks the arguments and makes the path the one git would record.
-fn settle(spec: &WorktreeSpec) -> Result<WorktreeSpec, GitError> {
-    let bad = |what: &str| Err(GitError::Refused(format!("worktree {:?}: {what}", spec.id)));
-    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-    if spec.id.is_empty() || !spec.id.chars().all(plain) || spec.id.starts_with('.') {
-        return bad("its id must consist of letters, digits, '.', '_' and '-'");
-    }
-    let (Some(parent), Some(name)) = (spec.path.parent(), spec.path.file_name()) else {
-        return bad("its path has no parent folder");
-    };
-    if !spec.path.is_absolute() || name != spec.id.as_str() {
-        return bad("its path must be absolute and end in the id");
-    }
-    fs::create_dir_all(parent).map_err(|e| match e.kind() {
-        ErrorKind::AlreadyExists | ErrorKind::NotADirectory => GitError::InTheWay(format!(
-            "{} is not a folder, so no worktree can be made in it; move it away",
-            parent.display()
-        )),
-        _ => GitError::io(format!("create {}", parent.display()))(e),
-    })?;
-    let parent =
-        parent.canonicalize().map_err(GitError::io(format!("find {}", parent.display())))?;
-    Ok(WorktreeSpec { path: parent.join(name), ..spec.clone() })
 }
 
 /// One checkout's share of the processors.
@@ -324,61 +182,4 @@ impl Drop for Turn<'_> {
     fn drop(&mut self) {
         self.busy.fetch_sub(1, Ordering::Relaxed);
     }
-}
-
-/// Tries again while the reason is somebody else's lock.
-fn with_patience<E>(
-    mut attempt: impl FnMut() -> Result<(), E>,
-    passing: impl Fn(&E) -> bool,
-) -> Result<(), E> {
-    let mut pause = FIRST_PAUSE;
-    for _ in 1..ATTEMPTS {
-        match attempt() {
-            Err(error) if passing(&error) => std::thread::sleep(pause),
-            other => return other,
-        }
-        pause *= 2;
-    }
-    attempt()
-}
-
-/// Git says so in words only. The last is not a lock: git dies when it reads an entry that another
-/// `git worktree add` is writing.
-fn is_contention(error: &GitError) -> bool {
-    let GitError::Executable { message, .. } = error else { return false };
-    [".lock': File exists", "could not lock", "cannot lock ref", "Unable to create", "/commondir"]
-        .iter()
-        .any(|words| message.contains(words))
-}
-
-fn require_free(path: &Path) -> Result<(), GitError> {
-    let what = match fs::symlink_metadata(path) {
-        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
-        Err(e) => return Err(GitError::io(format!("look at {}", path.display()))(e)),
-        Ok(meta) if meta.is_dir() && files_in(path).is_empty() => return Ok(()),
-        Ok(meta) if meta.is_dir() => "a folder that is not empty",
-        Ok(meta) if meta.is_symlink() => "a symbolic link",
-        Ok(_) => "a file",
-    };
-    Err(GitError::InTheWay(format!(
-        "{} is {what}, where a worktree is to be made; move it away",
-        path.display()
-    )))
-}
-
-/// The checkout that is on a branch, if its folder still exists.
-fn holder(repo: &Repo, branch: &str) -> Option<String> {
-    let full = format!("refs/heads/{branch}");
-    let main = Admin { dir: repo.common_dir.clone() };
-    if let Some(root) = &repo.root
-        && main.head().as_deref() == Some(&full)
-    {
-        return Some(root.display().to_string());
-    }
-    files_in(&repo.common_dir.join("worktrees")).into_iter().find_map(|dir| {
-        let admin = Admin { dir };
-        let folder = admin.folder()?;
-        let held = admin.head().as_deref() == Some(&full) && admin.owns(&folder);
-        held.then(|| folder.display().to_string())
-    })
 }

@@ -9,9 +9,11 @@
 //! deletes what it did not make, or moves an existing branch.
 
 mod admin;
+mod by_git;
 mod checkout;
 mod create;
 mod discard;
+mod ground;
 mod index_file;
 mod intent;
 mod plan;

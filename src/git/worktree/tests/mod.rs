@@ -1,11 +1,14 @@
 //! Making worktrees: like git's own, many at once, and after every kind of accident.
 
+mod by_git;
+mod crash;
+
 use super::super::GitError;
 use super::super::executable::{git, git_line};
 use super::fixture::{Fixture, write};
-use super::{Admin, Created, Intent, PoolLimits, Undo, WorktreeSpec, Worktrees};
+use super::{Created, PoolLimits, Worktrees};
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 
 fn message(result: Result<Created, GitError>) -> String {
     result.unwrap_err().to_string()
@@ -238,128 +241,6 @@ fn the_same_one_from_many_threads_is_made_once() {
     fixture.assert_as_git_makes_it(&spec);
 }
 
-/// Runs in a process of its own, which the next test kills: makes, recycles and prepares worktrees
-/// in the repository that the environment names, for as long as it is let.
-#[test]
-fn child_of_the_next_test() {
-    let Some(root) = std::env::var_os("ORCH_TEST_KILLED_IN") else { return };
-    let repo = super::super::Repo::discover(root.as_ref()).unwrap();
-    let worktrees = Worktrees::new(repo.clone(), PoolLimits::default()).unwrap();
-    let base = repo.head().unwrap().oid;
-    for n in 0.. {
-        let id = format!("k{}", n % 4);
-        let path = repo.worktrees_dir().join(&id);
-        let branch = format!("orch/{id}");
-        let spec = WorktreeSpec { id, path, branch, base: base.clone() };
-        worktrees.create(&spec).unwrap();
-        worktrees.recycle(&spec.id, &spec.path).unwrap();
-        worktrees.prepare(&base, n % 3).unwrap();
-    }
-}
-
-#[test]
-fn killed_at_any_instant_nothing_is_lost_or_left() {
-    let fixture = Fixture::varied();
-    let child = "git::worktree::tests::child_of_the_next_test";
-    for round in 0..25 {
-        let mut process = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", child])
-            .env("ORCH_TEST_KILLED_IN", fixture.root())
-            .stdout(std::process::Stdio::null())
-            .stderr(std::process::Stdio::null())
-            .spawn()
-            .unwrap();
-        // Where the kill falls is left to chance; every place must do.
-        std::thread::sleep(std::time::Duration::from_micros(20_000 + 1_370 * round));
-        process.kill().unwrap();
-        process.wait().unwrap();
-        let worktrees = fixture.worktrees();
-        for n in 0..4 {
-            let spec = fixture.spec(&format!("k{n}"));
-            worktrees.create(&spec).unwrap();
-            fixture.assert_sound(&spec);
-        }
-        fixture.assert_as_git_makes_it(&fixture.spec(&format!("k{}", round % 4)));
-        worktrees.drain().unwrap();
-        assert_eq!(fixture.git(&["worktree", "list"]).lines().count(), 5, "round {round}");
-        let left = fs::read_dir(fixture.root().join(".git/orch/intents")).unwrap().count();
-        assert_eq!(left, 0, "round {round}");
-    }
-}
-
-/// Everything [`Worktrees::create`] leaves when killed after each of its steps.
-#[test]
-fn after_a_crash_at_any_step_the_next_call_makes_it_whole() {
-    for step in 0..9 {
-        let fixture = Fixture::varied();
-        let spec = fixture.spec("one");
-        let worktrees = fixture.worktrees();
-        let admin = Admin::named(&fixture.repo(), &spec.id);
-        let (mut intent, _) = Intent::acquire(&worktrees.intents_dir(), &spec.id).unwrap();
-        let steps: [&dyn Fn(); 8] = [
-            &|| fs::create_dir_all(&admin.dir).unwrap(),
-            &|| fs::write(admin.dir.join("locked"), "").unwrap(),
-            &|| fs::write(admin.dir.join("locked"), "orch is making this worktree\n").unwrap(),
-            &|| {
-                let line = format!("{}/.git\n", spec.path.display());
-                fs::write(admin.dir.join("gitdir"), line).unwrap();
-            },
-            &|| {
-                fs::write(admin.dir.join("commondir"), "../..\n").unwrap();
-                fs::write(admin.dir.join("HEAD"), "ref: refs/heads/orch/one\n").unwrap();
-                fixture.git(&["branch", "-q", &spec.branch]);
-            },
-            &|| fs::create_dir_all(&spec.path).unwrap(),
-            &|| admin.write_git_file(&spec.path).unwrap(),
-            &|| write(&spec.path, "src/m0/f0.rs", "half of i"),
-        ];
-        if step > 0 {
-            let undo = Undo {
-                admins: vec![spec.id.clone()],
-                folders: vec![spec.path.clone()],
-                branch: Some((spec.branch.clone(), spec.base.clone())),
-                pool: None,
-            };
-            intent.write(&undo).unwrap();
-        }
-        for done in steps.iter().take(step) {
-            done();
-        }
-        drop(intent);
-        if step % 2 == 0 {
-            // The run is given up: whatever is made next clears up.
-            let other = fixture.spec("other");
-            worktrees.create(&other).unwrap();
-            fixture.assert_no_trace(&spec);
-            assert!(!spec.path.exists() || fs::read_dir(&spec.path).unwrap().count() == 0);
-        }
-        assert_eq!(worktrees.create(&spec).unwrap(), Created::Fresh, "step {step}");
-        fixture.assert_as_git_makes_it(&spec);
-        assert!(!worktrees.intents_dir().join("one").exists(), "step {step}");
-    }
-}
-
-#[test]
-fn killed_after_the_last_step_it_is_whole_and_kept() {
-    let fixture = Fixture::varied();
-    let (worktrees, spec) = (fixture.worktrees(), fixture.spec("one"));
-    worktrees.create(&spec).unwrap();
-    write(&spec.path, "work", "of an agent\n");
-    let (mut intent, _) = Intent::acquire(&worktrees.intents_dir(), &spec.id).unwrap();
-    let undo = Undo {
-        admins: vec![spec.id.clone()],
-        folders: vec![spec.path.clone()],
-        branch: Some((spec.branch.clone(), spec.base.clone())),
-        pool: None,
-    };
-    intent.write(&undo).unwrap();
-    drop(intent);
-    fixture.worktrees().create(&fixture.spec("other")).unwrap();
-    assert!(spec.path.join("work").exists());
-    assert_eq!(worktrees.create(&spec).unwrap(), Created::Existing);
-    assert!(!worktrees.intents_dir().join("one").exists());
-}
-
 #[test]
 fn a_failure_in_the_middle_leaves_nothing() {
     let fixture = Fixture::varied();
@@ -444,103 +325,4 @@ fn submodules_are_empty_folders() {
     assert_eq!(fixture.worktrees().create(&spec).unwrap(), Created::Fresh);
     assert!(spec.path.join("vendor/lib").is_dir());
     fixture.assert_as_git_makes_it(&spec);
-}
-
-#[test]
-fn a_smudge_filter_is_run() {
-    let fixture = Fixture::varied();
-    fixture.git(&["config", "filter.shout.smudge", "tr a-z A-Z"]);
-    fixture.git(&["config", "filter.shout.clean", "tr A-Z a-z"]);
-    fixture.write(".gitattributes", "*.loud filter=shout\n");
-    fixture.write("x.loud", "hello\n");
-    fixture.commit("filtered");
-    let spec = fixture.spec("one");
-    assert_eq!(fixture.worktrees().create(&spec).unwrap(), Created::ThroughGit);
-    assert_eq!(fs::read_to_string(spec.path.join("x.loud")).unwrap(), "HELLO\n");
-    fixture.assert_as_git_makes_it(&spec);
-    assert_eq!(fixture.worktrees().create(&spec).unwrap(), Created::Existing);
-}
-
-#[test]
-fn a_filter_that_fails_leaves_nothing() {
-    let fixture = Fixture::varied();
-    fixture.git(&["config", "filter.lfs.smudge", "false"]);
-    fixture.git(&["config", "filter.lfs.clean", "cat"]);
-    fixture.write(".gitattributes", "*.big filter=lfs\n");
-    fixture.write("x.big", "pointer\n");
-    fixture.commit("filtered");
-    fixture.git(&["config", "filter.lfs.required", "true"]);
-    let spec = fixture.spec("one");
-    let text = message(fixture.worktrees().create(&spec));
-    assert!(text.contains("worktree add") && text.contains("lfs"), "{text}");
-    fixture.assert_no_trace(&spec);
-    assert!(!spec.path.exists());
-}
-
-#[test]
-fn twenty_at_once_through_git() {
-    let fixture = Fixture::varied();
-    fixture.git(&["config", "core.eol", "crlf"]);
-    let worktrees = fixture.worktrees();
-    let specs: Vec<_> = (0..20).map(|n| fixture.spec(&format!("t{n}"))).collect();
-    std::thread::scope(|scope| {
-        for spec in &specs {
-            scope.spawn(|| assert_eq!(worktrees.create(spec).unwrap(), Created::ThroughGit));
-        }
-    });
-    for spec in &specs {
-        fixture.assert_sound(spec);
-    }
-    assert!(fs::read(specs[0].path.join("empty")).unwrap().is_empty());
-    let text = fs::read_to_string(specs[0].path.join("a.b")).unwrap();
-    assert!(text.ends_with("\r\n"), "{text:?}");
-}
-
-#[test]
-fn a_sparse_checkout_stays_sparse() {
-    let fixture = Fixture::varied();
-    fixture.git(&["sparse-checkout", "set", "src/m1"]);
-    let spec = fixture.spec("one");
-    assert_eq!(fixture.worktrees().create(&spec).unwrap(), Created::ThroughGit);
-    assert!(spec.path.join("src/m1/f1.rs").exists());
-    assert!(!spec.path.join("src/m2").exists());
-    fixture.assert_as_git_makes_it(&spec);
-}
-
-#[test]
-fn a_checkout_hook_is_run() {
-    let fixture = Fixture::varied();
-    let hook = fixture.root().join(".git/hooks/post-checkout");
-    fs::create_dir_all(hook.parent().unwrap()).unwrap();
-    fs::write(&hook, "#!/bin/sh\necho ran > hooked.o\n").unwrap();
-    fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
-    let spec = fixture.spec("one");
-    assert_eq!(fixture.worktrees().create(&spec).unwrap(), Created::ThroughGit);
-    assert!(spec.path.join("hooked.o").exists());
-}
-
-#[test]
-fn formats_beyond_libgit2_go_through_git() {
-    for format in ["--object-format=sha256", "--ref-format=reftable"] {
-        let fixture = Fixture::empty(&[format]);
-        fixture.write("src/a", "a\n");
-        let head = fixture.commit("first");
-        let repo = fixture.repo();
-        assert!(repo.refused_by_libgit2().is_some(), "{format}");
-        assert_eq!(repo.root.as_deref(), Some(fixture.root().as_path()));
-        let stands = repo.head().unwrap();
-        assert_eq!((stands.oid, stands.branch.as_deref()), (head.clone(), Some("main")));
-        assert_eq!(repo.resolve("main~0").unwrap(), head);
-        assert_eq!(repo.tree_paths(&head).unwrap(), ["src/a"]);
-        assert_eq!(repo.read_blob(&head, "src/a").unwrap().as_deref(), Some(&b"a\n"[..]));
-        assert_eq!(repo.read_blob(&head, "src").unwrap(), None);
-        assert_eq!(repo.branches_exist(&["main".into(), "x".into()]).unwrap(), [true, false]);
-        let spec = fixture.spec("one");
-        assert_eq!(fixture.worktrees().create(&spec).unwrap(), Created::ThroughGit);
-        fixture.assert_sound(&spec);
-        assert_eq!(fixture.worktrees().create(&spec).unwrap(), Created::Existing);
-        let from_linked = super::super::Repo::discover(&spec.path).unwrap();
-        assert_eq!(from_linked.root.as_deref(), Some(fixture.root().as_path()));
-        assert_eq!(from_linked.head().unwrap().branch.as_deref(), Some("orch/one"));
-    }
 }
