@@ -76,7 +76,7 @@ fn the_agent_is_told_where_it_is() {
 fn a_write_into_the_users_checkout_is_found_out_and_named() {
     let sandbox = Sandbox::new();
     let script = format!("echo x >> {}/README.md; echo fine > fine.txt", sandbox.repo.display());
-    sandbox.task("burglar", &[], &script);
+    sandbox.prompt("burglar", &["agent: shell"], &format!("# B\n\n```sh\n{script}\n```\n"));
     let run = sandbox.orch("execute --json --tasks prompts/burglar.md").exits(1).json();
     let told = run["tasks"][0]["error"].to_string();
     assert_eq!(run["tasks"][0]["state"], "failed", "{run}");

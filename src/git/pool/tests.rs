@@ -93,11 +93,7 @@ fn a_new_base_replaces_files_by_folders_and_back() {
     assert_ne!(spec.base, new);
 }
 
-<<<<<<< HEAD
-/// A way to leave something behind, with its name.
-=======
 /// What is done to a worktree, with a name.
->>>>>>> w/worktrees
 type Soil<'a> = (&'a str, &'a dyn Fn(&WorktreeSpec));
 
 #[test]
