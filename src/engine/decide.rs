@@ -2,7 +2,7 @@
 
 use super::derive::Standings;
 use super::retry::{Verdict, retry_verdict};
-use super::state::{State, StepState};
+use super::state::{State, StepState, TaskProgress};
 use crate::model::{Action, AttemptId, RunState, StepId, StopReason, TaskState, Timestamp};
 use std::collections::HashSet;
 
@@ -15,26 +15,41 @@ pub fn decide(state: &State, now: Timestamp) -> Vec<Action> {
     }
     let mut actions = Vec::new();
     let standings = state.standings();
-    let mut slots = Slots::of(state, &standings);
-    for task in Slots::order(state) {
+    let order = order(state);
+    let mut slots = Slots::of(state, &standings, &order, now);
+    for task in order {
         decide_task(state, task, &standings, now, &mut slots, &mut actions);
     }
-    if actions.is_empty() && state.open_attempts().next().is_none() && !is_waiting(state) {
+    if actions.is_empty()
+        && state.open_attempts().next().is_none()
+        && waiting(state).next().is_none()
+    {
         actions.push(Action::Finish { state: final_state(state, &standings) });
     }
     actions
 }
 
-/// The next time at which [`decide`] may say something new without any event.
+/// The next time after `now` at which [`decide`] may say something new without any event.
 #[must_use]
-pub fn next_wakeup(state: &State) -> Option<Timestamp> {
-    let steps = state.tasks.iter().filter(|task| !task.cancelled).flat_map(|task| &task.steps);
-    steps
-        .filter_map(|step| match step.state {
-            StepState::Waiting(until) => Some(until),
-            _ => None,
-        })
-        .min()
+pub fn next_wakeup(state: &State, now: Timestamp) -> Option<Timestamp> {
+    waiting(state).filter(|at| *at > now).min()
+}
+
+/// The times, past ones included, at which tasks go on by themselves.
+fn waiting(state: &State) -> impl Iterator<Item = Timestamp> {
+    let goes_on = !state.draining && state.finished.is_none();
+    state.tasks.iter().filter(move |_| goes_on).filter_map(waits_until)
+}
+
+/// When the task goes on by itself, if it waits for that. Not one that was stopped or has failed in
+/// another step.
+fn waits_until(task: &TaskProgress) -> Option<Timestamp> {
+    let over = task.cancelled || task.steps.iter().any(|s| s.state == StepState::Failed);
+    let times = task.steps.iter().filter_map(|step| match step.state {
+        StepState::Waiting(until) => Some(until),
+        _ => None,
+    });
+    times.min().filter(|_| !over)
 }
 
 /// How much may be started.
@@ -43,13 +58,13 @@ struct Slots {
     processes: usize,
     /// Free places for tasks whose branch is made before a process slot is free for them.
     ahead: usize,
-    /// Without `--parallel`: the one task that is open, if any.
+    /// Without `--parallel`: the one task that may go on, if one was started.
     only: Option<usize>,
     parallel: bool,
 }
 
 impl Slots {
-    fn of(state: &State, standings: &Standings) -> Self {
+    fn of(state: &State, standings: &Standings, order: &[usize], now: Timestamp) -> Self {
         let jobs = state.spec.jobs.max(1) as usize;
         let running = state
             .open_attempts()
@@ -57,14 +72,14 @@ impl Slots {
                 state.step_spec(&id.task, &id.step).is_some_and(|(_, step)| step.kind.is_process())
             })
             .count();
-        let ahead = (0..state.tasks.len())
-            .filter(|task| !standings.is_settled(*task) && !state.has_begun(*task))
-            .filter(|task| state.tasks[*task].steps.iter().any(|s| !s.attempts.is_empty()))
-            .count();
-        let only = (0..state.tasks.len()).find(|task| {
-            state.tasks[*task].steps.iter().any(|s| !s.attempts.is_empty())
-                && !standings.is_settled(*task)
-        });
+        let mut started = order
+            .iter()
+            .copied()
+            .filter(|task| state.was_started(*task) && !standings.is_settled(*task));
+        let only = started.clone().next();
+        // One that waits for its time to come must not keep the others from theirs.
+        let waits = |task: usize| waits_until(&state.tasks[task]).is_some_and(|at| at > now);
+        let ahead = started.by_ref().filter(|t| !state.has_begun(*t) && !waits(*t)).count();
         Self {
             processes: jobs.saturating_sub(running),
             ahead: jobs.saturating_sub(ahead),
@@ -72,15 +87,19 @@ impl Slots {
             parallel: state.spec.parallel,
         }
     }
+}
 
-    /// Tasks that can still need something: those under way first, then in plan order.
-    fn order(state: &State) -> Vec<usize> {
-        let mut tasks: Vec<usize> = (0..state.tasks.len())
-            .filter(|task| state.spec.tasks[*task].skip.is_none() && !state.is_done(*task))
-            .collect();
-        tasks.sort_by_key(|task| !state.has_begun(*task));
-        tasks
-    }
+/// Tasks that can still need something: those with an attempt under way first, then those whose agent
+/// has begun, then those that have a branch, each in plan order.
+fn order(state: &State) -> Vec<usize> {
+    let mut tasks: Vec<usize> = (0..state.tasks.len())
+        .filter(|task| state.spec.tasks[*task].skip.is_none() && !state.is_done(*task))
+        .collect();
+    tasks.sort_by_cached_key(|task| {
+        let running = state.is_running(*task);
+        (!running, !state.has_begun(*task), !state.was_started(*task))
+    });
+    tasks
 }
 
 fn decide_task(
@@ -108,8 +127,10 @@ fn decide_task(
         return;
     }
     if progress.steps.iter().any(|s| s.state == StepState::Failed) {
+        // Going back while another step of the task runs would take the ground from under it.
+        let settled = !state.draining && !state.is_running(task);
         if let Verdict::Retry(attempt) = retry_verdict(state, task)
-            && !state.draining
+            && settled
         {
             actions.push(Action::ScheduleRetry { attempt });
         }
@@ -118,18 +139,19 @@ fn decide_task(
     if !state.waits_for(task, standings).is_empty() || (state.draining && !state.has_begun(task)) {
         return;
     }
-    let untouched = progress.steps.iter().all(|s| s.attempts.is_empty());
-    if untouched && !slots.admit(task) {
-        return;
+    if slots.admit(task, state.was_started(task)) {
+        start_ready_steps(state, task, now, slots, actions);
     }
-    start_ready_steps(state, task, now, slots, actions);
 }
 
 impl Slots {
-    /// Whether a task that has not started may take its first step.
-    fn admit(&mut self, task: usize) -> bool {
+    /// Whether a task may take its next step.
+    fn admit(&mut self, task: usize, started: bool) -> bool {
         if !self.parallel && *self.only.get_or_insert(task) != task {
             return false;
+        }
+        if started {
+            return true;
         }
         let admitted = self.ahead > 0;
         self.ahead = self.ahead.saturating_sub(1);
@@ -151,7 +173,8 @@ fn start_ready_steps(
     for (step_spec, step) in spec.steps.iter().zip(steps) {
         let ready = match step.state {
             StepState::Pending => true,
-            StepState::Waiting(until) => until <= now,
+            // Trying again is something new, and a draining run starts nothing new.
+            StepState::Waiting(until) => until <= now && !state.draining,
             StepState::Done | StepState::Skipped(_) => {
                 through.insert(&step_spec.id);
                 false
@@ -176,15 +199,6 @@ fn start_ready_steps(
         let number = step.attempts.last().map_or(0, |a| a.number) + 1;
         actions.push(Action::Start { attempt: AttemptId { task: id, step: step_id, number } });
     }
-}
-
-/// Something may still happen by itself.
-fn is_waiting(state: &State) -> bool {
-    (0..state.tasks.len()).any(|task| {
-        let waits =
-            state.tasks[task].steps.iter().any(|s| matches!(s.state, StepState::Waiting(_)));
-        waits && !state.draining && !state.tasks[task].cancelled
-    })
 }
 
 fn final_state(state: &State, standings: &Standings) -> RunState {

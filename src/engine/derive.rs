@@ -2,7 +2,7 @@
 
 use super::retry::{Verdict, retry_verdict};
 use super::state::{State, StepState};
-use crate::model::{DependencyKind, Failure, FailureClass, Phase, StepKind, TaskState};
+use crate::model::{DependencyKind, Failure, FailureClass, Phase, StepKind, StepSpec, TaskState};
 
 /// Where a task stands for those that wait for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,8 +61,10 @@ impl State {
                 .last()
                 .and_then(|a| a.ended.as_ref())
                 .and_then(|(end, _)| end.ending.failure().map(|failure| failure.class));
-            if matches!(retry_verdict(self, task), Verdict::Retry(_)) && self.finished.is_none() {
-                return TaskState::Queued;
+            if matches!(retry_verdict(self, task), Verdict::Retry(_)) {
+                // A run that ended before the next try was interrupted; resumed, it goes on.
+                let ended = self.finished.is_some();
+                return if ended { TaskState::Interrupted } else { TaskState::Queued };
             }
             return failed_state(class.unwrap_or(FailureClass::Internal));
         }
@@ -93,19 +95,34 @@ impl State {
             .all(|s| matches!(s.state, StepState::Done | StepState::Skipped(_)))
     }
 
-    /// Its agent has been started at least once since the task last began.
+    /// Its agent (in a workflow without one: any process) has been started since the task last began.
     #[must_use]
     pub fn has_begun(&self, task: usize) -> bool {
-        let spec = &self.spec.tasks[task];
-        spec.steps.iter().zip(&self.tasks[task].steps).any(|(spec, step)| {
-            spec.kind.is_process() && matches!(step.state, StepState::Running | StepState::Done)
+        let specs = &self.spec.tasks[task].steps;
+        let is_agent = |spec: &StepSpec| matches!(spec.kind, StepKind::Agent);
+        let has_agent = specs.iter().any(|spec| is_agent(spec) && spec.skip.is_none());
+        specs.iter().zip(&self.tasks[task].steps).any(|(spec, step)| {
+            matches!(step.state, StepState::Running | StepState::Done)
+                && if has_agent { is_agent(spec) } else { spec.kind.is_process() }
         })
+    }
+
+    /// A step of it was started, ever.
+    #[must_use]
+    pub fn was_started(&self, task: usize) -> bool {
+        self.tasks[task].steps.iter().any(|s| !s.attempts.is_empty())
+    }
+
+    /// An attempt of it is under way.
+    #[must_use]
+    pub fn is_running(&self, task: usize) -> bool {
+        self.tasks[task].steps.iter().any(|s| s.state == StepState::Running)
     }
 
     /// The run was interrupted in the middle of this task.
     fn was_interrupted(&self, task: usize) -> bool {
         let interrupted = matches!(self.finished, Some((crate::model::RunState::Interrupted, _)));
-        interrupted && self.tasks[task].steps.iter().any(|s| !s.attempts.is_empty())
+        interrupted && self.was_started(task)
     }
 
     /// Where every task stands, in one pass: the plan's order is topological, so a task's
@@ -133,9 +150,13 @@ impl State {
         Standings(standings)
     }
 
-    /// Positions of the tasks that the task at `task` waits for.
+    /// Positions of the tasks that the task at `task` waits for. One that was started waits for none:
+    /// its branch is made, and a prerequisite that a person asks for again changes nothing about it.
     #[must_use]
     pub fn waits_for(&self, task: usize, standings: &Standings) -> Vec<usize> {
+        if self.was_started(task) {
+            return Vec::new();
+        }
         let is_met = |before: usize, kind: DependencyKind| match standings.of(before) {
             Standing::Good => true,
             Standing::Over | Standing::Stuck => !kind.needs_success(),
@@ -159,11 +180,10 @@ impl State {
 
     /// It ended without success (and is not going to be tried again).
     fn is_over(&self, task: usize) -> bool {
-        let steps = &self.tasks[task].steps;
-        if steps.iter().any(|s| s.state == StepState::Running) {
+        if self.is_running(task) {
             return false;
         }
-        let failed = steps.iter().any(|s| s.state == StepState::Failed);
+        let failed = self.tasks[task].steps.iter().any(|s| s.state == StepState::Failed);
         self.tasks[task].cancelled || (failed && retry_verdict(self, task) == Verdict::GiveUp)
     }
 

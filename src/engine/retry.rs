@@ -1,7 +1,7 @@
 //! Whether a failed step is tried again.
 
-use super::state::{State, Step, StepState, restart_point};
-use crate::model::{AttemptId, FailureClass};
+use super::state::{Attempt, State, Step, StepState, restart_point};
+use crate::model::{AttemptId, FailureClass, StopReason};
 
 /// An attempt lost to a dead shim is started again without counting against `retries`, but not for
 /// ever: something kills it each time (three, as systemd's default burst is five and an agent costs more).
@@ -26,10 +26,13 @@ pub fn retry_verdict(state: &State, task: usize) -> Verdict {
     };
     let Some(failure) = last_failure(&progress.steps[failed]) else { return Verdict::GiveUp };
     let from = restart_point(&spec.steps, failed);
+    // An attempt that was interrupted on purpose, or died with its supervisor, says nothing about the task.
+    let on_purpose = |a: &&Attempt| a.stopping == Some(StopReason::Interrupted);
     let counted = |wanted: fn(FailureClass) -> bool| {
         progress.steps[from..]
             .iter()
             .flat_map(|step| step.attempts.iter().filter(|a| a.number > step.forgiven))
+            .filter(|attempt| !on_purpose(attempt))
             .filter_map(|attempt| attempt.ended.as_ref()?.0.ending.failure().map(|f| f.class))
             .filter(|class| wanted(*class))
             .count()

@@ -38,6 +38,8 @@ pub struct TaskProgress {
     pub steps: Vec<Step>,
     /// A person asked it to stop.
     pub cancelled: bool,
+    /// A person asked for it again while an attempt of it was still ending: it starts again after that.
+    pub again: bool,
     /// Where it landed.
     pub merged: Option<Merged>,
     /// Paths that kept it from landing.
@@ -241,15 +243,22 @@ impl State {
             }
             Event::AttemptEnded { attempt, end } => self.end_attempt(attempt, end, at),
             Event::RetryScheduled { attempt, not_before } => {
-                self.rewind(&attempt.task, &attempt.step, StepState::Waiting(*not_before));
+                if let Some((task, step)) = self.locate(&attempt.task, &attempt.step) {
+                    self.rewind(task, step, StepState::Waiting(*not_before));
+                }
             }
             Event::CancelRequested { tasks } => {
                 for task in tasks {
                     if let Some(task) = self.task_mut(task) {
                         task.cancelled = true;
+                        task.again = false;
                     }
                 }
+<<<<<<< HEAD
                 // An interrupted run may be over now: whoever asks next decides anew.
+=======
+                // What was left to be done has changed, so it is judged anew whether anything is.
+>>>>>>> w/sim
                 if matches!(self.finished, Some((RunState::Interrupted, _))) {
                     self.finished = None;
                 }
@@ -292,10 +301,10 @@ impl State {
     }
 
     fn end_attempt(&mut self, id: &AttemptId, end: &AttemptEnd, at: Timestamp) {
-        let Some(step) = self.step_mut(&id.task, &id.step) else { return };
-        let Some(attempt) = step.attempts.iter_mut().find(|a| a.number == id.number) else {
-            return;
-        };
+        let Some((task, step)) = self.locate(&id.task, &id.step) else { return };
+        let step = &mut self.tasks[task].steps[step];
+        let open = step.attempts.iter_mut().find(|a| a.number == id.number && a.ended.is_none());
+        let Some(attempt) = open else { return };
         let stopped = attempt.stopping;
         attempt.ended = Some((end.clone(), at));
         step.state = match &end.ending {
@@ -309,11 +318,13 @@ impl State {
             }
             Ending::Failed { .. } => StepState::Failed,
         };
+        if self.tasks[task].again && !self.is_running(task) {
+            self.start_again(task);
+        }
     }
 
     /// The given step and everything after it start again.
-    fn rewind(&mut self, task: &TaskId, step: &StepId, state: StepState) {
-        let Some((task, step)) = self.locate(task, step) else { return };
+    fn rewind(&mut self, task: usize, step: usize, state: StepState) {
         let steps = &mut self.tasks[task].steps;
         for later in &mut steps[step..] {
             if !matches!(later.state, StepState::Skipped(_)) {
@@ -336,6 +347,7 @@ impl State {
         if progress.merged.is_some() {
             return;
         }
+<<<<<<< HEAD
         let failed = progress.steps.iter().position(|s| s.state == StepState::Failed);
         let branch = steps
             .iter()
@@ -358,12 +370,33 @@ impl State {
         } else {
             failed.map(|failed| restart_point(steps, failed))
         };
+=======
+        let was_cancelled = progress.cancelled;
+        progress.cancelled = false;
+        progress.conflict = None;
+        progress.cleaned = false;
+        let has_failed = progress.steps.iter().any(|s| s.state == StepState::Failed);
+        if !has_failed && !was_cancelled {
+            return;
+        }
+        if self.is_running(position) {
+            self.tasks[position].again = true;
+        } else {
+            self.start_again(position);
+        }
+    }
+
+    /// The task goes on from where it failed, with all its tries. Nothing of it is running.
+    fn start_again(&mut self, task: usize) {
+        let progress = &mut self.tasks[task];
+        progress.again = false;
+>>>>>>> w/sim
         for step in &mut progress.steps {
             step.forgiven = step.attempts.last().map_or(0, |a| a.number);
         }
-        if let Some(from) = from {
-            let id = steps[from].id.clone();
-            self.rewind(task, &id, StepState::Pending);
+        if let Some(failed) = progress.steps.iter().position(|s| s.state == StepState::Failed) {
+            let from = restart_point(&self.spec.tasks[task].steps, failed);
+            self.rewind(task, from, StepState::Pending);
         }
     }
 }

@@ -1,1 +1,8 @@
+//! The core, rule by rule. Each test builds a run, plays events and looks at what is decided.
 
+mod cancelling;
+mod ending;
+mod fixture;
+mod ordering;
+mod recovery;
+mod retrying;

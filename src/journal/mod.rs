@@ -11,6 +11,8 @@ mod error;
 mod layout;
 mod read;
 mod schema;
+#[cfg(test)]
+mod tests;
 mod write;
 
 pub use error::JournalError;

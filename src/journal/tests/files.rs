@@ -1,0 +1,136 @@
+//! Files that are new, old, newer, damaged or not journals at all.
+
+use super::{Place, append, events};
+use crate::journal::{Journal, JournalError};
+use crate::model::RunId;
+use rusqlite::Connection;
+use std::fs;
+
+#[test]
+fn where_there_is_no_journal_none_is_made_by_looking() {
+    let place = Place::new();
+    assert!(Journal::open_existing(&place.path()).unwrap().is_none());
+    assert!(!place.path().exists());
+    drop(place.open());
+    assert!(Journal::open_existing(&place.path()).unwrap().is_some());
+}
+
+#[test]
+fn an_empty_file_becomes_a_journal() {
+    // What a crash between creating the file and the first migration leaves.
+    let place = Place::new();
+    fs::create_dir_all(place.path().parent().unwrap()).unwrap();
+    fs::write(place.path(), b"").unwrap();
+    assert!(append(&mut place.open(), "run-1", 0, &[]));
+}
+
+#[test]
+fn opening_again_migrates_nothing_and_keeps_everything() {
+    let place = Place::new();
+    append(&mut place.open(), "run-1", 0, &[]);
+    let journal = place.open();
+    assert_eq!(journal.events_after(&RunId::from("run-1"), 0).unwrap(), events(0, 1));
+    assert_eq!(journal.check().unwrap(), None);
+}
+
+#[test]
+fn many_may_create_it_at_the_same_time() {
+    let place = Place::new();
+    std::thread::scope(|scope| {
+        let all: Vec<_> = (0..8).map(|_| scope.spawn(|| Journal::open(&place.path()))).collect();
+        for opened in all {
+            opened.join().unwrap().unwrap();
+        }
+    });
+    assert_eq!(place.open().check().unwrap(), None);
+}
+
+#[test]
+fn a_journal_of_a_newer_orch_is_refused_and_not_touched() {
+    let place = Place::new();
+    append(&mut place.open(), "run-1", 0, &[]);
+    let raw = Connection::open(place.path()).unwrap();
+    raw.pragma_update(None, "user_version", 999).unwrap();
+    drop(raw);
+    let before = fs::read(place.path()).unwrap();
+    let error = Journal::open(&place.path()).unwrap_err();
+    assert!(matches!(error, JournalError::Newer { found: 999, .. }), "{error}");
+    assert!(error.to_string().contains("use the newer orch"), "{error}");
+    assert!(fs::read(place.path()).unwrap() == before);
+}
+
+#[test]
+fn what_is_not_a_journal_is_refused_and_not_touched() {
+    let place = Place::new();
+    fs::create_dir_all(place.path().parent().unwrap()).unwrap();
+    let text = "these are notes, and no database\n".repeat(100);
+    fs::write(place.path(), &text).unwrap();
+    let error = Journal::open(&place.path()).unwrap_err().to_string();
+    assert!(error.contains("journal.db") && error.contains("not a database"), "{error}");
+    assert_eq!(fs::read_to_string(place.path()).unwrap(), text);
+}
+
+#[test]
+fn a_file_cut_in_half_is_an_error_and_no_panic() {
+    let place = Place::new();
+    let mut journal = place.open();
+    for after in 0..200 {
+        append(&mut journal, "run-1", after, &[]);
+    }
+    // Closing writes everything into the one file.
+    drop(journal);
+    let whole = fs::read(place.path()).unwrap();
+    fs::write(place.path(), &whole[..whole.len() / 2]).unwrap();
+    let run = RunId::from("run-1");
+    let outcome = Journal::open(&place.path()).and_then(|journal| {
+        journal.check().and_then(|verdict| match verdict {
+            None => journal.events_after(&run, 0).map(|_| ()),
+            Some(_) => Ok(()),
+        })?;
+        journal.events_after(&run, 0)
+    });
+    assert!(matches!(outcome, Err(JournalError::Sqlite { .. })), "{outcome:?}");
+}
+
+#[test]
+fn a_transaction_that_was_half_written_never_happened() {
+    let place = Place::new();
+    let mut journal = place.open();
+    append(&mut journal, "run-1", 0, &[]);
+    let wal = place.path().with_file_name("journal.db-wal");
+    let after_one = fs::metadata(&wal).unwrap().len();
+    append(&mut journal, "run-1", 1, &[]);
+    // The files as a power cut in the middle of the second commit would leave them.
+    let crashed = Place::new();
+    fs::create_dir_all(crashed.path().parent().unwrap()).unwrap();
+    fs::copy(place.path(), crashed.path()).unwrap();
+    let log = fs::read(&wal).unwrap();
+    let half = usize::try_from(after_one).unwrap() + 100;
+    assert!(half < log.len());
+    fs::write(crashed.path().with_file_name("journal.db-wal"), &log[..half]).unwrap();
+    let mut survivor = crashed.open();
+    assert_eq!(survivor.events_after(&RunId::from("run-1"), 0).unwrap(), events(0, 1));
+    assert!(append(&mut survivor, "run-1", 1, &[]));
+    assert_eq!(survivor.check().unwrap(), None);
+}
+
+#[test]
+fn a_row_that_cannot_be_read_is_named() {
+    let place = Place::new();
+    append(&mut place.open(), "run-1", 0, &[]);
+    let raw = Connection::open(place.path()).unwrap();
+    raw.execute("UPDATE events SET body = '{\"event\":\"from the future\"}'", []).unwrap();
+    let error = place.open().events_after(&RunId::from("run-1"), 0).unwrap_err();
+    assert!(matches!(error, JournalError::Unreadable { .. }), "{error}");
+    assert!(error.to_string().contains("journal.db"), "{error}");
+}
+
+#[test]
+fn a_commit_is_on_the_disk_when_it_returns() {
+    let journal = Place::new().open();
+    let asked = |name| journal.connection.pragma_query_value(None, name, |row| row.get(0)).unwrap();
+    let synchronous: i64 = asked("synchronous");
+    let mode: String =
+        journal.connection.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
+    assert_eq!((synchronous, mode.as_str()), (2, "wal"));
+}

@@ -1,0 +1,88 @@
+//! The journal on a real file: two writers, readers beside them, and files that are not as they
+//! should be.
+
+mod files;
+mod finding;
+mod writing;
+
+use super::{Journal, Projection};
+use crate::model::{
+    Event, Recorded, RunId, RunState, RunView, SupervisorView, TaskState, TaskView, Timestamp,
+};
+use std::path::PathBuf;
+
+/// A place for a journal, removed in the end.
+struct Place(tempfile::TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.path().join("orch").join("journal.db")
+    }
+
+    fn open(&self) -> Journal {
+        Journal::open(&self.path()).unwrap()
+    }
+}
+
+fn run_view(id: &str, state: RunState) -> RunView {
+    RunView {
+        id: id.into(),
+        state,
+        started_at: Timestamp(0),
+        finished_at: None,
+        base: "base".into(),
+        target: None,
+        jobs: 1,
+        supervisor: SupervisorView::default(),
+    }
+}
+
+fn task_view(id: &str, name: &str, state: TaskState) -> TaskView {
+    TaskView {
+        id: id.into(),
+        name: name.into(),
+        prompt: format!("{name}.md"),
+        title: String::new(),
+        agent: "shell".into(),
+        state,
+        attempts: Vec::new(),
+        branch: None,
+        worktree: None,
+        commit: None,
+        start: None,
+        files_changed: Vec::new(),
+        pull_request: None,
+        issue: None,
+        blocked_on: Vec::new(),
+        error: None,
+        skip_reason: None,
+        warnings: Vec::new(),
+        logs: Vec::new(),
+        steps: Vec::new(),
+        note: None,
+        started_at: None,
+        finished_at: None,
+    }
+}
+
+/// Events numbered `after + 1` and on.
+fn events(after: u64, count: u64) -> Vec<Recorded> {
+    let event = |seq| Recorded { seq, at: Timestamp(0), event: Event::DrainRequested };
+    (after + 1..=after + count).map(event).collect()
+}
+
+/// Appends one event with the given projection; false when someone else was first.
+fn append(journal: &mut Journal, run: &str, after: u64, tasks: &[(usize, TaskView)]) -> bool {
+    let view = run_view(run, RunState::Running);
+    match journal.turn(&RunId::from(run), after).unwrap() {
+        Some(turn) => {
+            turn.commit(&events(after, 1), &Projection { run: &view, tasks }).unwrap();
+            true
+        }
+        None => false,
+    }
+}
