@@ -44,6 +44,8 @@ pub struct TaskProgress {
     pub merged: Option<Merged>,
     /// Paths that kept it from landing.
     pub conflict: Option<Vec<String>>,
+    /// When it starts again, it is with its branch.
+    pub(super) anew: bool,
     /// The commit it starts from anew, in place of the run's base, after it conflicted.
     pub onto: Option<String>,
     /// Its worktree is gone.
@@ -254,11 +256,7 @@ impl State {
                         task.again = false;
                     }
                 }
-<<<<<<< HEAD
-                // An interrupted run may be over now: whoever asks next decides anew.
-=======
                 // What was left to be done has changed, so it is judged anew whether anything is.
->>>>>>> w/sim
                 if matches!(self.finished, Some((RunState::Interrupted, _))) {
                     self.finished = None;
                 }
@@ -342,43 +340,26 @@ impl State {
 
     fn retry_task(&mut self, task: &TaskId, onto: Option<&String>) {
         let Some(position) = self.position(task) else { return };
-        let steps = &self.spec.tasks[position].steps;
         let progress = &mut self.tasks[position];
         if progress.merged.is_some() {
             return;
         }
-<<<<<<< HEAD
-        let failed = progress.steps.iter().position(|s| s.state == StepState::Failed);
-        let branch = steps
-            .iter()
-            .position(|s| matches!(s.kind, StepKind::BuiltIn { action: BuiltIn::Branch }));
-        let done = progress
-            .steps
-            .iter()
-            .all(|s| matches!(s.state, StepState::Done | StepState::Skipped(_)));
-        // Done, but what came of it cannot land: it conflicts, or breaks what it is merged with.
-        let conflicted = progress.conflict.take().is_some() || (done && !steps.is_empty());
-        let was_cleaned = std::mem::take(&mut progress.cleaned);
+        let is_done = |s: &Step| matches!(s.state, StepState::Done | StepState::Skipped(_));
+        let done = !progress.steps.is_empty() && progress.steps.iter().all(is_done);
         let was_cancelled = std::mem::take(&mut progress.cancelled);
-        if conflicted {
-            // The same work on the same start would conflict again.
+        let was_cleaned = std::mem::take(&mut progress.cleaned);
+        // Done, but what came of it cannot land: it conflicts, or breaks what it is merged with. The
+        // same work on the same start would do so again.
+        let cannot_land = progress.conflict.take().is_some() || done;
+        if cannot_land {
             progress.onto = onto.cloned();
         }
-        // Without a worktree, or with another start, it begins at the beginning.
-        let from = if conflicted || (was_cleaned && (failed.is_some() || was_cancelled)) {
-            branch
-        } else {
-            failed.map(|failed| restart_point(steps, failed))
-        };
-=======
-        let was_cancelled = progress.cancelled;
-        progress.cancelled = false;
-        progress.conflict = None;
-        progress.cleaned = false;
         let has_failed = progress.steps.iter().any(|s| s.state == StepState::Failed);
-        if !has_failed && !was_cancelled {
+        if !has_failed && !was_cancelled && !cannot_land {
             return;
         }
+        // With another start, or without a worktree, it begins at the beginning.
+        progress.anew |= cannot_land || was_cleaned;
         if self.is_running(position) {
             self.tasks[position].again = true;
         } else {
@@ -388,14 +369,21 @@ impl State {
 
     /// The task goes on from where it failed, with all its tries. Nothing of it is running.
     fn start_again(&mut self, task: usize) {
+        let steps = &self.spec.tasks[task].steps;
         let progress = &mut self.tasks[task];
         progress.again = false;
->>>>>>> w/sim
         for step in &mut progress.steps {
             step.forgiven = step.attempts.last().map_or(0, |a| a.number);
         }
-        if let Some(failed) = progress.steps.iter().position(|s| s.state == StepState::Failed) {
-            let from = restart_point(&self.spec.tasks[task].steps, failed);
+        let is_branch =
+            |s: &StepSpec| matches!(s.kind, StepKind::BuiltIn { action: BuiltIn::Branch });
+        let failed = progress.steps.iter().position(|s| s.state == StepState::Failed);
+        let from = if std::mem::take(&mut progress.anew) {
+            steps.iter().position(is_branch)
+        } else {
+            failed.map(|failed| restart_point(steps, failed))
+        };
+        if let Some(from) = from {
             self.rewind(task, from, StepState::Pending);
         }
     }

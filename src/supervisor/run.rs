@@ -5,7 +5,7 @@ use super::escape::Watch;
 use super::{Ledger, SupervisorError, World, builtin, clock, delay, recover};
 use crate::engine::{self, State};
 use crate::model::{
-    Action, AttemptId, Ending, Event, Recorded, RunState, StepKind, StopReason, Usage,
+    Action, AttemptId, Ending, Event, Recorded, RunState, StepKind, StopReason, Timestamp, Usage,
 };
 use crate::process::{Interrupt, Signals, Stop, Stopper};
 use std::collections::HashMap;
@@ -50,6 +50,8 @@ pub struct Supervisor<'o> {
     pub(super) stoppers: HashMap<AttemptId, Stopper>,
     git: Arc<Semaphore>,
     watch: Watch,
+    /// When something happens by itself.
+    wake: Option<Timestamp>,
 }
 
 impl<'o> Supervisor<'o> {
@@ -73,6 +75,7 @@ impl<'o> Supervisor<'o> {
             stoppers: HashMap::new(),
             git: Arc::new(Semaphore::new(GIT_AT_ONCE)),
             watch,
+            wake: None,
         })
     }
 
@@ -102,8 +105,8 @@ impl<'o> Supervisor<'o> {
                     let new = self.ledger.catch_up()?;
                     self.tell(&new);
                     self.observer.tick(self.ledger.state());
-                    let waiting = engine::next_wakeup(self.ledger.state());
-                    if !new.is_empty() || waiting.is_some_and(|until| until <= clock::now()) {
+                    let due = self.wake.is_some_and(|until| until <= clock::now());
+                    if !new.is_empty() || due {
                         self.act(Vec::new())?;
                     }
                 }
@@ -126,6 +129,7 @@ impl<'o> Supervisor<'o> {
         for action in actions {
             self.perform(action);
         }
+        self.wake = engine::next_wakeup(self.ledger.state(), clock::now());
         Ok(())
     }
 

@@ -33,6 +33,7 @@ fn run_view(id: &str, state: RunState) -> RunView {
         id: id.into(),
         state,
         started_at: Timestamp(0),
+        active_seconds: 0.0,
         finished_at: None,
         base: "base".into(),
         target: None,
@@ -80,7 +81,7 @@ fn append(journal: &mut Journal, run: &str, after: u64, tasks: &[(usize, TaskVie
     let view = run_view(run, RunState::Running);
     match journal.turn(&RunId::from(run), after).unwrap() {
         Some(turn) => {
-            turn.commit(&events(after, 1), &Projection { run: &view, tasks }).unwrap();
+            turn.commit(&events(after, 1), &Projection { run: &view, tasks }, true).unwrap();
             true
         }
         None => false,

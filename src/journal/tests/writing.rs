@@ -16,7 +16,7 @@ fn what_was_committed_is_read_in_order() {
     let run = RunId::from("run-1");
     let view = run_view("run-1", RunState::Running);
     let turn = journal.turn(&run, 0).unwrap().unwrap();
-    turn.commit(&events(0, 12), &Projection { run: &view, tasks: &[] }).unwrap();
+    turn.commit(&events(0, 12), &Projection { run: &view, tasks: &[] }, true).unwrap();
     assert_eq!(numbers(&place.open(), "run-1", 0), (1..=12).collect::<Vec<_>>());
     assert_eq!(numbers(&place.open(), "run-1", 9), [10, 11, 12]);
     assert_eq!(numbers(&place.open(), "run-1", 12), [0; 0]);
@@ -96,7 +96,7 @@ fn events_and_projections_are_written_together_or_not_at_all() {
     let mut twice = events(1, 1);
     twice.extend(events(0, 1));
     let turn = journal.turn(&run, 1).unwrap().unwrap();
-    assert!(turn.commit(&twice, &Projection { run: &view, tasks: &tasks }).is_err());
+    assert!(turn.commit(&twice, &Projection { run: &view, tasks: &tasks }, true).is_err());
     assert_eq!(numbers(&journal, "run-1", 0), [1]);
     assert_eq!(journal.run_view(&run).unwrap().state, RunState::Running);
     assert_eq!(journal.tasks(&run).unwrap()[0].state, TaskState::Queued);
@@ -115,7 +115,7 @@ fn a_reader_sees_the_last_commit_while_another_writes() {
     assert_eq!(reader.data_version().unwrap(), before, "nothing was written yet");
     let view = run_view("run-1", RunState::Running);
     let tasks = [(0, task_view("task-1", "a", TaskState::Running))];
-    turn.commit(&events(1, 1), &Projection { run: &view, tasks: &tasks }).unwrap();
+    turn.commit(&events(1, 1), &Projection { run: &view, tasks: &tasks }, true).unwrap();
     assert_ne!(reader.data_version().unwrap(), before);
     assert_eq!(reader.tasks(&run).unwrap()[0].state, TaskState::Running);
 }
