@@ -35,6 +35,7 @@ mod resets;
 mod shell;
 mod suggest;
 mod tail;
+mod text_error;
 #[cfg(test)]
 mod transcripts;
 mod verdict;

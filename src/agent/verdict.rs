@@ -5,7 +5,7 @@
 
 use super::account::{Account, Claim, Trouble};
 use super::tail::Tail;
-use super::{classify, gemini, phrase, profiles, resets, suggest};
+use super::{gemini, phrase, profiles, resets, suggest, text_error};
 use crate::model::{
     AgentProfile, Dialect, Ending, Exit, Failure, FailureClass, StopReason, Timestamp, Usage,
 };
@@ -197,18 +197,13 @@ impl Case<'_> {
         if let Some(trouble) = &self.account.trouble {
             return Some(trouble.clone());
         }
-        // A command without a model has no service.
-        if self.profile.output == Dialect::Shell {
-            return None;
-        }
-        let plain = self.profile.output == Dialect::Plain;
+        let dialect = self.profile.output;
         let classified = |line: &str| {
-            let class = classify::class_of(None, line)?;
-            let believed = !plain || is_of_a_service(class);
-            believed.then(|| Trouble::new(Some(class), line))
+            let class = text_error::class_of(dialect, line)?;
+            Some(Trouble::new(Some(class), line))
         };
         // In text, what the model or a test wrote stands beside the errors: only the end is looked at.
-        let (all, end) = if plain || self.profile.output == Dialect::Aider {
+        let (all, end) = if matches!(dialect, Dialect::Plain | Dialect::Aider) {
             (None, Some(self.errors.last(END).chain(self.account.stray.last(END))))
         } else {
             (Some(self.errors.backwards().chain(self.account.stray.backwards())), None)
@@ -250,18 +245,6 @@ impl Case<'_> {
             retry_at,
         }
     }
-}
-
-/// The classes that a line of plain text may give to a non-zero exit.
-fn is_of_a_service(class: FailureClass) -> bool {
-    matches!(
-        class,
-        FailureClass::Auth
-            | FailureClass::RateLimited
-            | FailureClass::Quota
-            | FailureClass::Overloaded
-            | FailureClass::ContextTooLong
-    )
 }
 
 fn signal_name(signal: i32) -> Option<&'static str> {

@@ -53,6 +53,24 @@ fn a_plain_commands_exit_is_its_word() {
 }
 
 #[test]
+fn a_failing_tests_name_is_no_error_of_a_service() {
+    let plain = profile(Dialect::Plain);
+    for words in [
+        "AssertionError: expected status 200, got status: 401",
+        "test api::rate_limit_is_429 ... FAILED",
+        "FAIL src/billing details page renders",
+        "error: unresolved import context window",
+    ] {
+        for (stdout, stderr) in [(words, ""), ("", words)] {
+            let ending = judged(&plain, stdout, stderr, ended(Some(1), None));
+            let failure = ending.failure().unwrap();
+            assert_eq!(failure.class, C::Crashed, "{words}");
+            assert!(failure.message.contains(words), "{}", failure.message);
+        }
+    }
+}
+
+#[test]
 fn a_plain_command_that_has_moved_on_is_not_judged_by_old_words() {
     let old = format!("error: 401 unauthorized\n{}", "compiling\n".repeat(20));
     let ending = judged(&profile(Dialect::Plain), &old, "", ended(Some(1), None));
