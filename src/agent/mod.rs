@@ -49,5 +49,4 @@ pub use profiles::{
 };
 pub use reader::{Progress, Reader};
 pub use shell::ShellBlock;
-pub use suggest::suggestion;
-pub use verdict::{Ended, Verdict};
+pub use verdict::{Ended, Stopped, Verdict};
