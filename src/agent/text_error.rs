@@ -86,7 +86,7 @@ fn is_of_a_service(class: FailureClass) -> bool {
 }
 
 /// Whether a provider answers with this status when it means that. A prompt that is too long and an empty
-/// account are also said with 400 (Anthropic, OpenAI), an exhausted quota with 429 and 403 too.
+/// account are also said with 400 (Anthropic, `OpenAI`), an exhausted quota with 429 and 403 too.
 fn same_trouble(meant: FailureClass, status: u16) -> bool {
     match meant {
         FailureClass::ContextTooLong => matches!(status, 400 | 413),
@@ -153,7 +153,7 @@ const CLIENTS: [&str; 7] = [
     "google.api_core.exceptions.",
 ];
 
-/// The `type`, `code` or `status` of an error, as Anthropic, OpenAI and Google document them.
+/// The `type`, `code` or `status` of an error, as Anthropic, `OpenAI` and Google document them.
 const CODES: [(FailureClass, &[&str]); 5] = [
     (
         FailureClass::Quota,
