@@ -36,7 +36,7 @@ pub struct Briefing<'a> {
     pub others: &'a [Neighbour<'a>],
     /// About the environment, one sentence each, such as `use uv run for python`.
     pub hints: &'a [String],
-    /// What went wrong the last time.
+    /// What went wrong the last time; the worktree is back at its start.
     pub previous_error: Option<&'a str>,
 }
 
@@ -65,8 +65,8 @@ pub fn compose(briefing: &Briefing) -> String {
     if let Some(error) = briefing.previous_error {
         let _ = write!(
             out,
-            "\nAn earlier attempt at this failed; what it left, if anything, is in the worktree. It ended \
-             with:\n\n{}\n",
+            "\nAn earlier attempt at this failed. The worktree is back where that attempt began, without its \
+             changes: start afresh, and avoid what went wrong:\n\n{}\n",
             fenced(error.trim())
         );
     }

@@ -67,7 +67,7 @@ fn a_full_briefing() {
     - no new dependencies.
     - Nobody can answer questions. Where something is open, decide, and say in your last message what you decided. End every process you started.
 
-    An earlier attempt at this failed; what it left, if anything, is in the worktree. It ended with:
+    An earlier attempt at this failed. The worktree is back where that attempt began, without its changes: start afresh, and avoid what went wrong:
 
     ````
     test failed:

@@ -18,6 +18,12 @@ pub(super) fn class_of(status: Option<u16>, text: &str) -> Option<FailureClass> 
         .or_else(|| weak().map(|group| group.class))
 }
 
+/// The class the words of an error text speak for, numbers aside.
+pub(super) fn class_by_words(lower: &str) -> Option<FailureClass> {
+    let says = |group: &&Group| group.words.iter().any(|pattern| matches_in_order(lower, pattern));
+    GROUPS.iter().find(says).map(|group| group.class)
+}
+
 /// Whether the parts of the pattern, separated by ` * `, stand in the text in this order.
 fn matches_in_order(lower: &str, pattern: &str) -> bool {
     let mut rest = lower;

@@ -35,6 +35,7 @@ mod resets;
 mod shell;
 mod suggest;
 mod tail;
+mod text_error;
 #[cfg(test)]
 mod transcripts;
 mod verdict;
@@ -48,5 +49,4 @@ pub use profiles::{
 };
 pub use reader::{Progress, Reader};
 pub use shell::ShellBlock;
-pub use suggest::suggestion;
-pub use verdict::{Ended, Verdict};
+pub use verdict::{Ended, Stopped, Verdict};

@@ -90,8 +90,8 @@ impl Reader {
 
     /// Takes the next bytes of standard error, cut anywhere.
     pub fn feed_stderr(&mut self, bytes: &[u8]) {
-        let Self { stderr, errors, .. } = self;
-        stderr.feed(bytes, |piece| keep(errors, &piece));
+        let Self { stderr, errors, account, grammar, .. } = self;
+        stderr.feed(bytes, |piece| grammar.read_error(account, errors, &piece));
     }
 
     /// What the live view shows now.
@@ -105,7 +105,7 @@ impl Reader {
     pub fn finish(mut self, ended: Ended) -> Verdict {
         let Self { stdout, stderr, account, grammar, errors, .. } = &mut self;
         stdout.finish(|piece| grammar.read(account, &piece));
-        stderr.finish(|piece| keep(errors, &piece));
+        stderr.finish(|piece| grammar.read_error(account, errors, &piece));
         if let Grammar::Claude(claude) | Grammar::Qwen(claude) = grammar {
             claude.end(account);
         }
@@ -113,13 +113,15 @@ impl Reader {
     }
 }
 
-fn keep(tail: &mut Tail, piece: &Piece) {
-    if let Piece::Line { bytes, .. } = piece {
-        tail.push(&String::from_utf8_lossy(bytes));
-    }
-}
-
 impl Grammar {
+    fn read_error(&self, account: &mut Account, errors: &mut Tail, piece: &Piece) {
+        let Piece::Line { bytes, .. } = piece else { return };
+        let line = String::from_utf8_lossy(bytes);
+        if !(matches!(self, Self::Shell) && shell::announced(account, &line)) {
+            errors.push(&line);
+        }
+    }
+
     fn read(&mut self, account: &mut Account, piece: &Piece) {
         let (bytes, complete) = match piece {
             Piece::Line { bytes, complete } => (*bytes, *complete),
@@ -132,8 +134,7 @@ impl Grammar {
         let line = text.strip_suffix('\r').unwrap_or(&text);
         let line = line.strip_prefix('\u{feff}').unwrap_or(line);
         match self {
-            Self::Plain => plain::read(account, line),
-            Self::Shell => shell::read(account, line),
+            Self::Plain | Self::Shell => plain::read(account, line),
             Self::Aider(aider) => aider.read(account, line),
             Self::Claude(claude) => {
                 if let ControlFlow::Continue(()) = json(account, line, |account, event| {

@@ -294,7 +294,7 @@ fn a_session_that_would_be_a_flag_is_not_kept() {
 #[test]
 fn text_is_shown_as_it_comes() {
     let mut reader = Reader::new(find_builtin("shell").unwrap());
-    reader.feed(b"+ block 1 (line 4)\n");
+    reader.feed_stderr(b"+ block 1 (line 4)\n");
     assert_eq!(reader.progress().last.as_deref(), Some("block 1 (line 4)"));
     reader.feed(b"\x1b[32mcompiling\x1b[0m\xff x\npart");
     assert_eq!(reader.progress().last.as_deref(), Some("compiling\u{fffd} x"));

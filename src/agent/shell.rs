@@ -1,5 +1,6 @@
 //! The shell agent: the prompt's fenced `sh` blocks, each a process of its own, in order, stopping at the
-//! first failure. What it prints is text; the exit code is the proof.
+//! first failure. What it prints is text; the exit code is the proof. Its standard output is the blocks' alone: which
+//! block runs is announced on standard error.
 
 use super::AgentError;
 use super::account::Account;
@@ -23,7 +24,7 @@ pub(super) struct BlockFile {
     pub(super) path: String,
 }
 
-/// The words with which a block announces itself on standard output.
+/// The words with which a block is announced on standard error.
 const ANNOUNCED: &str = "+ block ";
 
 /// Writes the blocks as `block-1.sh`, `block-2.sh`, ... into the attempt's directory.
@@ -59,7 +60,7 @@ pub(super) fn argv(interpreter: &[String], files: &[BlockFile]) -> Vec<String> {
         "n=0\n\
          while [ $# -gt 1 ]; do\n\
          \x20 n=$((n + 1))\n\
-         \x20 printf '{ANNOUNCED}%s (line %s)\\n' \"$n\" \"$1\"\n\
+         \x20 printf '{ANNOUNCED}%s (line %s)\\n' \"$n\" \"$1\" >&2\n\
          \x20 {} \"$2\" </dev/null || exit $?\n\
          \x20 shift 2\n\
          done\n",
@@ -77,14 +78,12 @@ fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-/// Reads a line of what the blocks print.
-pub(super) fn read(account: &mut Account, line: &str) {
-    if let Some(which) = line.strip_prefix(ANNOUNCED) {
-        account.place = Some(format!("block {}", phrase::one_line(which)));
-        account.last.clone_from(&account.place);
-    } else {
-        super::plain::read(account, line);
-    }
+/// Reads a line of standard error; whether it announced a block and is not the block's own.
+pub(super) fn announced(account: &mut Account, line: &str) -> bool {
+    let Some(which) = line.strip_prefix(ANNOUNCED) else { return false };
+    account.place = Some(format!("block {}", phrase::one_line(which)));
+    account.last.clone_from(&account.place);
+    true
 }
 
 #[cfg(test)]

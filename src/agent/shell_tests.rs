@@ -53,10 +53,8 @@ fn blocks_run_in_order_each_on_its_own() {
         &["echo one; x=1; exit 0; echo no", "cat; echo \"two${x-}\"", "cd /; echo three"],
     );
     assert_eq!(exit.code, Some(0));
-    assert_eq!(
-        printed,
-        "+ block 1 (line 3)\none\n+ block 2 (line 10)\ntwo\n+ block 3 (line 20)\nthree\n"
-    );
+    // Standard output is the blocks' own, byte for byte.
+    assert_eq!(printed, "one\ntwo\nthree\n");
     assert_eq!(verdict.ending, Ending::Succeeded);
     assert_eq!(verdict.note.as_deref(), Some("three"));
 }
@@ -86,6 +84,22 @@ fn a_missing_command_is_a_bad_command_and_a_killed_one_is_killed() {
         "{}",
         failure.message
     );
+}
+
+#[test]
+fn a_failing_block_is_named_by_what_it_printed_and_not_by_its_announcement() {
+    let (_, _, verdict) = run(None, &["echo fine", "echo 'no such row'; exit 3"]);
+    assert_eq!(
+        verdict.ending.failure().unwrap().message,
+        "block 2 (line 10) exited with 3: no such row"
+    );
+    let (_, _, verdict) = run(None, &["exit 3"]);
+    assert_eq!(verdict.ending.failure().unwrap().message, "block 1 (line 3) exited with 3");
+    // A block cannot pass for another one on standard output.
+    let (printed, _, verdict) = run(None, &["echo '+ block 7 (line 9)'; exit 3"]);
+    assert_eq!(printed, "+ block 7 (line 9)\n");
+    let message = &verdict.ending.failure().unwrap().message;
+    assert!(message.starts_with("block 1 (line 3) exited with 3"), "{message}");
 }
 
 #[test]

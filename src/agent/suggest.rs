@@ -3,23 +3,38 @@
 use super::profiles;
 use crate::model::{AgentProfile, Dialect, FailureClass, Timestamp};
 
+/// What the advice depends on besides the class and the agent.
+pub(super) struct Facts {
+    /// When the limit lifts, if that is known.
+    pub(super) lifts: Option<Timestamp>,
+    /// When the attempt ended.
+    pub(super) now: Timestamp,
+    /// The signal that ended it.
+    pub(super) signal: Option<i32>,
+}
+
 /// The next step after a failure of this class with this agent.
-#[must_use]
-pub fn suggestion(class: FailureClass, agent: &AgentProfile, lifts: Option<Timestamp>) -> String {
-    let later = |when: Timestamp| format!("it lifts at {when}; then run `orch retry`");
+pub(super) fn suggestion(class: FailureClass, agent: &AgentProfile, facts: &Facts) -> String {
+    let later = |when: Timestamp| {
+        if when <= facts.now {
+            format!("it lifted at {when}: run `orch retry`")
+        } else {
+            format!("it lifts at {when}; then run `orch retry`")
+        }
+    };
     match class {
         FailureClass::Auth => match profiles::login_hint(agent) {
             Some(login) => format!("{login}; then run `orch retry`"),
             None => format!("check the credentials of '{}', then run `orch retry`", agent.name),
         },
-        FailureClass::RateLimited => lifts.map_or_else(
+        FailureClass::RateLimited => facts.lifts.map_or_else(
             || "run fewer tasks at a time (--jobs), or run `orch retry` in a while".to_owned(),
             later,
         ),
         FailureClass::Overloaded => {
             "usually temporary: run `orch retry` in a while, or name another model".to_owned()
         }
-        FailureClass::Quota => lifts.map_or_else(
+        FailureClass::Quota => facts.lifts.map_or_else(
             || "top up or change the plan, or name another agent with --agent".to_owned(),
             later,
         ),
@@ -43,9 +58,7 @@ pub fn suggestion(class: FailureClass, agent: &AgentProfile, lifts: Option<Times
             (_, None) => format!("check the command of [agents.{}] in orch.toml", agent.name),
         },
         FailureClass::Crashed => "see `orch logs` for its last output".to_owned(),
-        FailureClass::Killed => {
-            "see whether the machine ran out of memory; fewer --jobs may help".to_owned()
-        }
+        FailureClass::Killed => killed(facts.signal),
         FailureClass::NoResult => {
             "see `orch logs`; its command must print the output that the profile names".to_owned()
         }
@@ -71,4 +84,42 @@ pub fn suggestion(class: FailureClass, agent: &AgentProfile, lifts: Option<Times
         FailureClass::Git => "resolve what git says, then run `orch retry`".to_owned(),
         FailureClass::Internal => "see the message; if it is a bug, please report it".to_owned(),
     }
+}
+
+/// Only SIGKILL is how a system short of memory ends a process.
+fn killed(signal: Option<i32>) -> String {
+    match signal {
+        Some(9) => "see whether the machine ran out of memory; fewer --jobs may help".to_owned(),
+        // What a process does to itself: illegal instruction, abort, wrong arithmetic, bad memory.
+        Some(signal @ (4 | 6 | 8 | 11)) => format!(
+            "{} means that it broke by itself: see `orch logs` for its last output",
+            signal_said(signal)
+        ),
+        Some(signal) => format!(
+            "{} was not sent by orch: find out what sent it, then run `orch retry`",
+            signal_said(signal)
+        ),
+        None => "orch did not interrupt it: find out what did, then run `orch retry`".to_owned(),
+    }
+}
+
+/// `signal 15 (SIGTERM)`.
+pub(super) fn signal_said(signal: i32) -> String {
+    signal_name(signal)
+        .map_or_else(|| format!("signal {signal}"), |name| format!("signal {signal} ({name})"))
+}
+
+fn signal_name(signal: i32) -> Option<&'static str> {
+    // The numbers that are the same on Linux and macOS.
+    Some(match signal {
+        1 => "SIGHUP",
+        2 => "SIGINT",
+        3 => "SIGQUIT",
+        6 => "SIGABRT",
+        9 => "SIGKILL",
+        11 => "SIGSEGV",
+        13 => "SIGPIPE",
+        15 => "SIGTERM",
+        _ => return None,
+    })
 }

@@ -1,7 +1,7 @@
 //! Every recorded run of a real agent, judged: `tests/fixtures/transcripts/expected.tsv` has a line for each, and
 //! a second one where it matters whether `orch` sent the signal or somebody else did.
 
-use super::{Ended, Reader, Verdict, find_builtin};
+use super::{Ended, Reader, Stopped, Verdict, find_builtin};
 use crate::model::{AgentProfile, Ending, Exit, FailureClass, StopReason, Timestamp};
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
@@ -38,8 +38,8 @@ impl Row {
         Ended {
             exit: Exit { code: number("code"), signal: number("signal") },
             stopped: self.get("stopped").map(|reason| match reason {
-                "timeout" => StopReason::Timeout,
-                "cancelled" => StopReason::Cancelled,
+                "timeout" => stopped(StopReason::Timeout, "ran longer than 60 s"),
+                "cancelled" => stopped(StopReason::Cancelled, "cancelled by a test"),
                 other => panic!("{other}"),
             }),
             changed: Some(self.get("changed") == Some("yes")),
@@ -62,6 +62,10 @@ impl Row {
         reader.feed(&stdout);
         reader.finish(self.ended())
     }
+}
+
+fn stopped(reason: StopReason, words: &str) -> Stopped {
+    Stopped { reason, words: words.to_owned() }
 }
 
 fn folder() -> PathBuf {
@@ -165,7 +169,8 @@ fn whatever_an_agent_says_after_it_was_stopped_does_not_count() {
             let (stdout, _) = row.output();
             let mut reader = Reader::new(&row.profile());
             reader.feed(&stdout);
-            let verdict = reader.finish(Ended { stopped: Some(reason), ..row.ended() });
+            let verdict =
+                reader.finish(Ended { stopped: Some(stopped(reason, "x")), ..row.ended() });
             assert_eq!(verdict.ending.failure().unwrap().class, class, "{}", row.name());
         }
     }

@@ -5,7 +5,7 @@
 
 use super::account::{Account, Claim, Trouble};
 use super::tail::Tail;
-use super::{classify, gemini, phrase, profiles, resets, suggest};
+use super::{gemini, phrase, profiles, resets, suggest, text_error};
 use crate::model::{
     AgentProfile, Dialect, Ending, Exit, Failure, FailureClass, StopReason, Timestamp, Usage,
 };
@@ -17,7 +17,7 @@ pub struct Ended {
     /// As the kernel told the shim.
     pub exit: Exit,
     /// Set when `orch` ended it; then nothing the agent said counts.
-    pub stopped: Option<StopReason>,
+    pub stopped: Option<Stopped>,
     /// Whether the worktree shows commits or a diff of this attempt; `None` when nobody could look, which is
     /// not taken for a change.
     pub changed: Option<bool>,
@@ -25,6 +25,15 @@ pub struct Ended {
     pub spawn_error: Option<String>,
     /// When it ended: limits lift relative to it.
     pub now: Timestamp,
+}
+
+/// That `orch` ended an attempt, and why.
+#[derive(Clone, Debug)]
+pub struct Stopped {
+    /// The kind of reason.
+    pub reason: StopReason,
+    /// The reason as a person is told it, such as the limit that passed; one line.
+    pub words: String,
 }
 
 /// What became of an attempt.
@@ -77,8 +86,8 @@ type Finding = (FailureClass, String);
 
 impl Case<'_> {
     fn failure(&self) -> Option<Finding> {
-        if let Some(reason) = self.ended.stopped {
-            return Some(self.stopped(reason));
+        if let Some(stopped) = &self.ended.stopped {
+            return Some(self.stopped(stopped));
         }
         if let Some(error) = &self.ended.spawn_error {
             let program = self.profile.command.first().map_or("", String::as_str);
@@ -98,34 +107,29 @@ impl Case<'_> {
         }
     }
 
-    fn stopped(&self, reason: StopReason) -> Finding {
-        let (class, what) = match reason {
-            StopReason::Timeout => (FailureClass::Timeout, "ran longer than its time limit"),
-            StopReason::IdleTimeout => {
-                (FailureClass::Idle, "printed nothing for longer than it may")
-            }
-            StopReason::Cancelled => (FailureClass::Cancelled, "cancelled"),
-            StopReason::Interrupted => (FailureClass::Interrupted, "interrupted"),
+    fn stopped(&self, stopped: &Stopped) -> Finding {
+        let what = &stopped.words;
+        let class = match stopped.reason {
+            StopReason::Timeout => FailureClass::Timeout,
+            StopReason::IdleTimeout => FailureClass::Idle,
+            StopReason::Cancelled => return (FailureClass::Cancelled, what.clone()),
+            StopReason::Interrupted => return (FailureClass::Interrupted, what.clone()),
         };
         // Where it took too long, what held it up is worth knowing.
-        if !matches!(class, FailureClass::Timeout | FailureClass::Idle) {
-            return (class, what.to_owned());
-        }
         let message = match (self.service_error(), self.account.activity()) {
             (Some(stuck), _) => format!("{what}; its last error was: {}", stuck.message),
             (None, Some(busy)) => format!("{what}; it was last seen at: {busy}"),
-            (None, None) => what.to_owned(),
+            (None, None) => what.clone(),
         };
         (class, message)
     }
 
     fn killed(&self, signal: i32) -> Finding {
-        let name = signal_name(signal).map_or(String::new(), |name| format!(" ({name})"));
+        let signal_said = suggest::signal_said(signal);
         let whom =
             self.account.place.as_deref().map_or(String::new(), |place| format!("{place}: "));
         let memory = if signal == 9 { "; the system may have run out of memory" } else { "" };
-        let message =
-            format!("{whom}ended by signal {signal}{name} that orch did not send{memory}");
+        let message = format!("{whom}ended by {signal_said} that orch did not send{memory}");
         (FailureClass::Killed, message)
     }
 
@@ -197,18 +201,13 @@ impl Case<'_> {
         if let Some(trouble) = &self.account.trouble {
             return Some(trouble.clone());
         }
-        // A command without a model has no service.
-        if self.profile.output == Dialect::Shell {
-            return None;
-        }
-        let plain = self.profile.output == Dialect::Plain;
+        let dialect = self.profile.output;
         let classified = |line: &str| {
-            let class = classify::class_of(None, line)?;
-            let believed = !plain || is_of_a_service(class);
-            believed.then(|| Trouble::new(Some(class), line))
+            let class = text_error::class_of(dialect, line)?;
+            Some(Trouble::new(Some(class), line))
         };
         // In text, what the model or a test wrote stands beside the errors: only the end is looked at.
-        let (all, end) = if plain || self.profile.output == Dialect::Aider {
+        let (all, end) = if matches!(dialect, Dialect::Plain | Dialect::Aider) {
             (None, Some(self.errors.last(END).chain(self.account.stray.last(END))))
         } else {
             (Some(self.errors.backwards().chain(self.account.stray.backwards())), None)
@@ -229,6 +228,15 @@ impl Case<'_> {
         self.account.stray.telling().map(|line| format!("; it printed: {line}"))
     }
 
+    fn advice(&self, class: FailureClass, retry_at: Option<Timestamp>) -> String {
+        let signal = match self.ended.exit {
+            Exit { signal: Some(signal), .. } => Some(signal),
+            Exit { code, .. } => code.and_then(|code| self.signal_behind(code)),
+        };
+        let facts = suggest::Facts { lifts: retry_at, now: self.ended.now, signal };
+        suggest::suggestion(class, self.profile, &facts)
+    }
+
     /// What to give advice on: a run that took too long because it was refused or retrying needs that solved.
     fn cause(&self, class: FailureClass) -> FailureClass {
         let held_up = match class {
@@ -246,37 +254,10 @@ impl Case<'_> {
         Failure {
             class,
             message: phrase::one_line(message),
-            suggestion: Some(suggest::suggestion(self.cause(class), self.profile, retry_at)),
+            suggestion: Some(self.advice(self.cause(class), retry_at)),
             retry_at,
         }
     }
-}
-
-/// The classes that a line of plain text may give to a non-zero exit.
-fn is_of_a_service(class: FailureClass) -> bool {
-    matches!(
-        class,
-        FailureClass::Auth
-            | FailureClass::RateLimited
-            | FailureClass::Quota
-            | FailureClass::Overloaded
-            | FailureClass::ContextTooLong
-    )
-}
-
-fn signal_name(signal: i32) -> Option<&'static str> {
-    // The numbers that are the same on Linux and macOS.
-    Some(match signal {
-        1 => "SIGHUP",
-        2 => "SIGINT",
-        3 => "SIGQUIT",
-        6 => "SIGABRT",
-        9 => "SIGKILL",
-        11 => "SIGSEGV",
-        13 => "SIGPIPE",
-        15 => "SIGTERM",
-        _ => return None,
-    })
 }
 
 #[cfg(test)]

@@ -53,6 +53,24 @@ fn a_plain_commands_exit_is_its_word() {
 }
 
 #[test]
+fn a_failing_tests_name_is_no_error_of_a_service() {
+    let plain = profile(Dialect::Plain);
+    for words in [
+        "AssertionError: expected status 200, got status: 401",
+        "test api::rate_limit_is_429 ... FAILED",
+        "FAIL src/billing details page renders",
+        "error: unresolved import context window",
+    ] {
+        for (stdout, stderr) in [(words, ""), ("", words)] {
+            let ending = judged(&plain, stdout, stderr, ended(Some(1), None));
+            let failure = ending.failure().unwrap();
+            assert_eq!(failure.class, C::Crashed, "{words}");
+            assert!(failure.message.contains(words), "{}", failure.message);
+        }
+    }
+}
+
+#[test]
 fn a_plain_command_that_has_moved_on_is_not_judged_by_old_words() {
     let old = format!("error: 401 unauthorized\n{}", "compiling\n".repeat(20));
     let ending = judged(&profile(Dialect::Plain), &old, "", ended(Some(1), None));
@@ -107,12 +125,18 @@ fn a_retry_that_was_the_last_thing_seen_gives_the_class() {
 #[test]
 fn a_run_that_was_held_up_is_advised_on_what_held_it_up() {
     let aider = find_builtin("aider").unwrap();
-    let stopped = Ended { stopped: Some(StopReason::Timeout), ..ended(None, Some(9)) };
+    let words = "stopped after its time limit of 5 s".to_owned();
+    let limit = Stopped { reason: StopReason::Timeout, words };
+    let stopped = Ended { stopped: Some(limit), ..ended(None, Some(9)) };
     let ending =
         judged(aider, "No LLM model was specified and no API keys were provided.\n", "", stopped);
     let failure = ending.failure().unwrap();
     assert_eq!(failure.class, C::Timeout);
-    assert!(failure.message.contains("no API keys were provided"), "{}", failure.message);
+    assert_eq!(
+        failure.message,
+        "stopped after its time limit of 5 s; its last error was: No LLM model was specified and no API keys \
+         were provided."
+    );
     assert!(failure.suggestion.as_deref().unwrap().contains("set the API key"), "{failure:?}");
 }
 
@@ -149,13 +173,57 @@ fn a_limit_carries_the_time_it_lifts_and_says_so() {
 }
 
 #[test]
+fn a_limit_that_has_lifted_is_not_waited_for() {
+    let stderr = "Claude AI usage limit reached|1795264800";
+    let advice = |now: i64| {
+        let ended = Ended { now: Timestamp(now), ..ended(Some(1), None) };
+        let ending = judged(&profile(Dialect::Plain), "", stderr, ended);
+        ending.failure().unwrap().suggestion.clone().unwrap()
+    };
+    let lifts = 1_795_264_800_000;
+    assert_eq!(advice(lifts - 1), "it lifts at 2026-11-21T12:40:00.000Z; then run `orch retry`");
+    for now in [lifts, lifts + 60_000] {
+        assert_eq!(advice(now), "it lifted at 2026-11-21T12:40:00.000Z: run `orch retry`");
+    }
+}
+
+#[test]
+fn only_sigkill_is_blamed_on_memory() {
+    let codex = find_builtin("codex").unwrap();
+    let failure = |ended: Ended| judged(codex, "", "", ended).failure().cloned().unwrap();
+    for (signal, says) in [
+        (9, "ran out of memory"),
+        (15, "signal 15 (SIGTERM) was not sent by orch"),
+        (1, "signal 1 (SIGHUP) was not sent by orch"),
+        (12, "signal 12 was not sent by orch"),
+        (11, "signal 11 (SIGSEGV) means that it broke by itself"),
+    ] {
+        let by_signal = failure(ended(None, Some(signal)));
+        assert_eq!(by_signal.class, C::Killed);
+        let suggestion = by_signal.suggestion.unwrap();
+        assert!(suggestion.contains(says), "{suggestion}");
+        assert_eq!(suggestion.contains("memory"), signal == 9, "{suggestion}");
+    }
+    let by_code = failure(ended(Some(143), None)).suggestion.unwrap();
+    assert!(by_code.contains("signal 15 (SIGTERM)"), "{by_code}");
+    let nobody_knows = "{\"type\":\"result\",\"subtype\":\"error_during_execution\",\"is_error\":true,\
+        \"terminal_reason\":\"aborted_streaming\"}";
+    let claude = find_builtin("claude").unwrap();
+    let interrupted = judged(claude, nobody_knows, "", ended(Some(1), None));
+    let interrupted = interrupted.failure().unwrap();
+    assert_eq!(interrupted.class, C::Killed);
+    assert!(!interrupted.suggestion.as_deref().unwrap().contains("memory"), "{interrupted:?}");
+}
+
+#[test]
 fn every_class_has_a_suggestion_for_every_agent() {
     let agents: Vec<&AgentProfile> = crate::agent::builtin().iter().collect();
     for agent in agents {
         for class in
             [C::Auth, C::Quota, C::BadCommand, C::PermissionDenied, C::Internal, C::Conflict]
         {
-            let text = suggest::suggestion(class, agent, None);
+            let facts = suggest::Facts { lifts: None, now: Timestamp(0), signal: None };
+            let text = suggest::suggestion(class, agent, &facts);
             assert!(text.len() > 10 && !text.contains('\n'), "{text}");
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::engine::State;
 use crate::model::{AttemptId, Recorded};
-use crate::supervisor::{Observer, Progress};
+use crate::supervisor::{Observer, Progress, now};
 use std::io::Write;
 
 /// Writes events as they are recorded.
@@ -33,6 +33,7 @@ impl<W: Write> Observer for Ndjson<W> {
 
     fn progress(&mut self, attempt: &AttemptId, progress: Progress) {
         self.line(&serde_json::json!({
+            "at": now(),
             "event": "progress",
             "attempt": attempt,
             "last": progress.last,
@@ -43,6 +44,31 @@ impl<W: Write> Observer for Ndjson<W> {
     fn tick(&mut self, _state: &State) {}
 
     fn notice(&mut self, text: &str) {
-        self.line(&serde_json::json!({ "event": "notice", "text": text }));
+        self.line(&serde_json::json!({ "at": now(), "event": "notice", "text": text }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Timestamp;
+
+    #[test]
+    fn what_is_not_in_the_journal_has_its_time_too() {
+        let before = now();
+        let mut out = Vec::new();
+        let mut view = Ndjson::new(&mut out);
+        let id = serde_json::json!({ "task": "a", "step": "implement", "number": 1 });
+        let attempt: AttemptId = serde_json::from_value(id).unwrap();
+        view.progress(&attempt, Progress { last: None, usage: crate::model::Usage::default() });
+        view.notice("look");
+        let text = String::from_utf8(out).unwrap();
+        let lines: Vec<serde_json::Value> =
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines.len(), 2);
+        for line in lines {
+            let at: Timestamp = serde_json::from_value(line["at"].clone()).unwrap();
+            assert!(at >= before, "{line}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 use super::attempt::{Job, internal, stopped_failure};
 use super::{Progress, World, clock};
 use crate::agent::{self, Briefing, LaunchContext, Neighbour, Reader, ShellBlock, Variables};
-use crate::model::{AttemptEnd, Dialect, Ending, Failure, FailureClass, StepKind, StopReason};
+use crate::model::{AttemptEnd, Dialect, Failure, FailureClass, StepKind, StopReason};
 use crate::process::{Entry, LogReader, ShimResult, ShimSpec, Stream};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -177,16 +177,15 @@ pub(super) fn judge(
     };
     let verdict = reader.finish(agent::Ended {
         exit: result.exit,
-        stopped,
+        stopped: stopped.map(|reason| agent::Stopped {
+            reason,
+            words: stopped_failure(reason, &job.step).message,
+        }),
         changed,
         spawn_error: result.spawn_error.clone(),
         now: clock::now(),
     });
-    let mut ending = verdict.ending;
-    if let (Some(reason), Ending::Failed { failure }) = (stopped, &mut ending) {
-        failure.message = stopped_failure(reason, &job.step).message;
-    }
-    let mut end = AttemptEnd::of(ending);
+    let mut end = AttemptEnd::of(verdict.ending);
     end.usage = verdict.usage;
     end.note = verdict.note;
     end

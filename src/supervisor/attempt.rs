@@ -209,6 +209,10 @@ fn lost(survivors: usize) -> AttemptEnd {
     )
 }
 
+/// Shown after the class (`cancelled: ...`), so they do not say it again.
+const CANCELLED: &str = "stopped by a person or by --fail-fast";
+const INTERRUPTED: &str = "the supervisor was stopped";
+
 /// The shim knows that it was told to stop; why is in the journal.
 pub(super) fn with_reason(mut end: AttemptEnd, stopping: Option<StopReason>) -> AttemptEnd {
     let (Some(reason), Ending::Failed { failure }) = (stopping, &mut end.ending) else {
@@ -216,8 +220,8 @@ pub(super) fn with_reason(mut end: AttemptEnd, stopping: Option<StopReason>) -> 
     };
     if matches!(failure.class, FailureClass::Cancelled | FailureClass::Interrupted) {
         *failure = match reason {
-            StopReason::Cancelled => Failure::new(FailureClass::Cancelled, "cancelled"),
-            _ => Failure::new(FailureClass::Interrupted, "interrupted")
+            StopReason::Cancelled => Failure::new(FailureClass::Cancelled, CANCELLED),
+            _ => Failure::new(FailureClass::Interrupted, INTERRUPTED)
                 .suggest("go on with: orch resume"),
         };
     }
@@ -258,12 +262,12 @@ pub(super) fn stopped_failure(reason: StopReason, step: &StepSpec) -> Failure {
             FailureClass::Idle,
             format!("stopped after {} s without output", seconds(step.idle_timeout_ms)),
         ),
-        StopReason::Cancelled => Failure::new(FailureClass::Cancelled, "cancelled"),
-        StopReason::Interrupted => Failure::new(FailureClass::Interrupted, "interrupted"),
+        StopReason::Cancelled => Failure::new(FailureClass::Cancelled, CANCELLED),
+        StopReason::Interrupted => Failure::new(FailureClass::Interrupted, INTERRUPTED),
     }
 }
 
-/// The last line of what a command said, for the one line that a status shows.
+/// The last line of what the failing command said, for the one line that a status shows.
 fn last_line(job: &Job) -> String {
     let mut tail = Vec::new();
     for entry in LogReader::open(&job.dir).map_while(Result::ok) {
@@ -273,16 +277,72 @@ fn last_line(job: &Job) -> String {
             tail.drain(..cut);
         }
     }
-    let text = String::from_utf8_lossy(&tail);
-    let line =
-        text.lines().rev().map(str::trim).find(|l| !l.is_empty() && !l.starts_with("orch: "));
-    line.map_or_else(String::new, |line| {
+    let run = match &job.step.kind {
+        StepKind::Commands { run } => run.as_slice(),
+        _ => &[],
+    };
+    last_words(&String::from_utf8_lossy(&tail), run).map_or_else(String::new, |line| {
         format!(": {}", line.chars().take(160).collect::<String>())
     })
+}
+
+/// The last line that is a command's own. What stands before the last echo of a command ([`RUN_EACH`]) is of an
+/// earlier one, which succeeded; an echo may have several lines.
+fn last_words<'a>(text: &'a str, run: &[String]) -> Option<&'a str> {
+    let echoes = run.iter().filter_map(|command| {
+        let echo = format!("$ {command}\n");
+        text.rmatch_indices(&echo)
+            .find(|(at, _)| *at == 0 || text[..*at].ends_with('\n'))
+            .map(|(at, _)| at + echo.len())
+    });
+    let own = &text[echoes.max().unwrap_or(0)..];
+    own.lines()
+        .rev()
+        .map(str::trim)
+        .find(|l| !l.is_empty() && !l.starts_with("orch: ") && !l.starts_with("$ "))
 }
 
 impl From<SupervisorError> for Failure {
     fn from(error: SupervisorError) -> Self {
         internal(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_echoed_command_is_not_what_it_said() {
+        let words = |text: &'static str, run: &[&str]| {
+            let run: Vec<String> = run.iter().map(ToString::to_string).collect();
+            last_words(text, &run)
+        };
+        let failed = "orch: command 1 of 1 failed (exit 1)\n";
+        assert_eq!(words("$ false\norch: command 1 of 1 failed (exit 1)\n", &["false"]), None);
+        assert_eq!(words(failed, &["false"]), None);
+        assert_eq!(words("$ make\n a b \n\norch: x\n", &["make"]), Some("a b"));
+        // An earlier command's words are not the failing one's.
+        let two = "$ echo ok\nok\n$ false\norch: command 2 of 2 failed (exit 1)\n";
+        assert_eq!(words(two, &["echo ok", "false"]), None);
+        // An echo of several lines.
+        assert_eq!(words("$ cd x\nfalse\norch: failed\n", &["cd x\nfalse"]), None);
+        // What a command itself echoes, as package runners do.
+        assert_eq!(words("$ npm test\nbroken\n$ jest\n", &["npm test"]), Some("broken"));
+        assert_eq!(words("", &[]), None);
+    }
+
+    #[test]
+    fn a_stop_does_not_repeat_its_class() {
+        for (reason, class) in [
+            (StopReason::Cancelled, FailureClass::Cancelled),
+            (StopReason::Interrupted, FailureClass::Interrupted),
+        ] {
+            let stopped = AttemptEnd::failed(Failure::new(class, "x"));
+            let end = with_reason(stopped, Some(reason));
+            let failure = end.ending.failure().unwrap();
+            assert_eq!(failure.class, class);
+            assert!(!failure.message.contains(&class.to_string()), "{}", failure.message);
+        }
     }
 }

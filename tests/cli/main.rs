@@ -2,6 +2,7 @@
 //! the slow part of a test that mostly waits.
 #![expect(clippy::unwrap_used, reason = "these are tests: a surprise must end them")]
 
+mod agent_words;
 mod agents;
 mod execute;
 mod help;
