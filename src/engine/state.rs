@@ -359,6 +359,7 @@ pub(super) fn restart_point(steps: &[StepSpec], failed: usize) -> usize {
     if !steps[failed].kind.is_process() {
         return failed;
     }
-    let agent = steps[..=failed].iter().rposition(|s| matches!(s.kind, StepKind::Agent));
+    let runs_agent = |s: &StepSpec| matches!(s.kind, StepKind::Agent) && s.skip.is_none();
+    let agent = steps[..=failed].iter().rposition(runs_agent);
     agent.unwrap_or(failed)
 }
