@@ -49,8 +49,7 @@ impl Ledger {
         let history = journal.events_after(run, 0)?;
         let state =
             State::replay(&history).ok_or_else(|| SupervisorError::NoHistory(run.to_string()))?;
-        let standings = state.standings();
-        let shown = (0..state.tasks.len()).map(|t| state.task_state(t, &standings)).collect();
+        let shown = shown(&state);
         Ok(Self { journal, state, shown, version })
     }
 
@@ -85,20 +84,18 @@ impl Ledger {
             self.state.apply(recorded);
         }
         if !new.is_empty() {
-            let standings = self.state.standings();
-            for (task, shown) in self.shown.iter_mut().enumerate() {
-                *shown = self.state.task_state(task, &standings);
-            }
+            self.shown = shown(&self.state);
         }
         Ok(new)
     }
 
     /// Makes facts durable and folds them into the state. Returns everything that is new, events of
-    /// other processes included.
+    /// other processes included. When there are such, a [`Event::RunFinished`] is left out: the run may
+    /// not be over any more, and the caller decides again.
     ///
     /// # Errors
     /// The journal refuses. The state is then folded anew from what the journal has.
-    pub fn record(&mut self, events: Vec<Event>) -> Result<Vec<Recorded>, SupervisorError> {
+    pub fn record(&mut self, mut events: Vec<Event>) -> Result<Vec<Recorded>, SupervisorError> {
         let mut new = Vec::new();
         if events.is_empty() {
             return Ok(new);
@@ -109,6 +106,12 @@ impl Ledger {
             let after = self.state.seq;
             let Some(turn) = self.journal.turn(&run, after)? else {
                 new.extend(self.read_new()?);
+                // That a run is over was decided without what others wrote meanwhile, such as a
+                // retry; it is decided anew.
+                events.retain(|event| !matches!(event, Event::RunFinished { .. }));
+                if events.is_empty() {
+                    return Ok(new);
+                }
                 continue;
             };
             let batch: Vec<Recorded> =
@@ -121,6 +124,7 @@ impl Ledger {
             if let Err(error) = turn.commit(&batch, &projection) {
                 let history = self.journal.events_after(&run, 0)?;
                 if let Some(state) = State::replay(&history) {
+                    self.shown = shown(&state);
                     self.state = state;
                 }
                 return Err(error.into());
@@ -129,6 +133,11 @@ impl Ledger {
             return Ok(new);
         }
     }
+}
+
+fn shown(state: &State) -> Vec<TaskState> {
+    let standings = state.standings();
+    (0..state.tasks.len()).map(|task| state.task_state(task, &standings)).collect()
 }
 
 /// Views of the tasks that the events name, and of those whose state follows from theirs.
@@ -154,3 +163,6 @@ fn changed(state: &State, shown: &mut [TaskState], batch: &[Recorded]) -> Vec<(u
     }
     out
 }
+
+#[cfg(test)]
+mod tests;
