@@ -19,6 +19,8 @@ pub struct State {
     pub supervisor: Option<u32>,
     /// Nothing new starts.
     pub draining: bool,
+    /// Nothing starts at all, and what runs is stopped: it was asked to drain twice.
+    pub halting: bool,
     /// How and when it ended.
     pub finished: Option<(RunState, Timestamp)>,
     /// The number of the last event applied.
@@ -118,6 +120,7 @@ impl State {
             created_at,
             supervisor: None,
             draining: false,
+            halting: false,
             finished: None,
             seq: 0,
             index,
@@ -197,7 +200,7 @@ impl State {
             Event::RunCreated { .. } => {}
             Event::SupervisorStarted { pid } => {
                 self.supervisor = Some(*pid);
-                self.draining = false;
+                (self.draining, self.halting) = (false, false);
                 self.finished = None;
             }
             Event::StepSkipped { task, step, reason } => {
@@ -251,7 +254,7 @@ impl State {
                 }
                 self.finished = None;
             }
-            Event::DrainRequested => self.draining = true,
+            Event::DrainRequested => (self.draining, self.halting) = (true, self.draining),
             Event::RunFinished { state } => self.finished = Some((*state, at)),
             Event::TaskWarned { task, message } => {
                 if let Some(task) = self.task_mut(task) {

@@ -27,6 +27,7 @@ pub struct Books {
     /// Tasks that a person asked for again while something of them ran.
     asked: BTreeSet<TaskId>,
     draining: bool,
+    halting: bool,
     finished: bool,
     /// Another process wrote between a decision and its record: what was decided is not the engine's
     /// last word, and the rules about starting in order say nothing until it is.
@@ -61,6 +62,7 @@ impl Books {
             again: BTreeSet::new(),
             asked: BTreeSet::new(),
             draining: false,
+            halting: false,
             finished: false,
             raced: false,
         }
@@ -92,8 +94,11 @@ impl Books {
                 if !self.open.remove(attempt) {
                     return Err(format!("{attempt} ended twice"));
                 }
-                self.good.insert(step_of(attempt), end.ending == Ending::Succeeded);
                 let on_purpose = self.stopping.get(attempt) == Some(&StopReason::Interrupted);
+                self.good.insert(step_of(attempt), end.ending == Ending::Succeeded);
+                if on_purpose && end.ending != Ending::Succeeded {
+                    self.good.remove(&step_of(attempt));
+                }
                 if on_purpose && matches!(self.kind(attempt), StepKind::Agent) {
                     let charged = self.charged.entry(attempt.task.clone()).or_default();
                     *charged = charged.saturating_sub(1);
@@ -121,8 +126,10 @@ impl Books {
                 }
                 self.finished = false;
             }
-            Event::DrainRequested => self.draining = true,
-            Event::SupervisorStarted { .. } => (self.draining, self.finished) = (false, false),
+            Event::DrainRequested => (self.draining, self.halting) = (true, self.draining),
+            Event::SupervisorStarted { .. } => {
+                (self.draining, self.halting, self.finished) = (false, false, false);
+            }
             Event::RunFinished { .. } => {
                 if !self.open.is_empty() {
                     return Err(format!("finished while {:?} are open", self.open));
@@ -298,6 +305,9 @@ fn what_was_stopped_stays(books: &Books, new: &AttemptId) -> Result<(), String> 
     }
     if books.cancelled.contains(&new.task) && !books.raced {
         return Err("its task was cancelled".to_owned());
+    }
+    if books.halting && !books.raced {
+        return Err("everything was told to stop".to_owned());
     }
     if books.draining && !books.has_begun(&new.task) && !books.raced {
         return Err("the run is draining and its task has not begun".to_owned());
