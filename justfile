@@ -17,5 +17,8 @@ demo:
 bench *args:
     scripts/bench {{args}}
 
+soak *args:
+    scripts/soak {{args}}
+
 ci:
     .ci/run

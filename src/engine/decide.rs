@@ -112,14 +112,16 @@ fn decide_task(
 ) {
     let spec = &state.spec.tasks[task];
     let progress = &state.tasks[task];
-    if progress.cancelled {
+    if progress.cancelled || state.halting {
+        let reason =
+            if progress.cancelled { StopReason::Cancelled } else { StopReason::Interrupted };
         for (step, attempt) in spec.steps.iter().zip(&progress.steps).filter_map(|(spec, step)| {
             let attempt = step.attempts.last().filter(|a| a.ended.is_none())?;
             (attempt.stopping.is_none() && spec.kind.is_process()).then_some((spec, attempt))
         }) {
             let (task, step) = (spec.id.clone(), step.id.clone());
             let attempt = AttemptId { task, step, number: attempt.number };
-            actions.push(Action::Stop { attempt, reason: StopReason::Cancelled });
+            actions.push(Action::Stop { attempt, reason });
         }
         return;
     }

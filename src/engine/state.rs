@@ -20,6 +20,8 @@ pub struct State {
     pub supervisor: Option<u32>,
     /// Nothing new starts.
     pub draining: bool,
+    /// Nothing starts at all, and what runs is stopped: it was asked to drain twice.
+    pub halting: bool,
     /// How and when it ended.
     pub finished: Option<(RunState, Timestamp)>,
     /// What supervisors before the last one worked.
@@ -127,6 +129,7 @@ impl State {
             created_at,
             supervisor: None,
             draining: false,
+            halting: false,
             finished: None,
             worked_before: Duration::ZERO,
             session: (created_at, created_at),
@@ -213,7 +216,7 @@ impl State {
                 self.worked_before = self.worked();
                 self.session = (at, at);
                 self.supervisor = Some(*pid);
-                self.draining = false;
+                (self.draining, self.halting) = (false, false);
                 self.finished = None;
             }
             Event::StepSkipped { task, step, reason } => {
@@ -267,7 +270,7 @@ impl State {
                 }
                 self.finished = None;
             }
-            Event::DrainRequested => self.draining = true,
+            Event::DrainRequested => (self.draining, self.halting) = (true, self.draining),
             Event::RunFinished { state } => self.finished = Some((*state, at)),
             Event::TaskWarned { task, message } => {
                 if let Some(task) = self.task_mut(task) {
@@ -397,6 +400,7 @@ pub(super) fn restart_point(steps: &[StepSpec], failed: usize) -> usize {
     if !steps[failed].kind.is_process() {
         return failed;
     }
-    let agent = steps[..=failed].iter().rposition(|s| matches!(s.kind, StepKind::Agent));
+    let runs_agent = |s: &StepSpec| matches!(s.kind, StepKind::Agent) && s.skip.is_none();
+    let agent = steps[..=failed].iter().rposition(runs_agent);
     agent.unwrap_or(failed)
 }

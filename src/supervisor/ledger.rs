@@ -49,8 +49,7 @@ impl Ledger {
         let history = journal.events_after(run, 0)?;
         let state =
             State::replay(&history).ok_or_else(|| SupervisorError::NoHistory(run.to_string()))?;
-        let standings = state.standings();
-        let shown = (0..state.tasks.len()).map(|t| state.task_state(t, &standings)).collect();
+        let shown = shown(&state);
         Ok(Self { journal, state, shown, version })
     }
 
@@ -82,11 +81,15 @@ impl Ledger {
     }
 
     /// Makes facts durable and folds them into the state. Returns everything that is new, events of
-    /// other processes included.
+    /// other processes included. When there are such, a [`Event::RunFinished`] is left out: the run may
+    /// not be over any more, and the caller decides again.
     ///
     /// # Errors
     /// The journal refuses. The state is then folded anew from what the journal has.
     pub fn record(&mut self, events: Vec<Event>) -> Result<Vec<Recorded>, SupervisorError> {
+        if events.is_empty() {
+            return Ok(Vec::new());
+        }
         self.record_then(events, |_| Vec::new())
     }
 
@@ -97,16 +100,12 @@ impl Ledger {
     /// As [`Ledger::record`].
     pub fn record_then(
         &mut self,
-        events: Vec<Event>,
+        mut events: Vec<Event>,
         mut then: impl FnMut(&State) -> Vec<Event>,
     ) -> Result<Vec<Recorded>, SupervisorError> {
         let at = now();
         let run = self.state.spec.id.clone();
         let mut others = Vec::new();
-        let mut next = if events.is_empty() { then(&self.state) } else { events };
-        if next.is_empty() {
-            return Ok(others);
-        }
         let turn = loop {
             if let Some(turn) = self.journal.turn(&run, self.state.seq)? {
                 break turn;
@@ -115,8 +114,11 @@ impl Ledger {
             let new = self.journal.events_after(&run, self.state.seq)?;
             fold(&mut self.state, &mut self.shown, &new);
             others.extend(new);
+            // That a run is over was decided without what others wrote meanwhile, such as a retry.
+            events.retain(|event| !matches!(event, Event::RunFinished { .. }));
         };
         let mut batch: Vec<Recorded> = Vec::new();
+        let mut next = if events.is_empty() { then(&self.state) } else { events };
         while !next.is_empty() {
             for event in next {
                 let recorded = Recorded { seq: self.state.seq + 1, at, event };
@@ -125,12 +127,16 @@ impl Ledger {
             }
             next = then(&self.state);
         }
+        if batch.is_empty() {
+            return Ok(others);
+        }
         let changed = changed(&self.state, &mut self.shown, &batch);
         let projection = Projection { run: &self.state.run_view(), tasks: &changed };
         let durable = batch.iter().any(|recorded| recorded.event.must_be_durable());
         if let Err(error) = turn.commit(&batch, &projection, durable) {
             let history = self.journal.events_after(&run, 0)?;
             if let Some(state) = State::replay(&history) {
+                self.shown = shown(&state);
                 self.state = state;
             }
             return Err(error.into());
@@ -140,16 +146,18 @@ impl Ledger {
     }
 }
 
-fn fold(state: &mut State, shown: &mut [TaskState], new: &[Recorded]) {
+fn fold(state: &mut State, known: &mut Vec<TaskState>, new: &[Recorded]) {
     for recorded in new {
         state.apply(recorded);
     }
     if !new.is_empty() {
-        let standings = state.standings();
-        for (task, shown) in shown.iter_mut().enumerate() {
-            *shown = state.task_state(task, &standings);
-        }
+        *known = shown(state);
     }
+}
+
+fn shown(state: &State) -> Vec<TaskState> {
+    let standings = state.standings();
+    (0..state.tasks.len()).map(|task| state.task_state(task, &standings)).collect()
 }
 
 /// Views of the tasks that the events name, and of those whose state follows from theirs.
@@ -175,3 +183,6 @@ fn changed(state: &State, shown: &mut [TaskState], batch: &[Recorded]) -> Vec<(u
     }
     out
 }
+
+#[cfg(test)]
+mod tests;

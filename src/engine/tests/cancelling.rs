@@ -119,11 +119,11 @@ fn a_prerequisite_asked_for_again_does_not_hold_up_what_has_started() {
 }
 
 #[test]
-fn what_has_succeeded_is_not_run_again() {
+fn what_has_succeeded_but_cannot_land_starts_again_with_its_branch() {
     let mut run = Run::new(1, true, vec![task("a")]);
     run.act();
     run.succeed("a");
-    assert_eq!(run.retry("a"), ["finish succeeded"]);
+    assert_eq!(run.retry("a"), ["start a/branch.2"]);
 }
 
 #[test]

@@ -104,14 +104,21 @@ fn a_draining_run_tries_nothing_again() {
 }
 
 #[test]
-fn what_a_second_interrupt_stopped_starts_again_when_the_run_is_resumed() {
-    let mut run = Run::new(1, true, vec![task("a")]);
+fn a_second_interrupt_stops_what_runs_and_it_starts_again_when_the_run_is_resumed() {
+    let mut run = Run::new(2, true, vec![task("a"), task("b")]);
     run.act();
     run.ok("a/branch.1");
+    run.ok("a/agent.1");
+    run.ok("a/commit.1");
+    run.ok("b/branch.1");
     run.apply(Event::DrainRequested);
+    run.apply(Event::DrainRequested);
+    // One was told by the supervisor already, as it does at once.
     let reason = StopReason::Interrupted;
-    run.apply(Event::AttemptStopping { attempt: id("a/agent.1"), reason });
-    assert_eq!(run.fail("a/agent.1", FailureClass::Interrupted), ["finish interrupted"]);
+    run.apply(Event::AttemptStopping { attempt: id("a/verify.1"), reason });
+    assert_eq!(run.act(), ["stop b/agent.1"], "even if its shim is not up yet");
+    assert_eq!(run.fail("a/verify.1", FailureClass::Interrupted), [""; 0], "not again now");
+    assert_eq!(run.ok("b/agent.1"), ["finish interrupted"], "and nothing after it");
     run.apply(Event::SupervisorStarted { pid: 2 });
-    assert_eq!(run.act(), ["start a/agent.2"]);
+    assert_eq!(run.act(), ["start a/verify.2", "start b/commit.1"]);
 }

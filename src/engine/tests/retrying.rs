@@ -93,6 +93,19 @@ fn a_failed_test_is_mended_by_the_agent() {
 }
 
 #[test]
+fn an_agent_that_cannot_apply_mends_nothing() {
+    let mut a = retries(task("a"), 1);
+    a.steps.insert(3, step("agent2", &["commit"]));
+    a.steps[3].skip = Some("no reviewer".into());
+    let mut run = Run::new(1, true, vec![a]);
+    run.act();
+    run.ok("a/branch.1");
+    run.ok("a/agent.1");
+    assert_eq!(run.ok("a/commit.1"), ["skip a/agent2", "start a/verify.1"]);
+    assert_eq!(run.fail("a/verify.1", C::VerifyFailed), ["again a/agent.2"]);
+}
+
+#[test]
 fn failures_of_the_agent_and_of_its_tests_count_together() {
     let mut run = at_its_agent(1);
     run.fail("a/agent.1", C::Crashed);

@@ -87,3 +87,16 @@ fn append(journal: &mut Journal, run: &str, after: u64, tasks: &[(usize, TaskVie
         None => false,
     }
 }
+
+impl Journal {
+    /// From now on events cannot be appended, as if the disk were full; or they can again.
+    pub(crate) fn refuse_events(&self, refuse: bool) {
+        let sql = if refuse {
+            "CREATE TEMP TRIGGER full BEFORE INSERT ON main.events
+             BEGIN SELECT RAISE(ABORT, 'disk full'); END"
+        } else {
+            "DROP TRIGGER temp.full"
+        };
+        self.connection.execute_batch(sql).unwrap();
+    }
+}

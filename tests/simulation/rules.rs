@@ -1,0 +1,334 @@
+//! What must hold after every event, each rule a function with its name. They keep books of their own,
+//! from the events alone, so that a mistake of the engine's does not hide itself.
+
+use orch::engine::{State, decide};
+use orch::model::{
+    AttemptId, DependencyKind, Ending, Event, Recorded, RunSpec, StepId, StepKind, StepSpec,
+    StopReason, TaskId, Timestamp,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Attempts lost to a dead shim that the engine forgives, as its `MAX_LOST`.
+const LOST: u32 = 3;
+
+/// What the rules know of a run.
+pub struct Books {
+    spec: RunSpec,
+    open: BTreeSet<AttemptId>,
+    numbers: BTreeMap<(TaskId, StepId), u32>,
+    /// How the last attempt of a step ended, or that it was skipped: true is good.
+    good: BTreeMap<(TaskId, StepId), bool>,
+    stopping: BTreeMap<AttemptId, StopReason>,
+    cancelled: BTreeSet<TaskId>,
+    /// Agents started since a person last asked for the task, without those interrupted on purpose.
+    charged: BTreeMap<TaskId, u32>,
+    /// Tasks that a person asked for again after another task tied to them had begun.
+    again: BTreeSet<TaskId>,
+    /// Tasks that a person asked for again while something of them ran.
+    asked: BTreeSet<TaskId>,
+    draining: bool,
+    halting: bool,
+    finished: bool,
+    /// Another process wrote between a decision and its record: what was decided is not the engine's
+    /// last word, and the rules about starting in order say nothing until it is.
+    pub raced: bool,
+}
+
+type Rule = fn(&Books, &AttemptId) -> Result<(), String>;
+
+/// Asked before an attempt is put on the books.
+const BEFORE_A_START: [(&str, Rule); 9] = [
+    ("no two open attempts of a step", no_two_open_attempts_of_a_step),
+    ("never more processes than jobs", never_more_processes_than_jobs),
+    ("declared prerequisites first", declared_prerequisites_first),
+    ("conflicting tasks apart", conflicting_tasks_apart),
+    ("one task at a time without --parallel", one_task_at_a_time),
+    ("attempts count up by one", attempts_count_up),
+    ("retries are bounded", retries_are_bounded),
+    ("what succeeded stays", what_succeeded_stays),
+    ("what was stopped stays stopped", what_was_stopped_stays),
+];
+
+impl Books {
+    pub fn new(spec: RunSpec) -> Self {
+        Self {
+            spec,
+            open: BTreeSet::new(),
+            numbers: BTreeMap::new(),
+            good: BTreeMap::new(),
+            stopping: BTreeMap::new(),
+            cancelled: BTreeSet::new(),
+            charged: BTreeMap::new(),
+            again: BTreeSet::new(),
+            asked: BTreeSet::new(),
+            draining: false,
+            halting: false,
+            finished: false,
+            raced: false,
+        }
+    }
+
+    /// Whether anything is under way.
+    pub fn is_quiet(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// Enters an event, before the engine folds it.
+    pub fn enter(&mut self, event: &Event) -> Result<(), String> {
+        match event {
+            Event::AttemptStarting { attempt } => {
+                for (name, rule) in BEFORE_A_START {
+                    rule(self, attempt).map_err(|why| format!("{name}: {attempt}: {why}"))?;
+                }
+                self.open.insert(attempt.clone());
+                self.numbers.insert(step_of(attempt), attempt.number);
+                self.good.insert(step_of(attempt), false);
+                if matches!(self.kind(attempt), StepKind::Agent) {
+                    *self.charged.entry(attempt.task.clone()).or_default() += 1;
+                }
+            }
+            Event::AttemptStopping { attempt, reason } => {
+                self.stopping.insert(attempt.clone(), *reason);
+            }
+            Event::AttemptEnded { attempt, end } => {
+                if !self.open.remove(attempt) {
+                    return Err(format!("{attempt} ended twice"));
+                }
+                let on_purpose = self.stopping.get(attempt) == Some(&StopReason::Interrupted);
+                self.good.insert(step_of(attempt), end.ending == Ending::Succeeded);
+                if on_purpose && end.ending != Ending::Succeeded {
+                    self.good.remove(&step_of(attempt));
+                }
+                if on_purpose && matches!(self.kind(attempt), StepKind::Agent) {
+                    let charged = self.charged.entry(attempt.task.clone()).or_default();
+                    *charged = charged.saturating_sub(1);
+                }
+            }
+            Event::StepSkipped { task, step, .. } => {
+                self.good.insert((task.clone(), step.clone()), true);
+            }
+            Event::RetryScheduled { attempt, .. } => {
+                let steps = &self.task(&attempt.task).steps;
+                let from = steps.iter().position(|s| s.id == attempt.step).unwrap_or(0);
+                self.rewind(&attempt.task.clone(), from);
+            }
+            Event::CancelRequested { tasks } => {
+                self.cancelled.extend(tasks.iter().cloned());
+                // An interrupted run is judged anew.
+                self.finished = false;
+            }
+            Event::RetryRequested { tasks } => {
+                for task in tasks {
+                    self.cancelled.remove(task);
+                    self.charged.remove(task);
+                    self.again.insert(task.clone());
+                    self.asked.insert(task.clone());
+                }
+                self.finished = false;
+            }
+            Event::DrainRequested => (self.draining, self.halting) = (true, self.draining),
+            Event::SupervisorStarted { .. } => {
+                (self.draining, self.halting, self.finished) = (false, false, false);
+            }
+            Event::RunFinished { .. } => {
+                if !self.open.is_empty() {
+                    return Err(format!("finished while {:?} are open", self.open));
+                }
+                self.finished = true;
+            }
+            _ => {}
+        }
+        for task in std::mem::take(&mut self.asked) {
+            if self.open.iter().any(|a| a.task == task) {
+                self.asked.insert(task);
+            } else {
+                self.restart(&task);
+            }
+        }
+        Ok(())
+    }
+
+    /// A person asked for the task again, and nothing of it runs: what failed and what follows is open.
+    fn restart(&mut self, task: &TaskId) {
+        let steps = &self.task(task).steps;
+        let is_bad = |s: &StepSpec| self.good.get(&(task.clone(), s.id.clone())) == Some(&false);
+        let Some(failed) = steps.iter().position(is_bad) else { return };
+        let is_agent = |s: &StepSpec| s.kind == StepKind::Agent && s.skip.is_none();
+        let agent = steps[..=failed].iter().rposition(is_agent);
+        let from = if steps[failed].kind.is_process() { agent.unwrap_or(failed) } else { failed };
+        self.rewind(task, from);
+    }
+
+    fn rewind(&mut self, task: &TaskId, from: usize) {
+        let steps = self.task(task).steps[from..].iter().filter(|s| s.skip.is_none());
+        let keys: Vec<_> = steps.map(|s| (task.clone(), s.id.clone())).collect();
+        for key in keys {
+            self.good.remove(&key);
+        }
+    }
+
+    /// Asked after the engine folded the event.
+    pub fn check(&self, state: &State, replica: &State, now: Timestamp) -> Result<(), String> {
+        if state != replica {
+            return Err("the journal replays to another state".to_owned());
+        }
+        let decided = decide(state, now);
+        if decided != decide(replica, now) {
+            return Err("the same state led to two decisions".to_owned());
+        }
+        if self.finished && !decided.is_empty() {
+            return Err(format!("a finished run decides {decided:?}"));
+        }
+        views_do_not_panic(state)
+    }
+
+    /// Asked when nothing is left to decide and the run goes on.
+    pub fn check_rest(&self, state: &State, now: Timestamp) -> Result<(), String> {
+        use orch::engine::StepState;
+        let builtins = self.open.iter().any(|a| !self.kind(a).is_process());
+        let running = self.open.iter().filter(|a| self.kind(a).is_process()).count();
+        if self.finished || self.draining || builtins || !self.spec.parallel {
+            return Ok(());
+        }
+        if running >= self.spec.jobs as usize {
+            return Ok(());
+        }
+        let standings = state.standings();
+        for task in 0..state.tasks.len() {
+            let steps = &state.tasks[task].steps;
+            let waits = steps.iter().any(|s| match s.state {
+                StepState::Running => true,
+                StepState::Waiting(until) => until > now,
+                _ => false,
+            });
+            let blocked = !state.waits_for(task, &standings).is_empty();
+            if !waits && !blocked && !standings.is_settled(task) {
+                let id = &self.spec.tasks[task].id;
+                return Err(format!("no slot idle: {id} could go on and a slot is free"));
+            }
+        }
+        Ok(())
+    }
+
+    fn kind(&self, attempt: &AttemptId) -> &StepKind {
+        let steps = &self.task(&attempt.task).steps;
+        &steps.iter().find(|s| s.id == attempt.step).expect("a step of the run").kind
+    }
+
+    fn task(&self, id: &TaskId) -> &orch::model::TaskSpec {
+        self.spec.tasks.iter().find(|t| t.id == *id).expect("a task of the run")
+    }
+
+    pub fn has_succeeded(&self, id: &TaskId) -> bool {
+        let good = |step: &StepId| self.good.get(&(id.clone(), step.clone())) == Some(&true);
+        self.task(id).steps.iter().all(|s| good(&s.id))
+    }
+
+    fn has_begun(&self, id: &TaskId) -> bool {
+        self.numbers.keys().any(|(task, _)| task == id)
+    }
+}
+
+fn step_of(attempt: &AttemptId) -> (TaskId, StepId) {
+    (attempt.task.clone(), attempt.step.clone())
+}
+
+fn no_two_open_attempts_of_a_step(books: &Books, new: &AttemptId) -> Result<(), String> {
+    match books.open.iter().find(|a| step_of(a) == step_of(new)) {
+        Some(open) => Err(format!("{open} is open")),
+        None => Ok(()),
+    }
+}
+
+fn never_more_processes_than_jobs(books: &Books, new: &AttemptId) -> Result<(), String> {
+    let running = books.open.iter().filter(|a| books.kind(a).is_process()).count();
+    if books.kind(new).is_process() && running >= books.spec.jobs as usize {
+        return Err(format!("{running} run already"));
+    }
+    Ok(())
+}
+
+fn declared_prerequisites_first(books: &Books, new: &AttemptId) -> Result<(), String> {
+    let declared =
+        books.task(&new.task).depends_on.iter().filter(|d| d.kind == DependencyKind::Declared);
+    for before in declared.filter(|d| !books.has_succeeded(&d.task)) {
+        return Err(format!("{} has not succeeded", before.task));
+    }
+    Ok(())
+}
+
+fn conflicting_tasks_apart(books: &Books, new: &AttemptId) -> Result<(), String> {
+    let tied = |a: &TaskId, b: &TaskId| books.task(b).depends_on.iter().any(|d| d.task == *a);
+    for open in books.open.iter().map(|a| &a.task).filter(|t| **t != new.task) {
+        // Someone who asks for a task again gets it, at the price of a merge later.
+        let wanted = books.again.contains(open) || books.again.contains(&new.task);
+        if (tied(open, &new.task) || tied(&new.task, open)) && !wanted && !books.raced {
+            return Err(format!("{open} is under way"));
+        }
+    }
+    Ok(())
+}
+
+fn one_task_at_a_time(books: &Books, new: &AttemptId) -> Result<(), String> {
+    let other = books.open.iter().find(|a| a.task != new.task);
+    match other.filter(|_| !books.spec.parallel && !books.raced) {
+        Some(other) => Err(format!("{other} is under way")),
+        None => Ok(()),
+    }
+}
+
+fn attempts_count_up(books: &Books, new: &AttemptId) -> Result<(), String> {
+    let last = books.numbers.get(&step_of(new)).copied().unwrap_or(0);
+    if new.number == last + 1 { Ok(()) } else { Err(format!("the last was {last}")) }
+}
+
+fn retries_are_bounded(books: &Books, new: &AttemptId) -> Result<(), String> {
+    if !matches!(books.kind(new), StepKind::Agent) {
+        return Ok(());
+    }
+    // Each step's tries may each cost every agent one.
+    let steps = &books.task(&new.task).steps;
+    let tries: u32 = steps.iter().map(|s| 1 + s.retries + LOST).sum();
+    let agents = steps.iter().filter(|s| s.kind == StepKind::Agent).count();
+    let most = tries * u32::try_from(agents).expect("few");
+    let charged = books.charged.get(&new.task).copied().unwrap_or(0);
+    if charged < most { Ok(()) } else { Err(format!("{charged} of at most {most} were started")) }
+}
+
+fn what_succeeded_stays(books: &Books, new: &AttemptId) -> Result<(), String> {
+    if books.has_succeeded(&new.task) { Err("it has succeeded".to_owned()) } else { Ok(()) }
+}
+
+fn what_was_stopped_stays(books: &Books, new: &AttemptId) -> Result<(), String> {
+    if books.finished {
+        return Err("the run is finished".to_owned());
+    }
+    if books.cancelled.contains(&new.task) && !books.raced {
+        return Err("its task was cancelled".to_owned());
+    }
+    if books.halting && !books.raced {
+        return Err("everything was told to stop".to_owned());
+    }
+    if books.draining && !books.has_begun(&new.task) && !books.raced {
+        return Err("the run is draining and its task has not begun".to_owned());
+    }
+    Ok(())
+}
+
+fn views_do_not_panic(state: &State) -> Result<(), String> {
+    let standings = state.standings();
+    serde_json::to_string(&state.run_view()).map_err(|e| e.to_string())?;
+    for task in 0..state.tasks.len() {
+        let view = state.task_view(task, &standings);
+        if view.state.is_final() && view.finished_at < view.started_at {
+            return Err(format!("{} ended before it began", view.id));
+        }
+    }
+    Ok(())
+}
+
+/// What a reader of the journal makes of an event.
+pub fn through_the_journal(recorded: &Recorded) -> Result<Recorded, String> {
+    let line = serde_json::to_string(recorded).map_err(|e| e.to_string())?;
+    serde_json::from_str(&line).map_err(|e| format!("{line}: {e}"))
+}
