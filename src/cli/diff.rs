@@ -39,7 +39,8 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
         DiffOptions { stat: args.stat, name_only: args.name_only, color: place.style().color };
     let root = repo.root.clone().unwrap_or_else(|| repo.common_dir.clone());
     let worktree = view.worktree.as_ref().map(|w| root.join(w)).filter(|w: &PathBuf| w.is_dir());
-    let text = match (worktree, &view.commit) {
+    let tip = view.branch.as_deref().map(|b| repo.branch_tip(b)).transpose()?.flatten();
+    let text = match (worktree, tip.as_ref().or(view.commit.as_ref())) {
         (Some(worktree), _) if !view.state.is_good() => {
             repo.diff_worktree(start, &worktree, options)?
         }

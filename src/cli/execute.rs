@@ -201,11 +201,19 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     }
     world.repo.identity()?;
     let lock = world.lock()?;
-    store_prompts(&world.layout, &spec, &intake, &place.cwd)?;
-    let ledger = Ledger::create(world.journal()?, spec)?;
+    let journal = world.journal()?;
+    for run in journal.unfinished(3)? {
+        eprintln!("{} is not finished; go on with it later: orch resume {0}", run.id);
+    }
+    if let Err(error) = store_prompts(&world.layout, &spec, &intake, &place.cwd) {
+        // Without a record nothing would ever clear it away.
+        let _ = std::fs::remove_dir_all(world.layout.run(&spec.id));
+        return Err(error.into());
+    }
+    let ledger = Ledger::create(journal, spec)?;
     if args.detach {
         drop(lock);
-        return super::resume::detach(place, &ledger.state().spec.id);
+        return super::resume::detach(place, &world, &ledger.state().spec.id);
     }
     let code = supervise(place, &world, ledger, args.form)?;
     drop(lock);

@@ -4,8 +4,9 @@ use super::context::{self, Place};
 use super::error::CliError;
 use super::execute::{Form, supervise};
 use crate::model::{RunId, RunState};
-use crate::supervisor::Ledger;
+use crate::supervisor::{Ledger, World};
 use std::process::{Command, ExitCode, Stdio};
+use std::time::Duration;
 
 /// Go on with an interrupted run: adopts agents still alive, keeps finished work, re-runs what was lost
 #[derive(Debug, clap::Args)]
@@ -27,7 +28,12 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     let (world, _) = place.world()?;
     let lock = world.lock()?;
     let journal = world.journal()?;
-    let id = context::find_run(&journal, &args.run)?;
+    // The newest run that is not over comes before a newer one that is.
+    let unfinished = journal.unfinished(1)?.pop().filter(|_| args.run == "latest");
+    let id = match unfinished {
+        Some(run) => run.id,
+        None => context::find_run(&journal, &args.run)?,
+    };
     let ledger = Ledger::open(journal, &id)?;
     let over =
         matches!(ledger.state().finished, Some((state, _)) if state != RunState::Interrupted);
@@ -47,27 +53,48 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     world.repo.identity()?;
     if args.detach {
         drop(lock);
-        return detach(place, &id);
+        return detach(place, &world, &id);
     }
     let code = supervise(place, &world, ledger, args.form)?;
     drop(lock);
     Ok(code)
 }
 
-/// Starts `orch resume RUN` in a session of its own and returns at once.
-pub(super) fn detach(place: &Place, run: &RunId) -> Result<ExitCode, CliError> {
+/// Starts `orch resume RUN` in a session of its own and returns once it has taken the run over.
+pub(super) fn detach(place: &Place, world: &World, run: &RunId) -> Result<ExitCode, CliError> {
     let program = std::env::current_exe()
         .map_err(|e| CliError::failed(format!("find the orch executable: {e}")))?;
+    let log = world.layout.run(run).join("supervisor.log");
+    let file = log
+        .parent()
+        .map_or(Ok(()), std::fs::create_dir_all)
+        .and_then(|()| std::fs::File::create(&log))
+        .map_err(|e| CliError::failed(format!("write {}: {e}", log.display())))?;
     let mut command = Command::new(program);
     command
         .args(["resume", run.as_str(), "--format", "ndjson"])
         .current_dir(&place.cwd)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    crate::process::in_own_session(&mut command)
+        .stderr(file);
+    let mut child = crate::process::in_own_session(&mut command)
         .spawn()
         .map_err(|e| CliError::failed(format!("start the supervisor: {e}")))?;
+    // It is in the background once its first event is recorded; a quick run may be over by then.
+    let journal = world.journal()?;
+    loop {
+        if journal.run_view(run)?.supervisor.pid == Some(child.id()) {
+            break;
+        }
+        if child.try_wait()?.is_some() {
+            let words = std::fs::read_to_string(&log).unwrap_or_default();
+            return Err(CliError::failed(format!(
+                "the supervisor in the background ended at once: {}",
+                words.trim()
+            )));
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
     super::status::print(&format!("{run}\n"))?;
     eprintln!("running in the background; follow with: orch status --watch");
     Ok(ExitCode::SUCCESS)

@@ -6,6 +6,7 @@ use crate::journal::{Counts, Journal, Layout};
 use crate::model::{RunId, RunView, TaskState, TaskView};
 use crate::report::{self, StatusJson};
 use crate::supervisor::now;
+use std::fmt::Write as _;
 use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -74,7 +75,13 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
             print(&json_of(&journal, &run, lost)?)?;
             return Ok(ExitCode::SUCCESS);
         }
-        let text = human(place, &journal, &run, lost, args.all)?;
+        let mut text = human(place, &journal, &run, lost, args.all)?;
+        if args.what == "latest" {
+            for other in journal.unfinished(4)?.iter().filter(|other| other.id != id) {
+                let _ =
+                    writeln!(text, "{0} is not finished; go on with: orch resume {0}", other.id);
+            }
+        }
         if !args.watch {
             print(&text)?;
             return Ok(ExitCode::SUCCESS);

@@ -34,6 +34,7 @@ pub struct State {
 }
 
 /// What became of a task so far.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each with its own event")]
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TaskProgress {
     /// Parallel to the task's steps.

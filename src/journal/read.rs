@@ -63,6 +63,17 @@ impl Journal {
         self.views("SELECT view FROM runs ORDER BY ord DESC LIMIT ?1", params![limit])
     }
 
+    /// Runs that are not over, newest first, at most `limit`: at work, interrupted, or left by a
+    /// supervisor that died.
+    ///
+    /// # Errors
+    /// A damaged file.
+    pub fn unfinished(&self, limit: u32) -> Result<Vec<RunView>, JournalError> {
+        let sql = "SELECT view FROM runs WHERE state IN ('running', 'paused', 'interrupted')
+                   ORDER BY ord DESC LIMIT ?1";
+        self.views(sql, params![limit])
+    }
+
     /// A run at a glance.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! The schema and its migrations.
 
 use super::JournalError;
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 
 /// One script a version, applied in order; `PRAGMA user_version` counts them.
@@ -50,6 +50,22 @@ pub(super) fn open(path: &Path) -> Result<Connection, JournalError> {
         migrate(&mut connection).map_err(sql)?;
     }
     Ok(connection)
+}
+
+/// Opens the file without writing anything, not even beside it: what was committed since the last
+/// checkpoint is seen only where its log may be used.
+pub(super) fn open_to_read(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    let usable = |connection: Connection| {
+        version(&connection)?;
+        connection.query_row("SELECT count(*) FROM runs", [], |_| Ok(()))?;
+        Ok(connection)
+    };
+    Connection::open_with_flags(path, flags).and_then(usable).or_else(|_| {
+        let name =
+            path.display().to_string().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+        Connection::open_with_flags(format!("file:{name}?immutable=1"), flags).and_then(usable)
+    })
 }
 
 fn version(connection: &Connection) -> rusqlite::Result<i64> {

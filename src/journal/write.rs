@@ -72,7 +72,15 @@ impl Journal {
     /// # Errors
     /// As [`Journal::open`].
     pub fn open_existing(path: &Path) -> Result<Option<Self>, JournalError> {
-        if path.is_file() { Self::open(path).map(Some) } else { Ok(None) }
+        if !path.is_file() {
+            return Ok(None);
+        }
+        // On a full disk, or where one may only read, what happened can still be looked at.
+        let open = Self::open(path).or_else(|error| match schema::open_to_read(path) {
+            Ok(connection) => Ok(Self { connection, path: path.to_owned(), wal: Wal::default() }),
+            Err(_) => Err(error),
+        });
+        open.map(Some)
     }
 
     /// Asks for the turn to append events that directly follow number `after` (0 for a new run).

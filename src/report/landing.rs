@@ -14,6 +14,10 @@ pub fn landing(landing: &Landing, dry_run: bool, style: Style) -> String {
         let _ = match outcome {
             Outcome::Merged => writeln!(out, "✓ {name}: {would}"),
             Outcome::AlreadyThere => writeln!(out, "- {name}: is on {} already", landing.into),
+            Outcome::Discarded => writeln!(
+                out,
+                "- {name}: not merged, it was thrown away; bring it back with: orch clean --restore {name}"
+            ),
             Outcome::NotFinished(state) => writeln!(out, "- {name}: not merged, it is {state}"),
             Outcome::Broken { log } => writeln!(
                 out,

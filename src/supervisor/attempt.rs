@@ -4,6 +4,7 @@ use super::agents::{self, Plan};
 use super::world::create_dir;
 use super::{Progress, SupervisorError, World};
 use crate::engine::State;
+use crate::git::WorktreeSpec;
 use crate::model::{
     AgentProfile, AttemptEnd, AttemptId, Ending, Exit, Failure, FailureClass, Phase, StepKind,
     StepSpec, StopReason, TaskSpec,
@@ -144,21 +145,33 @@ pub(super) fn internal(error: impl std::fmt::Display) -> Failure {
 /// Brings the worktree to where the attempt starts and works out what to run.
 fn prepare(world: &World, job: &Job) -> Result<Plan, Failure> {
     create_dir(&job.dir).map_err(internal)?;
-    let worktree = world.worktree(&job.task.worktree);
     match &job.step.kind {
         StepKind::Agent => {
             if job.id.number > 1 {
-                // What an earlier attempt left half-done must not become part of this one, and is kept.
-                world
-                    .repo
-                    .rewind_worktree(&worktree, &job.task.branch, &job.start, job.id.task.as_str())
-                    .map_err(|e| Failure::new(FailureClass::Git, e.to_string()))?;
+                start_afresh(world, job)?;
             }
             agents::plan(world, job)
         }
         StepKind::Commands { run } => Ok(Plan { shim: commands(world, job, run) }),
         StepKind::BuiltIn { .. } => Err(internal("a built-in step is not a process")),
     }
+}
+
+/// What an earlier attempt left half-done must not become part of this one, and is kept. An attempt that
+/// removed its own worktree gets another.
+fn start_afresh(world: &World, job: &Job) -> Result<(), Failure> {
+    let git = |error: crate::git::GitError| Failure::new(FailureClass::Git, error.to_string());
+    let worktree = world.worktree(&job.task.worktree);
+    let task = job.id.task.as_str();
+    if !worktree.exists() {
+        let (branch, base) = (job.task.branch.clone(), job.start.clone());
+        let tip = world.repo.branch_tip(&branch).map_err(git)?;
+        let base = tip.unwrap_or(base);
+        let spec = WorktreeSpec { id: task.to_owned(), path: worktree.clone(), branch, base };
+        world.worktrees.create(&spec).map_err(git)?;
+    }
+    let kept = world.repo.rewind_worktree(&worktree, &job.task.branch, &job.start, task);
+    kept.map(drop).map_err(git)
 }
 
 /// `sh -c` for each command, one after another; what is run is printed first.

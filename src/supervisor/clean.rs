@@ -1,7 +1,7 @@
 //! Removing worktrees and branches whose work has landed; everything else is kept and listed.
 
 use super::{Ledger, SupervisorError, World};
-use crate::git::{GitError, Proof, Removal};
+use crate::git::{Proof, Removal};
 use crate::journal::TaskRef;
 use crate::model::{Event, TaskState, TaskView};
 
@@ -41,6 +41,12 @@ pub fn clean(
     let spec = &ledger.state().spec.tasks[task.index];
     let (worktree, branch) = (world.worktree(&spec.worktree), spec.branch.clone());
     if force {
+        if let Some(step) = still_running(world, ledger, task)? {
+            return Err(SupervisorError::Refused(format!(
+                "{}: its {step} is still running though no supervisor is; stop it first: orch cancel {} --run {}",
+                view.name, view.name, task.run
+            )));
+        }
         let buried = world.repo.bury(task.id.as_str(), &worktree, &branch)?;
         world.repo.remove_worktree(&buried.proof)?;
         let graveyard = Some(buried.refname);
@@ -56,12 +62,26 @@ pub fn clean(
         worktree.is_dir() && world.worktrees.recycle(task.id.as_str(), &worktree).unwrap_or(false);
     match world.repo.remove_worktree(&proof) {
         Ok(_) => {}
-        // It changed while we looked: kept, as promised.
-        Err(GitError::Refused(reason)) => return kept(reason),
-        Err(error) => return Err(error.into()),
+        // It changed while we looked, or git refused: kept, as promised; the others go on.
+        Err(error) => return kept(error.to_string()),
     }
     ledger.record(vec![Event::TaskCleaned { task: task.id.clone(), graveyard: None }])?;
     Ok(Ok(Cleaned { task: view.name.clone(), recycled, graveyard: None }))
+}
+
+/// The step of a task of which something still runs.
+fn still_running(
+    world: &World,
+    ledger: &Ledger,
+    task: &TaskRef,
+) -> Result<Option<String>, SupervisorError> {
+    for (id, _) in ledger.state().open_attempts().filter(|(id, _)| id.task == task.id) {
+        let dir = world.layout.attempt(&task.run, &id);
+        if dir.is_dir() && !crate::process::has_ended(&dir)? {
+            return Ok(Some(id.step.to_string()));
+        }
+    }
+    Ok(None)
 }
 
 /// Whether a task may be cleaned without force, or why not.

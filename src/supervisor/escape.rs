@@ -82,6 +82,13 @@ impl Watch {
         escape
     }
 
+    /// Takes the checkout as it is: `orch merge` has just brought it along.
+    pub(super) fn refresh(&mut self, world: &World) {
+        if let Ok(now) = world.repo.fingerprint() {
+            self.last = now;
+        }
+    }
+
     /// What attempts did that ended since the last look, when the run is over: too late to fail them.
     pub(super) fn last_look(&mut self, world: &World, state: &State) -> Vec<Event> {
         if self.ran.is_empty() {

@@ -222,6 +222,11 @@ pub fn run_spec(
         Workflows { root: repo.root.clone().unwrap_or_default(), loaded: HashMap::new() };
     let at = now();
     let run = RunId::new(at, random());
+    if repo.branch_tip("orch").map_err(SupervisorError::from)?.is_some() {
+        return Err(input(
+            "a branch is called 'orch', so none can be called orch/...; rename it: git branch -m orch NEW-NAME",
+        ));
+    }
     let root = repo.root.clone().unwrap_or_default();
     let mut builder =
         Builder { config, options, cwd, root, all, workflows, agents: BTreeMap::new() };
@@ -232,7 +237,9 @@ pub fn run_spec(
     for task in &intake.plan.tasks {
         let id = loop {
             let id = TaskId::new(at, random());
-            if used.insert(id.clone()) {
+            let branch = branch_name(&task.name, &id);
+            let taken = repo.branch_tip(&branch).map_err(SupervisorError::from)?.is_some();
+            if !taken && used.insert(id.clone()) {
                 break id;
             }
         };
@@ -300,6 +307,10 @@ pub fn store_prompts(
 
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn branch_name(task: &str, id: &TaskId) -> String {
+    format!("orch/{}-{}", slug(task), id.suffix())
 }
 
 /// A file as it is called from the repository's root, wherever the command was started.
@@ -406,7 +417,7 @@ impl Builder<'_> {
         });
         let writes = planned.targets.iter().filter(|t| t.access == crate::model::Access::Write);
         Ok(TaskSpec {
-            branch: format!("orch/{}-{}", slug(&planned.name), id.suffix()),
+            branch: branch_name(&planned.name, &id),
             worktree: format!(".worktrees/{id}"),
             name: planned.name.clone(),
             prompt: from_root(&self.cwd.join(&prompt.path), &self.root).unwrap_or(file),

@@ -48,6 +48,8 @@ pub enum Outcome {
         /// The directory of the verification's log.
         log: std::path::PathBuf,
     },
+    /// A person threw it away (`orch clean --force`).
+    Discarded,
     /// It has not succeeded.
     NotFinished(TaskState),
 }
@@ -102,6 +104,7 @@ pub async fn land(
         let mut batch = Batch::new(world, ledger.state(), options, &into, &from);
         batch.settle(tell).await?;
         let landing = batch.landing();
+        notes.extend(batch.notes);
         if options.dry_run {
             return Ok(Landing { notes, ..landing });
         }
@@ -147,7 +150,7 @@ fn batch_events(state: &State, landing: &Landing) -> Vec<Event> {
                     paths: paths.clone(),
                     with: with.iter().filter_map(|name| id(name)).collect(),
                 }),
-                Outcome::Broken { .. } | Outcome::NotFinished(_) => None,
+                Outcome::Broken { .. } | Outcome::Discarded | Outcome::NotFinished(_) => None,
             }
         })
         .collect()
@@ -163,7 +166,7 @@ struct Batch<'a> {
     outcomes: BTreeMap<usize, Outcome>,
     /// Which task changed a path on the way from `from` to `tip`.
     changed_by: BTreeMap<String, Vec<usize>>,
-    tests: u32,
+    notes: Vec<String>,
 }
 
 impl<'a> Batch<'a> {
@@ -183,11 +186,11 @@ impl<'a> Batch<'a> {
             tip: from.to_owned(),
             outcomes: BTreeMap::new(),
             changed_by: BTreeMap::new(),
-            tests: 0,
+            notes: Vec::new(),
         }
     }
 
-    fn candidates(&mut self) -> Vec<Candidate> {
+    fn candidates(&mut self) -> Result<Vec<Candidate>, SupervisorError> {
         let standings = self.state.standings();
         let mut out = Vec::new();
         for (position, task) in self.state.spec.tasks.iter().enumerate() {
@@ -196,28 +199,48 @@ impl<'a> Batch<'a> {
                 continue;
             }
             let state = self.state.task_state(position, &standings);
-            let done = matches!(state, TaskState::Succeeded)
-                || (state == TaskState::Conflicted && self.state.is_done(position));
-            match self.state.commit(position) {
-                Some(commit) if done => {
-                    out.push(Candidate { position, commit: commit.to_owned() });
-                }
-                _ if state == TaskState::Merged || state == TaskState::Skipped => {
-                    if named {
-                        self.outcomes.insert(position, Outcome::AlreadyThere);
+            let done = self.state.is_done(position)
+                && matches!(
+                    state,
+                    TaskState::Succeeded | TaskState::Conflicted | TaskState::Merged
+                );
+            if state == TaskState::Skipped
+                || (state == TaskState::Merged && !named && self.is_home())
+            {
+                continue;
+            }
+            let Some(recorded) = self.state.commit(position).filter(|_| done) else {
+                self.outcomes.insert(position, Outcome::NotFinished(state));
+                continue;
+            };
+            // The branch is what a person sees, and may have added to or mended.
+            match self.world.repo.branch_tip(&task.branch)? {
+                Some(tip) => {
+                    if tip != recorded {
+                        self.notes.push(format!(
+                            "{}: its branch is not as the run left it; what is on the branch is merged",
+                            task.name
+                        ));
                     }
+                    out.push(Candidate { position, commit: tip });
                 }
-                _ => {
-                    self.outcomes.insert(position, Outcome::NotFinished(state));
+                None if self.state.tasks[position].cleaned && state != TaskState::Merged => {
+                    self.outcomes.insert(position, Outcome::Discarded);
                 }
+                None => out.push(Candidate { position, commit: recorded.to_owned() }),
             }
         }
-        out
+        Ok(out)
+    }
+
+    /// Whether the branch is the one that the run's merged tasks are on.
+    fn is_home(&self) -> bool {
+        self.state.spec.target.as_deref() == Some(self.into)
     }
 
     /// Merges and tests, halving what fails, until every candidate has its outcome.
     async fn settle(&mut self, tell: &mut dyn FnMut(&str)) -> Result<(), SupervisorError> {
-        let mut left = vec![self.candidates()];
+        let mut left = vec![self.candidates()?];
         // With nothing to verify one round is all; a stack of batches otherwise.
         while let Some(batch) = left.pop() {
             let (tip, merged) = self.merge(&batch)?;
@@ -300,7 +323,6 @@ impl<'a> Batch<'a> {
         &mut self,
         commit: &str,
     ) -> Result<Result<(), std::path::PathBuf>, SupervisorError> {
-        self.tests += 1;
         let run = self.world.layout.run(&self.state.spec.id);
         let dir = fresh_dir(&run)?;
         let scratch = self.world.repo.scratch(commit)?;

@@ -103,6 +103,9 @@ impl<'o> Supervisor<'o> {
                 Some(observation) = self.receiver.recv() => self.observe(observation)?,
                 _ = look.tick() => {
                     let new = self.ledger.catch_up()?;
+                    if new.iter().any(|r| matches!(r.event, Event::TaskMerged { .. })) {
+                        self.watch.refresh(&self.world);
+                    }
                     self.tell(&new);
                     self.observer.tick(self.ledger.state());
                     let due = self.wake.is_some_and(|until| until <= clock::now());
@@ -215,15 +218,22 @@ impl<'o> Supervisor<'o> {
                 self.act(vec![Event::DrainRequested])
             }
             Interrupt::Kill => {
-                let mut events = vec![Event::DrainRequested];
-                for (attempt, stopper) in &self.stoppers {
+                for stopper in self.stoppers.values() {
                     stopper.stop(Stop::Gracefully);
-                    if !self.is_stopping(attempt) {
-                        let reason = StopReason::Interrupted;
-                        let attempt = attempt.clone();
-                        events.push(Event::AttemptStopping { attempt, reason });
-                    }
                 }
+                // Also those whose shim is only being started: they are stopped when it reports.
+                let state = self.ledger.state();
+                let is_process = |id: &AttemptId| {
+                    state.step_spec(&id.task, &id.step).is_some_and(|(_, s)| s.kind.is_process())
+                };
+                let stopping = state
+                    .open_attempts()
+                    .filter(|(id, attempt)| attempt.stopping.is_none() && is_process(id))
+                    .map(|(attempt, _)| Event::AttemptStopping {
+                        attempt,
+                        reason: StopReason::Interrupted,
+                    });
+                let events = std::iter::once(Event::DrainRequested).chain(stopping).collect();
                 self.observer.notice("stopping everything; go on later with: orch resume");
                 self.act(events)
             }

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const LOST: u32 = 3;
 
 /// What the rules know of a run.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about one task")]
 pub struct Books {
     spec: RunSpec,
     open: BTreeSet<AttemptId>,
@@ -117,7 +118,7 @@ impl Books {
                 // An interrupted run is judged anew.
                 self.finished = false;
             }
-            Event::RetryRequested { tasks } => {
+            Event::RetryRequested { tasks, .. } => {
                 for task in tasks {
                     self.cancelled.remove(task);
                     self.charged.remove(task);

@@ -391,7 +391,7 @@ impl World<'_> {
     fn retry(&mut self) -> Result<(), String> {
         self.tally.count("retry");
         let tasks = self.some_tasks();
-        self.record(Event::RetryRequested { tasks })
+        self.record(Event::RetryRequested { tasks, onto: None })
     }
 
     /// A second Ctrl-C.

@@ -3,6 +3,7 @@
 use super::fixture::{Run, after, step, task};
 use crate::model::DependencyKind::{Conflict, Declared, Import};
 use crate::model::{FailureClass, TaskState};
+use TaskState::{Blocked, Failed, Succeeded};
 
 #[test]
 fn steps_run_in_the_order_of_their_needs() {
@@ -161,7 +162,6 @@ fn a_failure_holds_back_the_chain_behind_it_and_nothing_else() {
     run.succeed("d");
     assert_eq!(run.succeed("e").last().map(String::as_str), Some("finish failed"));
     let states = ["a", "b", "c", "d", "e"].map(|t| run.task_state(t));
-    use TaskState::{Blocked, Failed, Succeeded};
     assert_eq!(states, [Failed, Blocked, Blocked, Succeeded, Succeeded]);
     assert_eq!(
         (run.view("b").blocked_on, run.view("c").blocked_on),

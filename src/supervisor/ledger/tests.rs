@@ -188,7 +188,10 @@ fn a_run_does_not_end_over_what_another_process_has_just_asked_for() {
     let mut supervisor = place.create();
     supervisor.record(vec![starting("a"), ended("a", failed())]).unwrap();
     // The supervisor has decided that the run is over, and before it says so:
-    place.open().record(vec![Event::RetryRequested { tasks: vec!["a".into()], onto: None }]).unwrap();
+    place
+        .open()
+        .record(vec![Event::RetryRequested { tasks: vec!["a".into()], onto: None }])
+        .unwrap();
     let new = supervisor.record(vec![Event::RunFinished { state: RunState::Failed }]).unwrap();
     assert_eq!(new.len(), 1, "{new:?}");
     assert_eq!(supervisor.state().finished, None);
