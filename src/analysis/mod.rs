@@ -4,8 +4,8 @@
 //! it was read from; nothing in a prompt makes it panic.
 //! Never: I/O, git, or a guess without evidence.
 //!
-//! The way of a prompt: [`lines`] (where a line stands) -> [`tokens`] (pieces that may be paths) ->
-//! [`resolve`] (which file they are) with [`cue`] (write or read) -> [`weigh`] (one target per path).
+//! The way of a prompt: `lines` (where a line stands) -> `tokens` (pieces that may be paths) ->
+//! `resolve` (which file they are) with `cue` (write or read) -> `weigh` (one target per path).
 //! More sources of evidence (symbols, imports, history) become further mentions for `weigh`.
 
 mod cue;
