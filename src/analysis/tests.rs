@@ -22,11 +22,29 @@ fn tree() -> Tree {
     Tree::new(files.iter().map(|&p| p.to_owned()).collect())
 }
 
+const NOTHING: Request<'static> = Request {
+    name: "p",
+    title: "",
+    body: "",
+    body_line: 1,
+    files: &[],
+    files_line: None,
+    reads: &[],
+    reads_line: None,
+};
+
 fn analysed(body: &str, files: &[&str], reads: &[&str]) -> Result<Analysis, AnalysisError> {
     let own = |globs: &[&str]| globs.iter().map(|&g| g.to_owned()).collect::<Vec<_>>();
     let (files, reads) = (own(files), own(reads));
-    let request =
-        Request { name: "p", title: "", body, body_line: 5, files: &files, reads: &reads };
+    let request = Request {
+        body,
+        body_line: 5,
+        files: &files,
+        files_line: Some(2),
+        reads: &reads,
+        reads_line: Some(3),
+        ..NOTHING
+    };
     analyse(&tree(), &request)
 }
 
@@ -152,6 +170,12 @@ fn front_matter_is_certain() {
     assert!(analysis.targets.iter().all(|t| (t.confidence - 1.0).abs() < f64::EPSILON));
     assert_eq!(paths(&analysis.scopes, Access::Write), ["src/net/*.rs"]);
     assert_eq!(analysis.targets[0].evidence[0].text, "files: new/x.rs");
+    let line =
+        |path: &str| analysis.targets.iter().find(|t| t.path == path).unwrap().evidence[0].line;
+    assert_eq!((line("new/x.rs"), line("src/net/mod.rs"), line("web/app.js")), (2, 2, 3));
+    let unknown = ["src/cli.rs".to_owned()];
+    let analysis = analyse(&tree(), &Request { files: &unknown, ..NOTHING }).unwrap();
+    assert_eq!(analysis.targets[0].evidence[0].line, 1);
 }
 
 #[test]
@@ -188,14 +212,7 @@ fn an_ambiguous_name_means_the_one_that_is_known() {
 
 #[test]
 fn the_type_and_size_come_with_it() {
-    let request = Request {
-        name: "p",
-        title: "Fix the crash",
-        body: "",
-        body_line: 1,
-        files: &[],
-        reads: &[],
-    };
+    let request = Request { title: "Fix the crash", ..NOTHING };
     let analysis = analyse(&tree(), &request).unwrap();
     assert_eq!((analysis.work_type, analysis.complexity), (WorkType::Bugfix, Complexity::Low));
 }
@@ -268,8 +285,7 @@ proptest! {
     fn no_text_makes_it_panic(title in ".{0,40}", body in tricky(), other in "\\PC{0,200}") {
         let tree = tree();
         for body in [&body, &other] {
-            let files = [];
-            let request = Request { name: "p", title: &title, body, body_line: u32::MAX, files: &files, reads: &files };
+            let request = Request { title: &title, body, body_line: u32::MAX, ..NOTHING };
             let analysis = analyse(&tree, &request).unwrap();
             for target in &analysis.targets {
                 prop_assert!((0.0..=1.0).contains(&target.confidence));
@@ -283,7 +299,7 @@ proptest! {
     #[test]
     fn no_front_matter_makes_it_panic(glob in tricky()) {
         let files = [glob];
-        let request = Request { name: "p", title: "", body: "", body_line: 1, files: &files, reads: &files };
+        let request = Request { files: &files, reads: &files, ..NOTHING };
         // Refused or read, but never a crash.
         if let Ok(analysis) = analyse(&tree(), &request) {
             prop_assert!(!analysis.targets.is_empty());
