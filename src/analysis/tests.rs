@@ -117,6 +117,63 @@ fn globs_and_directories() {
 }
 
 #[test]
+fn a_glob_or_directory_that_is_a_list_item_is_what_its_lead_in_says() {
+    let net = ["src/net/client.rs", "src/net/mod.rs", "src/net/server.rs"];
+    let one_line = analysed("Edit src/net/*.rs.", &[], &[]).unwrap();
+    assert_eq!(paths(&one_line.targets, Access::Write), net);
+    for body in [
+        "Files to modify:\n- src/net/*.rs",
+        "Edit:\n- src/net/*.rs",
+        "Files to change:\n- `src/net/**`",
+        "## Files to modify\n\n* src/net/*.rs: the field",
+        "Edit:\n1. [ ] src/net/*.rs",
+        "変更するファイル:\n- `src/net/*.rs`",
+    ] {
+        let analysis = analysed(body, &[], &[]).unwrap();
+        assert_eq!(paths(&analysis.targets, Access::Write), net, "{body}");
+        let confidences = |a: &Analysis| a.targets.iter().map(|t| t.confidence).collect::<Vec<_>>();
+        assert_eq!(confidences(&analysis), confidences(&one_line), "{body}");
+        assert_eq!(paths(&analysis.scopes, Access::Write).len(), 1, "{body}");
+    }
+    assert_eq!(written("Edit:\n- src/net/"), ["src/net/"]);
+    for body in ["See:\n- src/net/*.rs", "Edit:\n- the rows that src/net/*.rs hold"] {
+        assert!(written(body).is_empty(), "{body}");
+    }
+}
+
+#[test]
+fn what_is_to_be_left_alone_is_not_written() {
+    for body in [
+        "Leave src/cli.rs alone.",
+        "Leave src/cli.rs as it is.",
+        "Keep src/cli.rs as is.",
+        "Avoid src/cli.rs.",
+        "src/cli.rs is off limits.",
+        "src/cli.rs must stay the same.",
+        "For context, src/cli.rs has the parser.",
+        "Based on src/cli.rs.",
+        "src/cli.rs は読むだけ",
+        "README.mdは参照のみ",
+        "src/cli.rsは触らないこと",
+        "src/cli.rsには手を加えないでください",
+    ] {
+        assert!(written(body).is_empty(), "{body}");
+    }
+}
+
+#[test]
+fn the_only_file_a_fix_points_to_is_written_perhaps() {
+    for body in
+        ["Fix the off-by-one in paging, see `src/cli.rs`", "fix the bug in paging (see src/cli.rs)"]
+    {
+        let targets = in_text(body);
+        assert_eq!(paths(&targets, Access::Write), ["src/cli.rs"], "{body}");
+        assert!((targets[0].confidence - 0.6).abs() < 1e-9, "{targets:?}");
+    }
+    assert_eq!(written("Fix src/main.rs, see `src/cli.rs`"), ["src/main.rs"]);
+}
+
+#[test]
 fn what_does_not_exist_is_a_target_when_it_is_to_be_made() {
     assert_eq!(written("Create `src/net/pool.rs` for it"), ["src/net/pool.rs"]);
     assert_eq!(written("src/net/pool.rs を新規作成"), ["src/net/pool.rs"]);
