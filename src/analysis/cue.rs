@@ -17,7 +17,9 @@ pub(super) enum Cue {
     Not,
 }
 
-use super::words::{CJK, CJK_NOT, CJK_NOT_BEFORE, ENDINGS, STEMS, WHOLE};
+use super::words::{
+    CJK, CJK_NOT, CJK_NOT_BEFORE, ENDINGS, NOT_AT_END, NOT_BEHIND, READ_BEFORE, STEMS, WHOLE,
+};
 use Cue::{Create, Read, Write};
 
 /// How far around a path words count, in bytes: about a sentence.
@@ -29,19 +31,56 @@ const RIGHT_REACH: usize = 48;
 
 /// What the words around `line[start..end]` say, if anything.
 pub(super) fn around(line: &str, start: usize, end: usize) -> Option<Cue> {
-    let left = &line[line.floor_char_boundary(start.saturating_sub(REACH))..start];
-    let left = &left
-        [left.rmatch_indices(is_sentence_end).find_map(|(i, m)| ends(left, i, m)).unwrap_or(0)..];
-    let right = &line[end..line.ceil_char_boundary(end.saturating_add(REACH))];
-    let stop = right.match_indices(is_sentence_end).find(|(i, m)| ends(right, *i, m).is_some());
-    let right = &right[..stop.map_or(right.len(), |(i, _)| i)];
+    let [left, right] = sentence(line, start, end);
     let nearest = [
+        last_phrase(left),
+        first_phrase(left, right),
         last_word(left),
         last_cjk(left).map(|(d, cue)| (d + WRONG_SIDE, cue)),
         first_cjk(right),
         first_word(right).map(|(d, cue)| (d + WRONG_SIDE, cue)),
     ];
     nearest.into_iter().flatten().min_by_key(|(distance, _)| *distance).map(|(_, cue)| cue)
+}
+
+/// What stands before and behind `line[start..end]` in its sentence, as far as words count.
+fn sentence(line: &str, start: usize, end: usize) -> [&str; 2] {
+    let left = &line[line.floor_char_boundary(start.saturating_sub(REACH))..start];
+    let left = &left
+        [left.rmatch_indices(is_sentence_end).find_map(|(i, m)| ends(left, i, m)).unwrap_or(0)..];
+    let right = &line[end..line.ceil_char_boundary(end.saturating_add(REACH))];
+    let stop = right.match_indices(is_sentence_end).find(|(i, m)| ends(right, *i, m).is_some());
+    [left, &right[..stop.map_or(right.len(), |(i, _)| i)]]
+}
+
+/// Whether the sentence asks for a fix and names nothing but this path, as the place to look at: `fix the
+/// paging (see x.rs)`. Documents are looked at to know what is right, not to be fixed.
+pub(super) fn is_place_of_fix(line: &str, start: usize, end: usize) -> bool {
+    let [left, right] = sentence(line, start, end);
+    let is_document = [".md", ".mdx", ".rst", ".txt", ".adoc"]
+        .iter()
+        .any(|e| line[start..end].to_ascii_lowercase().contains(e));
+    let seen = words(left)
+        .next_back()
+        .filter(|(_, word)| ["see", "at", "cf"].iter().any(|w| word.eq_ignore_ascii_case(w)));
+    let before = match seen {
+        Some((at, _)) => &left[..at],
+        None if right.trim_start_matches(['`', '」', ' ']).starts_with("を参照") => left,
+        None => return false,
+    };
+    let fixes = words(before).any(|(_, word)| {
+        ["fix", "fixes", "repair", "debug"].iter().any(|w| word.eq_ignore_ascii_case(w))
+    }) || ["修正", "直す", "直し", "修复"].iter().any(|w| before.contains(w));
+    let negated = words(before).any(|(_, word)| is_not(word));
+    fixes && !negated && !is_document && !has_name(left) && !has_name(right)
+}
+
+/// Whether something like a file name or path is among the words.
+fn has_name(text: &str) -> bool {
+    text.split(|c: char| c.is_whitespace() || !c.is_ascii() || "()`\"',:".contains(c)).any(|word| {
+        let word = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+        word.contains(['/', '.']) || word.contains("::")
+    })
 }
 
 /// Whether a verb acts on this very path: right before it, or with the particle of an object.
@@ -190,8 +229,10 @@ fn last_word(left: &str) -> Option<(usize, Cue)> {
         {
             continue;
         }
-        if is_not(word) && word.eq_ignore_ascii_case("except") {
-            return Some((left.len() - at, Cue::Not));
+        if word.eq_ignore_ascii_case("except")
+            || (word.eq_ignore_ascii_case("avoid") && lists_only_names(&left[at + word.len()..]))
+        {
+            return Some((left.len() - at - word.len(), Cue::Not));
         }
         if let Some(cue) = cue_of(word) {
             let negated = cue != Read && rev.take(3).any(|(_, w)| is_not(w));
@@ -199,6 +240,58 @@ fn last_word(left: &str) -> Option<(usize, Cue)> {
         }
     }
     None
+}
+
+/// Whether nothing but names stands there, with the words that join them: what follows `avoid`
+/// is then what to avoid, and not a thing to do.
+fn lists_only_names(text: &str) -> bool {
+    text.split_whitespace().all(|word| {
+        word.contains(['/', '.', '`', ','])
+            || ["the", "file", "files", "using", "both", "and", "or"]
+                .iter()
+                .any(|w| word.eq_ignore_ascii_case(w))
+    })
+}
+
+fn last_phrase(left: &str) -> Option<(usize, Cue)> {
+    let lower = left.to_ascii_lowercase();
+    let ends = READ_BEFORE.iter().filter_map(|phrase| Some(lower.rfind(phrase)? + phrase.len()));
+    ends.max().map(|end| (left.len() - end, Read))
+}
+
+/// As sure as a word before the path: the phrase is said of what stands right before it.
+fn first_phrase(left: &str, right: &str) -> Option<(usize, Cue)> {
+    let near = right[..right.floor_char_boundary(RIGHT_REACH)].to_ascii_lowercase();
+    // What comes behind a comma or `but` is said of something else.
+    let stop = [",", "(", " but ", " while ", " although ", " keep", " leav"];
+    let near = &near[..stop.iter().filter_map(|s| near.find(s)).min().unwrap_or(near.len())];
+    let whole = |at: usize, phrase: &str| {
+        !near[..at].ends_with(is_word) && !near[at + phrase.len()..].starts_with(is_word)
+    };
+    let phrase = NOT_BEHIND
+        .iter()
+        .filter_map(|phrase| near.find(phrase).filter(|&at| whole(at, phrase)))
+        .chain(NOT_AT_END.iter().filter_map(|phrase| {
+            let at = near.find(phrase).filter(|&at| whole(at, phrase))?;
+            let rest = near[at + phrase.len()..].trim_start_matches(['.', '!', '*', ' ']);
+            let is_end = rest.is_empty()
+                || ["and ", "for now", ")", ":", "-"].iter().any(|end| rest.starts_with(end));
+            is_end.then_some(at)
+        }))
+        .min();
+    let left_alone = || {
+        let leaves = |word: &str| {
+            ["leave", "leaves", "leaving", "let"].iter().any(|w| word.eq_ignore_ascii_case(w))
+        };
+        let at = near.find("alone").filter(|&at| whole(at, "alone"))?;
+        words(left).any(|(_, word)| leaves(word)).then_some(at)
+    };
+    let at = phrase.or_else(left_alone)?;
+    // A verb right before it or between them is nearer: `move x.rs as is`, `x.rs needs fixing as is`.
+    let acted_on = words(&near[..at])
+        .chain(words(left).next_back())
+        .any(|(_, word)| matches!(cue_of(word), Some(Create | Write)));
+    (!acted_on).then_some((at.saturating_sub(WRONG_SIDE), Cue::Not))
 }
 
 fn first_word(right: &str) -> Option<(usize, Cue)> {
@@ -279,6 +372,14 @@ mod tests {
             "Look at b.rs. Remove x.rs",
             "x.rs ändern",
             "Remove the old helper from x.rs",
+            "Change x.rs, leave b.rs as is",
+            "Change x.rs and keep its tests as is",
+            "Change x.rs but leave b.rs alone",
+            "Based on b.rs, change x.rs",
+            "b.rsは触らずにx.rsを修正する",
+            "x.rs needs fixing as it is",
+            "Refactor x.rs as it is too long",
+            "Move x.rs as is to b",
         ] {
             assert_eq!(said(line), Some(Write), "{line}");
         }
@@ -291,6 +392,10 @@ mod tests {
             "参考: x.rs",
             "Read the table in x.rs",
             "for details refer to `x.rs`",
+            "For context, x.rs has the old code",
+            "Based on x.rs, change b.rs",
+            "x.rs は読むだけ",
+            "x.rsは参照のみ",
         ] {
             assert_eq!(said(line), Some(Read), "{line}");
         }
@@ -302,6 +407,18 @@ mod tests {
             "leave x.rs unchanged",
             "不要修改 x.rs",
             "Don't ever touch x.rs",
+            "Leave x.rs alone",
+            "Leave x.rs as it is.",
+            "Keep `x.rs` as is",
+            "Change b.rs and leave x.rs as is",
+            "Edit b.rs but x.rs must stay the same",
+            "Avoid x.rs.",
+            "Avoid b.rs and x.rs",
+            "x.rs is off limits",
+            "x.rsは触らないこと",
+            "x.rsには手を加えないでください",
+            "b.rsを修正し、x.rsはそのまま",
+            "不要动 x.rs",
         ] {
             assert_eq!(said(line), Some(Cue::Not), "{line}");
         }
@@ -310,6 +427,36 @@ mod tests {
         }
         for line in ["x.rs", "the bug is in x.rs", "see b.rs. Then x.rs", "`add_user` x.rs"] {
             assert_eq!(said(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_only_name_of_a_fix_is_where_the_bug_is() {
+        let is_place = |line: &str| {
+            let start = line.find("x.").unwrap();
+            let end = start
+                + line[start..].find(|c: char| !(c == '.' || c.is_ascii_alphabetic())).unwrap();
+            is_place_of_fix(line, start, end)
+        };
+        for line in [
+            "Fix the bug in paging (see `x.rs`)",
+            "fix paging, see x.rs .",
+            "Fix the crash; look at b. Then fix the hang, look at x.rs ",
+            "ページングのバグを修正（`x.rs`を参照）",
+        ] {
+            assert!(is_place(line), "{line}");
+        }
+        for line in [
+            "Fix src/b.rs (see `x.rs`)",
+            "fix paging in b.py, see x.rs ",
+            "Add paging (see `x.rs`)",
+            "Fix paging as written (see `x.md`)",
+            "Fix paging like `x.rs`",
+            "Fix paging. For the style see `x.rs`",
+            "Do not fix paging (see `x.rs`)",
+            "fix paging (see `x.rs` and `b.rs`)",
+        ] {
+            assert!(!is_place(line), "{line}");
         }
     }
 }

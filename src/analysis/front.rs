@@ -5,30 +5,38 @@ use super::weigh::{Evidences, Said};
 use super::{AnalysisError, Request, Tree};
 use crate::model::Evidence;
 
-/// The front matter begins on the first line of the file.
-const LINE: u32 = 1;
+/// Where the front matter begins, for a caller that does not know the line of a key.
+const FIRST_LINE: u32 = 1;
 
 pub(super) fn read(
     tree: &Tree,
     request: &Request<'_>,
     evidence: &mut Evidences,
 ) -> Result<(), AnalysisError> {
-    for (key, said, globs) in [
-        ("files", Said::DeclaredWrite, request.files),
-        ("reads", Said::DeclaredRead, request.reads),
+    for (name, line, said, globs) in [
+        ("files", request.files_line, Said::DeclaredWrite, request.files),
+        ("reads", request.reads_line, Said::DeclaredRead, request.reads),
     ] {
+        let key = Key { name, line: line.unwrap_or(FIRST_LINE), said };
         for written in globs {
-            read_one(tree, request.name, key, said, written, evidence)?;
+            read_one(tree, request.name, key, written, evidence)?;
         }
     }
     Ok(())
 }
 
+/// A key of the front matter that holds globs.
+#[derive(Clone, Copy)]
+struct Key {
+    name: &'static str,
+    line: u32,
+    said: Said,
+}
+
 fn read_one(
     tree: &Tree,
     prompt: &str,
-    key: &'static str,
-    said: Said,
+    Key { name: key, line, said }: Key,
     written: &str,
     evidence: &mut Evidences,
 ) -> Result<(), AnalysisError> {
@@ -52,8 +60,7 @@ fn read_one(
     if path.is_empty() {
         return Err(bad("it is empty".into()));
     }
-    let line =
-        || Evidence { line: LINE, text: super::weigh::excerpt(&format!("{key}: {written}"), 0) };
+    let line = || Evidence { line, text: super::weigh::excerpt(&format!("{key}: {written}"), 0) };
     if tree.contains(&path) {
         evidence.path(&path, said, 1.0, line);
         return Ok(());

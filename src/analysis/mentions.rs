@@ -22,6 +22,8 @@ mod confidence {
     pub(super) const IN_CODE: f64 = 0.6;
     /// A verb of reading: that it is read.
     pub(super) const READ: f64 = 0.8;
+    /// The only file that a bug fix points to: `fix the paging (see x.rs)`.
+    pub(super) const POINTED: f64 = 0.6;
     /// Files of a glob or directory in the text, times one of the above.
     pub(super) const WIDE: f64 = 0.7;
     /// A file somewhere under a directory that is named as the place of the work, times one of the above.
@@ -130,29 +132,39 @@ impl Mention<'_> {
         if known || all.len() > MAX_PATHS {
             return;
         }
-        let Saying { said, confidence: c, cue, from_above } = said(line, token);
+        let mut saying = said(line, token);
+        let wide = matches!(found, Found::Files(_) | Found::Pattern(_) | Found::Directory(_));
+        let is_item =
+            wide && saying.from_above && saying.said == Said::Write && is_item(line, token);
+        if is_item {
+            // `Edit:` above says of the whole item what `Edit` before it would.
+            saying.from_above = false;
+            saying.confidence = confidence::VERB;
+        }
+        let Saying { said, confidence: c, cue, from_above } = saying;
         match found {
             Found::File(path, certainty) => all.path(path, said, c * certainty, evidence),
             Found::Files(files) if !from_above => {
                 for file in files {
                     all.path(file, said, c * confidence::WIDE, evidence);
                 }
-                all.scope(token.text, said, c * confidence::WIDE, evidence);
+                all.scope(token.text, said, c, evidence);
             }
             Found::Files(_) => place(all, [token.text, token.text], said, c, evidence),
             Found::Pattern(glob) if !from_above => {
                 all.path(glob, said, c * confidence::WIDE, evidence);
-                all.scope(glob, said, c * confidence::WIDE, evidence);
+                all.scope(glob, said, c, evidence);
             }
             Found::Pattern(glob) => place(all, [glob, glob], said, c, evidence),
             Found::Directory(path) => {
                 let glob = format!("{}**", globset::escape(path));
                 let worked_on = said == Said::Write
-                    && (line.place == Place::Shell
+                    && (is_item
+                        || line.place == Place::Shell
                         || cue::is_object(line.text, token.start, token.end()));
                 if worked_on {
                     all.path(path, said, c * confidence::WIDE, evidence);
-                    all.scope(&glob, said, c * confidence::WIDE, evidence);
+                    all.scope(&glob, said, c, evidence);
                 } else {
                     place(all, [path, &glob], said, c, evidence);
                 }
@@ -207,6 +219,22 @@ fn place(
     }
 }
 
+/// Whether the list item is this path, with nothing before it and at most a remark behind it.
+fn is_item(line: &Line<'_>, token: Token<'_>) -> bool {
+    let around: &[char] = &['`', '"', '*', '_', ' '];
+    let before = line.text[..token.start].trim_start().trim_end_matches(around);
+    let mark = before.trim_end_matches(['x', 'X', '[', ']', ' ']);
+    let digits = mark.trim_start_matches(|c: char| c.is_ascii_digit());
+    let is_list = matches!(mark, "-" | "+" | "•" | "・")
+        || (mark.is_empty() && line.text.trim_start().starts_with("* "))
+        || (digits.len() < mark.len() && matches!(digits, "." | ")"));
+    let behind = line.text[token.end()..].trim_start_matches(around);
+    is_list
+        && (behind.is_empty()
+            || token.text.ends_with(':')
+            || behind.starts_with([':', ',', '(', '-', '–', '—', '：', '（', '、']))
+}
+
 /// A relative name that a shell command may create, whatever its extension.
 fn is_shell_name(text: &str) -> bool {
     !text.starts_with(['-', '/', '~', '$', '.'])
@@ -233,7 +261,7 @@ struct Saying {
 }
 
 fn said(line: &Line<'_>, token: Token<'_>) -> Saying {
-    use confidence::{HEADING, IN_CODE, NAMED, READ, VERB};
+    use confidence::{HEADING, IN_CODE, NAMED, POINTED, READ, VERB};
     let (start, end) = (token.start, token.end());
     let above = || {
         let heading = || [label(line.text), line.heading].into_iter().find_map(cue::of_heading);
@@ -260,6 +288,14 @@ fn said(line: &Line<'_>, token: Token<'_>) -> Saying {
             },
         },
     };
+    let mut c = c;
+    if cue == Some(Cue::Read)
+        && line.place == Place::Prose
+        && token.command.is_none()
+        && cue::is_place_of_fix(line.text, start, end)
+    {
+        (cue, c) = (Some(Cue::Write), POINTED);
+    }
     if cue::is_aside(line.heading) || cue::is_aside(line.intro) {
         cue = Some(Cue::Read);
     }

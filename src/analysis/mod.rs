@@ -4,8 +4,8 @@
 //! it was read from; nothing in a prompt makes it panic.
 //! Never: I/O, git, or a guess without evidence.
 //!
-//! The way of a prompt: [`lines`] (where a line stands) -> [`tokens`] (pieces that may be paths) ->
-//! [`resolve`] (which file they are) with [`cue`] (write or read) -> [`weigh`] (one target per path).
+//! The way of a prompt: `lines` (where a line stands) -> `tokens` (pieces that may be paths) ->
+//! `resolve` (which file they are) with `cue` (write or read) -> `weigh` (one target per path).
 //! More sources of evidence (symbols, imports, history) become further mentions for `weigh`.
 
 mod cue;
@@ -45,8 +45,12 @@ pub struct Request<'a> {
     pub body_line: u32,
     /// The front matter's `files`: globs it writes.
     pub files: &'a [String],
+    /// The line of the file on which `files` is set, from 1, where that is known.
+    pub files_line: Option<u32>,
     /// The front matter's `reads`: globs it reads.
     pub reads: &'a [String],
+    /// The line of the file on which `reads` is set, from 1, where that is known.
+    pub reads_line: Option<u32>,
 }
 
 /// What a task is about.

@@ -22,11 +22,29 @@ fn tree() -> Tree {
     Tree::new(files.iter().map(|&p| p.to_owned()).collect())
 }
 
+const NOTHING: Request<'static> = Request {
+    name: "p",
+    title: "",
+    body: "",
+    body_line: 1,
+    files: &[],
+    files_line: None,
+    reads: &[],
+    reads_line: None,
+};
+
 fn analysed(body: &str, files: &[&str], reads: &[&str]) -> Result<Analysis, AnalysisError> {
     let own = |globs: &[&str]| globs.iter().map(|&g| g.to_owned()).collect::<Vec<_>>();
     let (files, reads) = (own(files), own(reads));
-    let request =
-        Request { name: "p", title: "", body, body_line: 5, files: &files, reads: &reads };
+    let request = Request {
+        body,
+        body_line: 5,
+        files: &files,
+        files_line: Some(2),
+        reads: &reads,
+        reads_line: Some(3),
+        ..NOTHING
+    };
     analyse(&tree(), &request)
 }
 
@@ -99,6 +117,63 @@ fn globs_and_directories() {
 }
 
 #[test]
+fn a_glob_or_directory_that_is_a_list_item_is_what_its_lead_in_says() {
+    let net = ["src/net/client.rs", "src/net/mod.rs", "src/net/server.rs"];
+    let one_line = analysed("Edit src/net/*.rs.", &[], &[]).unwrap();
+    assert_eq!(paths(&one_line.targets, Access::Write), net);
+    for body in [
+        "Files to modify:\n- src/net/*.rs",
+        "Edit:\n- src/net/*.rs",
+        "Files to change:\n- `src/net/**`",
+        "## Files to modify\n\n* src/net/*.rs: the field",
+        "Edit:\n1. [ ] src/net/*.rs",
+        "変更するファイル:\n- `src/net/*.rs`",
+    ] {
+        let analysis = analysed(body, &[], &[]).unwrap();
+        assert_eq!(paths(&analysis.targets, Access::Write), net, "{body}");
+        let confidences = |a: &Analysis| a.targets.iter().map(|t| t.confidence).collect::<Vec<_>>();
+        assert_eq!(confidences(&analysis), confidences(&one_line), "{body}");
+        assert_eq!(paths(&analysis.scopes, Access::Write).len(), 1, "{body}");
+    }
+    assert_eq!(written("Edit:\n- src/net/"), ["src/net/"]);
+    for body in ["See:\n- src/net/*.rs", "Edit:\n- the rows that src/net/*.rs hold"] {
+        assert!(written(body).is_empty(), "{body}");
+    }
+}
+
+#[test]
+fn what_is_to_be_left_alone_is_not_written() {
+    for body in [
+        "Leave src/cli.rs alone.",
+        "Leave src/cli.rs as it is.",
+        "Keep src/cli.rs as is.",
+        "Avoid src/cli.rs.",
+        "src/cli.rs is off limits.",
+        "src/cli.rs must stay the same.",
+        "For context, src/cli.rs has the parser.",
+        "Based on src/cli.rs.",
+        "src/cli.rs は読むだけ",
+        "README.mdは参照のみ",
+        "src/cli.rsは触らないこと",
+        "src/cli.rsには手を加えないでください",
+    ] {
+        assert!(written(body).is_empty(), "{body}");
+    }
+}
+
+#[test]
+fn the_only_file_a_fix_points_to_is_written_perhaps() {
+    for body in
+        ["Fix the off-by-one in paging, see `src/cli.rs`", "fix the bug in paging (see src/cli.rs)"]
+    {
+        let targets = in_text(body);
+        assert_eq!(paths(&targets, Access::Write), ["src/cli.rs"], "{body}");
+        assert!((targets[0].confidence - 0.6).abs() < 1e-9, "{targets:?}");
+    }
+    assert_eq!(written("Fix src/main.rs, see `src/cli.rs`"), ["src/main.rs"]);
+}
+
+#[test]
 fn what_does_not_exist_is_a_target_when_it_is_to_be_made() {
     assert_eq!(written("Create `src/net/pool.rs` for it"), ["src/net/pool.rs"]);
     assert_eq!(written("src/net/pool.rs を新規作成"), ["src/net/pool.rs"]);
@@ -152,6 +227,12 @@ fn front_matter_is_certain() {
     assert!(analysis.targets.iter().all(|t| (t.confidence - 1.0).abs() < f64::EPSILON));
     assert_eq!(paths(&analysis.scopes, Access::Write), ["src/net/*.rs"]);
     assert_eq!(analysis.targets[0].evidence[0].text, "files: new/x.rs");
+    let line =
+        |path: &str| analysis.targets.iter().find(|t| t.path == path).unwrap().evidence[0].line;
+    assert_eq!((line("new/x.rs"), line("src/net/mod.rs"), line("web/app.js")), (2, 2, 3));
+    let unknown = ["src/cli.rs".to_owned()];
+    let analysis = analyse(&tree(), &Request { files: &unknown, ..NOTHING }).unwrap();
+    assert_eq!(analysis.targets[0].evidence[0].line, 1);
 }
 
 #[test]
@@ -188,14 +269,7 @@ fn an_ambiguous_name_means_the_one_that_is_known() {
 
 #[test]
 fn the_type_and_size_come_with_it() {
-    let request = Request {
-        name: "p",
-        title: "Fix the crash",
-        body: "",
-        body_line: 1,
-        files: &[],
-        reads: &[],
-    };
+    let request = Request { title: "Fix the crash", ..NOTHING };
     let analysis = analyse(&tree(), &request).unwrap();
     assert_eq!((analysis.work_type, analysis.complexity), (WorkType::Bugfix, Complexity::Low));
 }
@@ -268,8 +342,7 @@ proptest! {
     fn no_text_makes_it_panic(title in ".{0,40}", body in tricky(), other in "\\PC{0,200}") {
         let tree = tree();
         for body in [&body, &other] {
-            let files = [];
-            let request = Request { name: "p", title: &title, body, body_line: u32::MAX, files: &files, reads: &files };
+            let request = Request { title: &title, body, body_line: u32::MAX, ..NOTHING };
             let analysis = analyse(&tree, &request).unwrap();
             for target in &analysis.targets {
                 prop_assert!((0.0..=1.0).contains(&target.confidence));
@@ -283,7 +356,7 @@ proptest! {
     #[test]
     fn no_front_matter_makes_it_panic(glob in tricky()) {
         let files = [glob];
-        let request = Request { name: "p", title: "", body: "", body_line: 1, files: &files, reads: &files };
+        let request = Request { files: &files, reads: &files, ..NOTHING };
         // Refused or read, but never a crash.
         if let Ok(analysis) = analyse(&tree(), &request) {
             prop_assert!(!analysis.targets.is_empty());

@@ -2,7 +2,7 @@
 //!
 //! A new language is new rows here and nothing else.
 
-use super::cue::Cue::{self, Create, Read, Write};
+use super::cue::Cue::{self, Create, Not, Read, Write};
 
 /// Beginnings of English, German, French and Spanish words, compared with whole lower-case words:
 /// the rest of the word must be one of [`ENDINGS`].
@@ -110,6 +110,27 @@ pub(super) const ENDINGS: &[&str] = &[
 pub(super) const WHOLE: &[&str] =
     &["per", "see", "like", "new", "ver", "voir", "siehe", "look", "similar", "follow"];
 
+/// What stands before a path that is looked at, lower-case.
+pub(super) const READ_BEFORE: &[&str] =
+    &["based on", "for context", "for background", "for reference", "for comparison"];
+
+/// What stands behind a path that is left alone, lower-case.
+pub(super) const NOT_BEHIND: &[&str] = &[
+    "off limits",
+    "off-limits",
+    "must stay the same",
+    "should stay the same",
+    "has to stay the same",
+    "stays the same",
+    "must remain the same",
+    "should remain the same",
+    "remains the same",
+];
+
+/// The same, where nothing follows: `as it is too long` is a reason to change it.
+pub(super) const NOT_AT_END: &[&str] =
+    &["as is", "as-is", "as it is", "as it stands", "as they are", "as they stand"];
+
 /// Substrings of Japanese, Chinese and Korean.
 pub(super) const CJK: &[(&str, Cue)] = &[
     ("新規", Create),
@@ -165,10 +186,29 @@ pub(super) const CJK: &[(&str, Cue)] = &[
     ("参考", Read),
     ("同様", Read),
     ("関連ファイル", Read),
+    ("参照のみ", Read),
+    ("参照だけ", Read),
+    ("参照専用", Read),
+    ("読むだけ", Read),
+    ("読むのみ", Read),
+    ("読み取り専用", Read),
     ("を読", Read),
     ("を見", Read),
+    ("触らない", Not),
+    ("触らず", Not),
+    ("触れない", Not),
+    ("触れず", Not),
+    ("いじらない", Not),
+    ("変えない", Not),
+    ("手を加えない", Not),
+    ("手を加えず", Not),
+    ("はそのまま", Not),
+    ("手を加える", Write),
     ("参见", Read),
     ("查看", Read),
+    ("只读", Read),
+    ("不要动", Not),
+    ("别动", Not),
     ("參考", Read),
     ("참고", Read),
 ];
@@ -180,6 +220,7 @@ pub(super) const CJK_NOT: &[&str] = &[
     "しません",
     "なし",
     "不要",
+    "不可",
     "はない",
     "禁止",
     "対象外",

@@ -2,7 +2,9 @@
 //!
 //! Pairs come from an index of paths, never from comparing all tasks. The confidence of a shared path is
 //! the product of both sides' confidence, that of a pair the chance that at least one of its paths is
-//! really shared. One entry per pair: a write-write conflict hides a write-read one.
+//! really shared. Two tasks that both write through globs that cover a shared path conflict at least
+//! as surely as both globs are meant: which of the files each writes is not known, but that they are after the
+//! same ones is. One entry per pair: a write-write conflict hides a write-read one.
 
 use super::document::{Conflict, ConflictKind};
 use super::error::Problem;
@@ -132,6 +134,9 @@ pub(super) fn find(inputs: &[PlanInput], ignored: &GlobSet, options: &PlanOption
         pairs.meet(path, users, covering);
     }
     open_scopes(&scopes, &uses, &mut pairs);
+    for covering in inside.values().chain(scopes.iter().map(|(_, users)| users)) {
+        pairs.share(covering);
+    }
     pairs.finish(options)
 }
 
@@ -143,12 +148,20 @@ fn open_scopes<'a>(
 ) {
     let open: Vec<bool> =
         scopes.iter().map(|(pattern, _)| uses.contains_key(pattern.text())).collect();
+    // A glob that a task as a whole only reads is no place for a write of it.
+    let denies = |glob: &str, user: &Use| {
+        user.access == Access::Write
+            && uses.get(glob).is_some_and(|all| {
+                all.iter().any(|target| target.task == user.task && target.access == Access::Read)
+            })
+    };
     for (i, (a, users_a)) in scopes.iter().enumerate() {
         for (j, (b, users_b)) in scopes.iter().enumerate().skip(i + 1) {
             if (open[i] || open[j]) && a.overlaps(b) {
                 let narrow = if a.text().len() >= b.text().len() { a } else { b };
-                for x in users_a {
-                    for y in users_b {
+                let takes_part = |user: &&Use| !denies(narrow.text(), user);
+                for x in users_a.iter().filter(takes_part) {
+                    for y in users_b.iter().filter(takes_part) {
                         pairs.add(narrow.text(), *x, *y);
                     }
                 }
@@ -163,6 +176,8 @@ struct Meeting<'a> {
     count: usize,
     /// The chance that none is shared.
     none: f64,
+    /// How surely both are after the same files.
+    common: f64,
 }
 
 /// Pairs by tasks: write-write, and write-read with the writer first.
@@ -181,6 +196,25 @@ impl<'a> Pairs<'a> {
             for y in covering.iter().filter(|y| !users.iter().any(|user| user.task == y.task)) {
                 self.add(path, *x, *y);
             }
+        }
+    }
+
+    /// Scopes that share a path.
+    fn share(&mut self, covering: &[Use]) {
+        for (i, x) in covering.iter().enumerate() {
+            for y in &covering[i + 1..] {
+                self.at_least(*x, *y);
+            }
+        }
+    }
+
+    /// Two scopes that meet: what is known of the pair already counts at least as much as they do.
+    fn at_least(&mut self, x: Use, y: Use) {
+        let key = (x.task.min(y.task), x.task.max(y.task));
+        if let (Access::Write, Access::Write, Some(meeting)) =
+            (x.access, y.access, self.writes.get_mut(&key))
+        {
+            meeting.common = meeting.common.max(x.confidence * y.confidence);
         }
     }
 
@@ -219,7 +253,7 @@ impl<'a> Pairs<'a> {
                 writer: a,
                 path_count: meeting.count.max(paths.len()),
                 paths,
-                confidence: 1.0 - meeting.none,
+                confidence: (1.0 - meeting.none).max(meeting.common),
             }
         };
         let mut best: BTreeMap<(usize, usize), Pair> = BTreeMap::new();

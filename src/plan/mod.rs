@@ -5,8 +5,8 @@
 //! be carried out is refused with every reason at once.
 //! Never: I/O, clocks, or knowledge of prompts and repositories.
 //!
-//! The way: [`input`] -> [`names`] (dependencies resolved, cycles refused) -> [`conflicts`] (inverted index
-//! of paths) -> [`order`] (conflicts directed, nothing implied twice, waves) -> [`estimate`] -> [`document`].
+//! The way: `input` -> `names` (dependencies resolved, cycles refused) -> `conflicts` (inverted index
+//! of paths) -> `order` (conflicts directed, nothing implied twice, waves) -> `estimate` -> `document`.
 
 mod conflicts;
 mod document;

@@ -126,6 +126,44 @@ fn globs_and_directories_overlap_with_files_and_each_other() {
 }
 
 #[test]
+fn scopes_that_share_a_path_conflict_as_surely_as_they_are_meant() {
+    let wide = |name: &str, glob: &str, listed: &str| PlanInput {
+        targets: vec![target(listed, Access::Write, 0.63)],
+        scopes: vec![target(glob, Access::Write, 0.9)],
+        ..task(name, &[], &[])
+    };
+    for (a, b) in [
+        (("lib/x/**", "lib/x/"), ("lib/x/**", "lib/x/")),
+        (("lib/x/**", "lib/x/"), ("lib/x/y/**", "lib/x/y/")),
+        (("src/*.rs", "src/a.rs"), ("src/*.rs", "src/a.rs")),
+        (("src/*.rs", "src/a.rs"), ("src/**", "src/a.rs")),
+        (("gen/**", "gen/**"), ("gen/**", "gen/**")),
+    ] {
+        let plan = planned(&[wide("a", a.0, a.1), wide("b", b.0, b.1)]);
+        assert_eq!(edges(&plan), ["a<b conflict"], "{a:?} {b:?}");
+        assert!((plan.conflicts[0].confidence - 0.81).abs() < 1e-9, "{:?}", plan.conflicts);
+    }
+}
+
+#[test]
+fn no_write_conflict_names_a_path_that_a_task_only_reads() {
+    // `src/**` is where things are: read as a whole, and some file in it may be written.
+    let place = PlanInput {
+        targets: vec![target("src/**", Access::Read, 0.5)],
+        scopes: vec![target("src/**", Access::Write, 0.3)],
+        ..task("a", &[], &[])
+    };
+    let plan = planned(&[place.clone(), PlanInput { name: "b".into(), ..place.clone() }]);
+    assert!(plan.conflicts.is_empty(), "{:?}", plan.conflicts);
+    let plan = planned(&[place, covering("b", "**", &["**"])]);
+    assert!(
+        plan.conflicts.iter().all(|c| c.kind != ConflictKind::WriteWrite),
+        "{:?}",
+        plan.conflicts
+    );
+}
+
+#[test]
 fn reading_orders_only_what_is_certain_and_the_writer_goes_first() {
     let plan = planned(&[reading("a", &["x"]), task("b", &["x"], &[])]);
     assert_eq!(edges(&plan), ["b<a conflict"]);

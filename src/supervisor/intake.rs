@@ -124,7 +124,9 @@ fn plan_input(tree: &Tree, prompt: &Prompt) -> Result<PlanInput, IntakeError> {
             body: &prompt.body,
             body_line: prompt.body_line,
             files: &prompt.front.files,
+            files_line: prompt.front.line("files"),
             reads: &prompt.front.reads,
+            reads_line: prompt.front.line("reads"),
         },
     )
     .map_err(|error| input(format!("{path}: {error}")))?;
