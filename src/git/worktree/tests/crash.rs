@@ -125,3 +125,54 @@ fn killed_after_the_last_step_it_is_whole_and_kept() {
     assert_eq!(worktrees.create(&spec).unwrap(), Created::Existing);
     assert!(!worktrees.intents_dir().join("one").exists());
 }
+
+/// The steps that leave neither nothing nor something whole: a lock, and an empty file.
+#[test]
+fn killed_within_a_step_it_is_cleared_up_too() {
+    type Leave = fn(&Fixture, &WorktreeSpec);
+    let left: [Leave; 4] = [
+        |f, _| write(&f.root(), ".git/refs/heads/orch/one.lock", ""),
+        |_, spec| write(&spec.path, ".git", ""),
+        |f, spec| {
+            write(&spec.path, ".git", &format!("gitdir: {}/.git/work", f.root().display()));
+        },
+        |_, spec| write(&spec.path, ".git.orch", ""),
+    ];
+    for (n, leave) in left.iter().enumerate() {
+        for swept in [false, true] {
+            let fixture = Fixture::varied();
+            let (worktrees, spec) = (fixture.worktrees(), fixture.spec("one"));
+            let (mut intent, _) = Intent::acquire(&worktrees.intents_dir(), &spec.id).unwrap();
+            let undo = Undo {
+                admins: vec![spec.id.clone()],
+                folders: vec![spec.path.clone()],
+                branch: Some((spec.branch.clone(), spec.base.clone())),
+                pool: None,
+            };
+            intent.write(&undo).unwrap();
+            leave(&fixture, &spec);
+            drop(intent);
+            if swept {
+                worktrees.create(&fixture.spec("other")).unwrap();
+                assert!(!spec.path.exists(), "{n}");
+            }
+            assert_eq!(worktrees.create(&spec).unwrap(), Created::Fresh, "{n}");
+            fixture.assert_as_git_makes_it(&spec);
+        }
+    }
+}
+
+#[test]
+fn what_the_dead_did_not_make_stays() {
+    for (file, content) in [(".git", "gitdir: /elsewhere\n"), (".git", "mine"), ("mine", "")] {
+        let fixture = Fixture::varied();
+        let (worktrees, spec) = (fixture.worktrees(), fixture.spec("one"));
+        let (mut intent, _) = Intent::acquire(&worktrees.intents_dir(), &spec.id).unwrap();
+        let (admins, folders) = (vec![spec.id.clone()], vec![spec.path.clone()]);
+        intent.write(&Undo { admins, folders, branch: None, pool: None }).unwrap();
+        write(&spec.path, file, content);
+        drop(intent);
+        assert!(worktrees.create(&spec).is_err());
+        assert_eq!(fs::read_to_string(spec.path.join(file)).unwrap(), content);
+    }
+}
