@@ -246,3 +246,20 @@ fn other_formats_are_cleaned_too() {
         assert_eq!(f.repo.remove_worktree(&safe(&f, &w, "orch/t")).unwrap(), BOTH);
     }
 }
+
+#[test]
+fn a_worktree_that_was_moved_is_not_taken_for_gone() {
+    let f = Fixture::new();
+    let w = f.worktree("t");
+    let proof = safe(&f, &w, "orch/t");
+    let now = f.beside("moved");
+    f.git(&["worktree", "move", w.to_str().unwrap(), now.to_str().unwrap()]);
+    let Removal::NotOurs(reason) = check(&f, &w, "orch/t") else { panic!() };
+    assert!(
+        reason.starts_with(&format!("its worktree was moved to {}", now.display())),
+        "{reason}"
+    );
+    assert!(matches!(f.repo.remove_worktree(&proof), Err(GitError::Refused(_))));
+    assert!(now.exists());
+    assert_eq!(f.oid("orch/t"), f.oid("main"));
+}
