@@ -11,6 +11,7 @@ use super::checkout::{Checkout, run, same_place};
 use super::executable::command;
 use super::scratch::{admin_directory, remove_tree};
 use super::snapshot::snapshot;
+use super::submodules::unpushed_submodules;
 use super::uncommitted::Look;
 use super::{GitError, Repo, names};
 use std::path::{Path, PathBuf};
@@ -25,7 +26,8 @@ pub enum Removal {
         /// How many.
         commits: usize,
     },
-    /// The worktree has uncommitted or untracked files, or an unfinished merge or rebase.
+    /// The worktree has uncommitted or untracked files, an unfinished merge or rebase, or a submodule
+    /// with commits of its own.
     Dirty {
         /// Which, or what.
         paths: Vec<String>,
@@ -148,6 +150,7 @@ impl Repo {
             let mut paths = found.names();
             paths
                 .extend(checkout.operation().map(|operation| format!("({operation}, unfinished)")));
+            paths.extend(unpushed_submodules(&checkout)?);
             if !paths.is_empty() {
                 return Ok(Removal::Dirty { paths });
             }

@@ -234,3 +234,14 @@ fn what_may_not_be_removed_is_not_buried() {
     f.git(&["worktree", "move", place, now.to_str().unwrap()]);
     refused(now.to_str().unwrap());
 }
+
+#[test]
+fn commits_of_a_submodule_are_kept() {
+    let f = Fixture::new();
+    let (w, own) = super::clean::with_submodule(&f, "t");
+    let buried = f.repo.bury("t", &w, "orch/t").unwrap();
+    f.repo.remove_worktree(&buried.proof).unwrap();
+    f.git(&["gc", "-q", "--prune=now"]);
+    f.git(&["merge-base", "--is-ancestor", &own, &buried.refname]);
+    f.is_sound();
+}
