@@ -164,6 +164,17 @@ fn a_difference_is_a_patch_whatever_the_settings() {
 }
 
 #[test]
+fn a_worktree_that_is_gone_is_called_gone() {
+    let f = Fixture::new();
+    let w = f.worktree("t");
+    let ask = || f.repo.worktree_state(&w, "main").unwrap_err().to_string();
+    std::fs::remove_file(w.join(".git")).unwrap();
+    assert!(ask().contains("its .git is gone"), "{}", ask());
+    std::fs::remove_dir_all(&w).unwrap();
+    assert!(ask().contains("t is gone; ") && !ask().contains("repair"), "{}", ask());
+}
+
+#[test]
 fn a_running_task_is_compared_without_leaving_a_trace() {
     let f = Fixture::new();
     let w = f.worktree("t");
