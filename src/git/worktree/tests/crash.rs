@@ -91,7 +91,7 @@ fn after_a_crash_at_any_step_the_next_call_makes_it_whole() {
         for done in steps.iter().take(step) {
             done();
         }
-        drop(intent);
+        intent.abandon();
         if step % 2 == 0 {
             // The run is given up: whatever is made next clears up.
             let other = fixture.spec("other");
@@ -119,7 +119,7 @@ fn killed_after_the_last_step_it_is_whole_and_kept() {
         pool: None,
     };
     intent.write(&undo).unwrap();
-    drop(intent);
+    intent.abandon();
     fixture.worktrees().create(&fixture.spec("other")).unwrap();
     assert!(spec.path.join("work").exists());
     assert_eq!(worktrees.create(&spec).unwrap(), Created::Existing);
@@ -151,7 +151,7 @@ fn killed_within_a_step_it_is_cleared_up_too() {
             };
             intent.write(&undo).unwrap();
             leave(&fixture, &spec);
-            drop(intent);
+            intent.abandon();
             if swept {
                 worktrees.create(&fixture.spec("other")).unwrap();
                 assert!(!spec.path.exists(), "{n}");
@@ -171,7 +171,7 @@ fn what_the_dead_did_not_make_stays() {
         let (admins, folders) = (vec![spec.id.clone()], vec![spec.path.clone()]);
         intent.write(&Undo { admins, folders, branch: None, pool: None }).unwrap();
         write(&spec.path, file, content);
-        drop(intent);
+        intent.abandon();
         assert!(worktrees.create(&spec).is_err());
         assert_eq!(fs::read_to_string(spec.path.join(file)).unwrap(), content);
     }
