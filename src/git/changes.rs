@@ -59,7 +59,10 @@ pub(crate) struct Version {
 
 impl DiffOptions {
     fn args(self) -> Vec<&'static str> {
-        let mut args = vec!["diff", if self.color { "--color=always" } else { "--color=never" }];
+        // A patch that `git apply` takes, whatever the settings of the person who asks.
+        let mut args = vec!["diff", "--no-ext-diff", "--no-textconv", "--submodule=short"];
+        args.extend(["--src-prefix=a/", "--dst-prefix=b/"]);
+        args.push(if self.color { "--color=always" } else { "--color=never" });
         args.extend(self.stat.then_some("--stat"));
         args.extend(self.name_only.then_some("--name-only"));
         args

@@ -39,6 +39,12 @@ impl Repo {
                 worktree.display()
             ))
         };
+        if !worktree.exists() {
+            return Err(GitError::InTheWay(format!(
+                "the worktree {} is gone; if it was moved, this says where it is: git worktree list",
+                worktree.display()
+            )));
+        }
         let dot_git = worktree.join(".git");
         let kind = std::fs::symlink_metadata(&dot_git).map_err(|_| broken("its .git is gone"))?;
         if !kind.is_file() {

@@ -11,6 +11,7 @@ use super::checkout::{Checkout, run, same_place};
 use super::executable::command;
 use super::scratch::{admin_directory, remove_tree};
 use super::snapshot::snapshot;
+use super::submodules::unpushed_submodules;
 use super::uncommitted::Look;
 use super::{GitError, Repo, names};
 use std::path::{Path, PathBuf};
@@ -25,7 +26,8 @@ pub enum Removal {
         /// How many.
         commits: usize,
     },
-    /// The worktree has uncommitted or untracked files, or an unfinished merge or rebase.
+    /// The worktree has uncommitted or untracked files, an unfinished merge or rebase, or a submodule
+    /// with commits of its own.
     Dirty {
         /// Which, or what.
         paths: Vec<String>,
@@ -135,10 +137,10 @@ impl Repo {
         let tip = self.ref_target(&format!("refs/heads/{branch}"))?;
         let mut commits: Vec<String> = tip.iter().cloned().collect();
         let mut ignored = 0;
+        if let Some(reason) = self.not_removable(worktree, branch)? {
+            return Ok(Removal::NotOurs(reason));
+        }
         if std::fs::symlink_metadata(worktree).is_ok() {
-            if let Some(reason) = self.not_ours(worktree) {
-                return Ok(Removal::NotOurs(reason));
-            }
             let checkout = match self.linked(worktree) {
                 Ok(checkout) => checkout,
                 Err(error) => return Ok(Removal::NotOurs(error.to_string())),
@@ -148,6 +150,7 @@ impl Repo {
             let mut paths = found.names();
             paths
                 .extend(checkout.operation().map(|operation| format!("({operation}, unfinished)")));
+            paths.extend(unpushed_submodules(&checkout)?);
             if !paths.is_empty() {
                 return Ok(Removal::Dirty { paths });
             }
@@ -172,20 +175,39 @@ impl Repo {
         Ok(Removal::Safe(Proof { worktree, branch, tip, ground: Ground::Merged(into), ignored }))
     }
 
-    /// Why a directory is none that `orch` may remove, if so.
-    fn not_ours(&self, worktree: &Path) -> Option<String> {
+    /// Why `orch` may not remove a worktree and its branch, whatever is in them, if so.
+    pub(crate) fn not_removable(
+        &self,
+        worktree: &Path,
+        branch: &str,
+    ) -> Result<Option<String>, GitError> {
         let place = worktree.display();
         let home = self.worktrees_dir();
         if !worktree.parent().is_some_and(|parent| same_place(parent, &home)) {
-            return Some(format!("{place} is not in {}", home.display()));
+            return Ok(Some(format!("{place} is not in {}", home.display())));
         }
         if worktree.is_symlink() {
-            return Some(format!("{place} is a symbolic link"));
+            return Ok(Some(format!("{place} is a symbolic link")));
         }
-        let admin = admin_directory(&self.common_dir, worktree)?;
-        admin.join("locked").exists().then(|| {
-            format!("{place} is locked; if nobody needs that, run: git worktree unlock {place}")
-        })
+        let admin = admin_directory(&self.common_dir, worktree);
+        if admin.is_some_and(|admin| admin.join("locked").exists()) {
+            let unlock = format!("git worktree unlock {place}");
+            return Ok(Some(format!("{place} is locked; if nobody needs that, run: {unlock}")));
+        }
+        if worktree.exists() {
+            return Ok(None);
+        }
+        let reference = format!("refs/heads/{branch}");
+        let moved = self.checkouts()?.into_iter().find(|(checkout, name)| {
+            checkout.git_dir != self.common_dir && name.as_deref() == Some(&*reference)
+        });
+        Ok(moved.map(|(checkout, _)| {
+            let now = checkout.path.display();
+            format!(
+                "its worktree was moved to {now}; once it is not needed, run: git worktree remove \
+                 {now}"
+            )
+        }))
     }
 
     /// Removes what `proof` is about, after examining it again.
@@ -233,11 +255,11 @@ impl Repo {
                 Removal::Safe(_) => changed(format!("{branch} moved")),
                 Removal::Unmerged { .. } => changed(format!("{branch} got new commits")),
                 Removal::Dirty { paths } => changed(format!("{} changed", names::some(&paths))),
-                Removal::NotOurs(reason) => changed(reason),
+                Removal::NotOurs(reason) => Err(GitError::Refused(reason)),
             },
             Ground::Buried(tree) => {
-                if let Some(reason) = worktree.exists().then(|| self.not_ours(worktree)).flatten() {
-                    return changed(reason);
+                if let Some(reason) = self.not_removable(worktree, branch)? {
+                    return Err(GitError::Refused(reason));
                 }
                 if self.ref_target(&format!("refs/heads/{branch}"))? != proof.tip {
                     return changed(format!("{branch} moved"));

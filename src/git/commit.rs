@@ -118,7 +118,7 @@ impl Repo {
     }
 
     /// Removes the locks that a killed git leaves: the worktree's own, and its branch's.
-    fn remove_stale_locks(
+    pub(crate) fn remove_stale_locks(
         &self,
         checkout: &Checkout,
         branch: &str,

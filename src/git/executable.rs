@@ -73,12 +73,20 @@ pub(crate) fn command<S: AsRef<OsStr>>(dir: &Path, args: &[S]) -> Command {
     command
 }
 
+/// Options whose value is the next argument, and says nothing about what the call is for.
+const WITH_VALUE: [&str; 3] = ["-c", "-C", "-m"];
+
 /// The sub-command and its first plain argument: enough to recognise the call in a message.
 pub(crate) fn subject<S: AsRef<OsStr>>(args: &[S]) -> String {
+    let mut is_value = false;
     let mut words = args
         .iter()
         .map(|a| a.as_ref().to_string_lossy())
-        .filter(|a| !a.starts_with('-'))
+        .filter(|a| {
+            let plain = !is_value && !a.starts_with('-');
+            is_value = !is_value && WITH_VALUE.contains(&a.as_ref());
+            plain
+        })
         .take(2)
         .collect::<Vec<_>>();
     if words.is_empty() {
@@ -87,13 +95,23 @@ pub(crate) fn subject<S: AsRef<OsStr>>(args: &[S]) -> String {
     words.join(" ")
 }
 
+/// Why git failed: the lines that say so, and of the others the last, which say what to do.
 pub(crate) fn last_words(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stderr);
     let lines: Vec<&str> = text.lines().filter(|l| !l.trim().is_empty()).collect();
     if lines.is_empty() {
         return format!("ended with {} and said nothing", output.status);
     }
-    lines[lines.len().saturating_sub(MESSAGE_LINES)..].join("; ")
+    let says_why = |line: &str| line.starts_with("fatal:") || line.starts_with("error:");
+    // The first tells the cause, and where there are more, the others repeat it; the file that is
+    // concerned is named there and nowhere else.
+    let mut shown: Vec<usize> = (0..lines.len()).filter(|&n| says_why(lines[n])).collect();
+    shown.truncate(MESSAGE_LINES - 2);
+    let others = (0..lines.len()).rev().filter(|n| !shown.contains(n));
+    let others: Vec<usize> = others.take(MESSAGE_LINES - shown.len()).collect();
+    shown.extend(others);
+    shown.sort_unstable();
+    shown.iter().map(|&n| lines[n].trim()).collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]
@@ -107,6 +125,34 @@ mod tests {
         let text = error.to_string();
         assert!(text.starts_with("git rev-parse HEAD: "), "{text}");
         assert!(text.contains("not a git repository"), "{text}");
+    }
+
+    #[test]
+    fn the_line_that_names_the_file_is_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        git(dir.path(), &["init", "-q"]).unwrap();
+        std::fs::write(dir.path().join(".git/index.lock"), "").unwrap();
+        std::fs::write(dir.path().join("file"), "").unwrap();
+        let text = git(dir.path(), &["add", "file"]).unwrap_err().to_string();
+        assert!(text.starts_with("git add file: fatal: Unable to create"), "{text}");
+        assert!(text.contains("index.lock") && text.contains("remove the file manually"), "{text}");
+        assert_eq!(text.split("; ").count(), MESSAGE_LINES, "{text}");
+    }
+
+    #[test]
+    fn the_value_of_an_option_is_not_the_subject() {
+        let named = [
+            (
+                &["-c", "core.hooksPath=/dev/null", "update-ref", "-m", "log", "ref"][..],
+                "update-ref ref",
+            ),
+            (&["commit-tree", "-m", "-c", "tree"], "commit-tree tree"),
+            (&["status"], "status"),
+            (&["--version"], "--version"),
+        ];
+        for (args, expected) in named {
+            assert_eq!(subject(args), expected);
+        }
     }
 
     #[test]

@@ -61,32 +61,71 @@ pub struct Restored {
 }
 
 impl Repo {
-    /// Keeps everything in a task's worktree and on its branch. Neither is changed.
+    /// Keeps everything in a task's worktree and on its branch, to remove both. Neither is changed.
+    /// What the latest burial of the task holds already is not buried again: it may be that the
+    /// removal was interrupted.
     ///
     /// # Errors
-    /// What git refuses; then nothing may be removed.
+    /// [`GitError::Refused`] for what may not be removed, such as a locked worktree; what git
+    /// refuses. Then nothing may be removed.
     pub fn bury(&self, task: &str, worktree: &Path, branch: &str) -> Result<Buried, GitError> {
+        match self.not_removable(worktree, branch)? {
+            Some(reason) => Err(GitError::Refused(reason)),
+            None => self.keep(task, worktree, branch),
+        }
+    }
+
+    /// As [`Repo::bury`], also where nothing is to be removed.
+    pub(crate) fn keep(
+        &self,
+        task: &str,
+        worktree: &Path,
+        branch: &str,
+    ) -> Result<Buried, GitError> {
         let first = format!("{GRAVEYARD}{task}");
         if !git2::Reference::is_valid_name(&first) {
             return Err(GitError::InTheWay(format!("'{task}' cannot be part of a ref's name")));
         }
         let tip = self.ref_target(&format!("refs/heads/{branch}"))?;
         let taken = snapshot(self, worktree, tip.as_deref())?;
-        let kept = tip.clone().or_else(|| taken.as_ref().and_then(|t| t.head.clone()));
-        let tree = match (&taken, &kept) {
-            (Some(taken), _) => taken.tree.clone(),
-            (None, Some(commit)) => format!("{commit}^{{tree}}"),
-            (None, None) => {
-                return Err(GitError::InTheWay(format!(
-                    "there is nothing to keep of {task}: neither {} nor branch {branch} exists",
-                    worktree.display()
-                )));
-            }
+        let graves = self.graveyard_list()?;
+        let known = latest(&graves, task)
+            .filter(|grave| grave.branch == branch)
+            .filter(|grave| self.holds(grave, tip.as_deref(), taken.as_ref()));
+        let refname = if let Some(grave) = known {
+            grave.refname.clone()
+        } else {
+            let kept = tip.clone().or_else(|| taken.as_ref().and_then(|t| t.head.clone()));
+            let tree = match (&taken, &kept) {
+                (Some(taken), _) => taken.tree.clone(),
+                (None, Some(commit)) => format!("{commit}^{{tree}}"),
+                (None, None) => {
+                    return Err(GitError::InTheWay(format!(
+                        "there is nothing to keep of {task}: neither {} nor branch {branch} exists",
+                        worktree.display()
+                    )));
+                }
+            };
+            let parents = parents(tip.as_deref(), taken.as_ref());
+            let commit = self.burial(task, worktree, branch, tip.as_deref(), &parents, &tree)?;
+            self.new_grave(&first, &commit)?
         };
-        let commit = self.burial(task, worktree, branch, tip.as_deref(), taken.as_ref(), &tree)?;
-        let refname = self.new_grave(&first, &commit)?;
         let proof = Proof::buried(worktree, branch, tip, taken.map(|taken| taken.tree));
         Ok(Buried { refname, proof })
+    }
+
+    /// Whether a burial holds all that there is now.
+    fn holds(&self, grave: &Grave, tip: Option<&str>, taken: Option<&Snapshot>) -> bool {
+        let Some(taken) = taken else {
+            // Once the worktree is gone its files are nowhere else, and then the branch may be too.
+            return tip.is_none() || grave.head.as_deref() == tip;
+        };
+        let [tree, above] = ["^{tree}", "^@"].map(|of| format!("{}{of}", grave.snapshot));
+        let asked = run(command(&self.common_dir, &["rev-parse", &tree, &above]));
+        let buried = names::show(&asked.unwrap_or_default());
+        let mut now = vec![taken.tree.as_str()];
+        now.extend(parents(tip, Some(taken)));
+        grave.head.as_deref() == tip && buried.lines().eq(now)
     }
 
     fn burial(
@@ -95,16 +134,9 @@ impl Repo {
         worktree: &Path,
         branch: &str,
         tip: Option<&str>,
-        taken: Option<&Snapshot>,
+        parents: &[&str],
         tree: &str,
     ) -> Result<String, GitError> {
-        let mut parents: Vec<&str> = tip.into_iter().collect();
-        if let Some(taken) = taken {
-            parents.extend(taken.head.as_deref());
-            parents.extend(taken.nested.iter().map(String::as_str));
-        }
-        let mut seen = std::collections::BTreeSet::new();
-        parents.retain(|parent| seen.insert(*parent));
         let place = names::show(worktree.as_os_str().as_encoded_bytes());
         let message = format!(
             "orch: keep {task}\n\nOrch-Task: {task}\nOrch-Branch: {branch}\nOrch-Head: {}\n\
@@ -170,11 +202,7 @@ impl Repo {
         let named = |grave: &&Grave| {
             grave.refname == task || grave.refname.strip_prefix(GRAVEYARD) == Some(task)
         };
-        let latest = graves.iter().filter(|grave| grave.task == task).max_by_key(|grave| {
-            let number = grave.refname.rsplit('-').next().and_then(|n| n.parse::<u32>().ok());
-            (grave.buried_at, number)
-        });
-        let Some(grave) = latest.or_else(|| graves.iter().find(named)) else {
+        let Some(grave) = latest(&graves, task).or_else(|| graves.iter().find(named)) else {
             return Err(GitError::InTheWay(format!(
                 "nothing is kept of {task}; what is kept: git for-each-ref {GRAVEYARD}"
             )));
@@ -230,6 +258,27 @@ impl Repo {
         let args = ["restore", &source, "--worktree", "--no-overlay", "--", ":/"];
         checkout.git(&args).map(drop)
     }
+}
+
+/// The latest burial of a task; within one second the numbers tell.
+fn latest<'g>(graves: &'g [Grave], task: &str) -> Option<&'g Grave> {
+    graves.iter().filter(|grave| grave.task == task).max_by_key(|grave| {
+        let number = grave.refname.strip_prefix(GRAVEYARD).and_then(|r| r.strip_prefix(task));
+        let number = number.and_then(|n| n.strip_prefix('-')).and_then(|n| n.parse::<u32>().ok());
+        (grave.buried_at, number)
+    })
+}
+
+/// What a burial comes after: the branch, HEAD, and the commits of repositories inside.
+fn parents<'s>(tip: Option<&'s str>, taken: Option<&'s Snapshot>) -> Vec<&'s str> {
+    let mut parents: Vec<&str> = tip.into_iter().collect();
+    if let Some(taken) = taken {
+        parents.extend(taken.head.as_deref());
+        parents.extend(taken.nested.iter().map(String::as_str));
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    parents.retain(|parent| seen.insert(*parent));
+    parents
 }
 
 /// One record of the listing.

@@ -32,6 +32,7 @@ mod rewind;
 mod scan;
 mod scratch;
 mod snapshot;
+mod submodules;
 #[cfg(test)]
 mod tests;
 mod tree;

@@ -8,7 +8,8 @@ impl Repo {
     /// (caches, installed dependencies) stay. What was there, committed or not, is first kept under
     /// `refs/orch/graveyard/TASK`. Nothing to put back is the cheap and normal case.
     ///
-    /// No process may be at work in the worktree. Hooks are not run.
+    /// No process may be at work in the worktree: locks that a killed git left behind are removed.
+    /// Hooks are not run.
     ///
     /// # Errors
     /// When the worktree cannot be read, or what was there cannot be kept; then nothing was changed.
@@ -19,15 +20,16 @@ impl Repo {
         start: &str,
         task: &str,
     ) -> Result<Option<String>, GitError> {
+        // Pinned to this worktree: should its link break now, git must not find the user's checkout.
+        let checkout = self.linked(worktree)?;
+        self.remove_stale_locks(&checkout, branch)?;
         let state = self.worktree_state(worktree, start)?;
         let on_branch = state.branch.as_deref() == Some(branch);
         let at_start = state.head.as_deref() == Some(start);
         if on_branch && at_start && state.dirty_count == 0 && state.operation.is_none() {
             return Ok(None);
         }
-        let kept = self.bury(task, worktree, branch)?.refname;
-        // Pinned to this worktree: should its link break now, git must not find the user's checkout.
-        let checkout = self.linked(worktree)?;
+        let kept = self.keep(task, worktree, branch)?.refname;
         let quiet = |args: &[&str]| {
             checkout.git(&[&["-c", "core.hooksPath=/dev/null"], args].concat()).map(drop)
         };

@@ -1,11 +1,12 @@
 //! A worktree's files as they are, as a tree of the repository.
 //!
-//! The worktree's own index is only read. Repositories inside it are kept as plain files, and so
-//! are those of their commits that they have pushed nowhere.
+//! The worktree's own index is only read. Repositories inside it are kept as plain files, and
+//! those of their commits that they have pushed nowhere are kept too; so are those of submodules.
 
-use super::checkout::{Checkout, run};
+use super::checkout::{Checkout, run, same_place};
 use super::executable::command;
 use super::private_index::PrivateIndex;
+use super::submodules::{submodules, unpushed};
 use super::{GitError, Repo, names};
 use std::path::Path;
 
@@ -33,7 +34,10 @@ pub(crate) fn snapshot(
     if let Ok(checkout) = repo.linked(worktree) {
         let head = checkout.standing()?.oid;
         let index = PrivateIndex::new(&checkout)?;
-        let (tree, nested) = files(repo, &checkout, &index)?;
+        let (tree, mut nested) = files(repo, &checkout, &index)?;
+        for git_dir in submodules(&checkout)?.keys() {
+            nested.extend(bring_unpushed(repo, git_dir)?);
+        }
         return Ok(Some(Snapshot { tree, head, nested }));
     }
     let checkout = Checkout { path: worktree.to_owned(), git_dir: repo.common_dir.clone() };
@@ -62,34 +66,30 @@ fn files(
         prefix.push("/");
         index.git(&["read-tree".into(), prefix, tree.into()])?;
         commits.extend(deeper);
-        commits.extend(unpushed(repo, &inner.path)?);
+        let ask = |what: &[&str]| -> Result<Vec<u8>, GitError> {
+            let asked = command(&inner.path, &[&["rev-parse"], what].concat());
+            Ok(run(asked)?.trim_ascii_end().to_vec())
+        };
+        let common = ask(&["--path-format=absolute", "--git-common-dir"])?;
+        if same_place(&names::path(&common), &repo.common_dir) {
+            // Another worktree of this repository: only a detached HEAD may be nowhere else.
+            commits.extend(ask(&["--verify", "-q", "HEAD"]).ok().map(|oid| names::show(&oid)));
+        } else {
+            commits.extend(bring_unpushed(repo, &names::path(&ask(&["--absolute-git-dir"])?))?);
+        }
     }
     let tree = names::show(index.git(&["write-tree"])?.trim_ascii());
     Ok((tree, commits))
 }
 
 /// Brings the commits of a repository that none of its remotes has into ours.
-fn unpushed(repo: &Repo, nested: &Path) -> Result<Vec<String>, GitError> {
-    let mut tips = std::collections::BTreeSet::new();
-    let heads = ["for-each-ref", "--format=%(objectname)", "refs/heads"];
-    for args in [&heads[..], &["rev-parse", "--verify", "-q", "HEAD"]] {
-        // Without a commit there is no HEAD, and nothing to keep.
-        let listing = run(command(nested, args)).unwrap_or_default();
-        tips.extend(listing.split(|&b| b == b'\n').filter(|t| !t.is_empty()).map(names::show));
-    }
-    let mut kept = Vec::new();
-    for tip in tips {
-        let missing = ["rev-list", "--max-count=1", &tip, "--not", "--remotes"];
-        if run(command(nested, &missing))?.is_empty() {
-            continue;
-        }
+fn bring_unpushed(repo: &Repo, git_dir: &Path) -> Result<Vec<String>, GitError> {
+    let tips = unpushed(git_dir)?.tips;
+    for tip in &tips {
         let mut fetch = command(&repo.common_dir, &["fetch", "--quiet", "--no-tags"]);
         fetch.args(["--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules"]);
-        run({
-            fetch.arg(nested).arg(&tip);
-            fetch
-        })?;
-        kept.push(tip);
+        fetch.arg(git_dir).arg(tip);
+        run(fetch)?;
     }
-    Ok(kept)
+    Ok(tips)
 }

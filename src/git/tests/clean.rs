@@ -246,3 +246,75 @@ fn other_formats_are_cleaned_too() {
         assert_eq!(f.repo.remove_worktree(&safe(&f, &w, "orch/t")).unwrap(), BOTH);
     }
 }
+
+/// A worktree with a submodule `libs/sub`, and a commit in that which is nowhere else; the worktree's
+/// own branch does not have it.
+pub(super) fn with_submodule(f: &Fixture, name: &str) -> (std::path::PathBuf, String) {
+    let upstream = f.beside("upstream");
+    std::fs::create_dir(&upstream).unwrap();
+    git(&upstream, &["init", "-q", "-b", "main"]);
+    let who = ["-c", "user.name=a", "-c", "user.email=a@b"];
+    let commit = ["commit", "-q", "--allow-empty", "-m", "c"];
+    git(&upstream, &[&who[..], &commit].concat());
+    let w = f.worktree(name);
+    git(&w, &["submodule", "add", "-q", upstream.to_str().unwrap(), "libs/sub"]);
+    git(&w, &["commit", "-qm", "submodule"]);
+    f.git(&["merge", "-q", &format!("orch/{name}")]);
+    safe(f, &w, &format!("orch/{name}"));
+    let sub = w.join("libs/sub");
+    git(&sub, &[&who[..], &commit].concat());
+    let own = git(&sub, &["rev-parse", "HEAD"]);
+    // Away from it: to the worktree the submodule is as it was.
+    git(&sub, &["branch", "-q", "aside"]);
+    git(&sub, &["reset", "-q", "--hard", "HEAD~1"]);
+    assert_eq!(git(&w, &["status", "--porcelain"]), "");
+    (w, own)
+}
+
+#[test]
+fn commits_of_a_submodule_that_are_nowhere_else_stay() {
+    let f = Fixture::new();
+    let (w, _) = with_submodule(&f, "t");
+    let expected = vec!["libs/sub (a commit of this submodule on none of its remotes)".to_owned()];
+    assert_eq!(check(&f, &w, "orch/t"), Removal::Dirty { paths: expected.clone() });
+    // Whether it is checked out or not.
+    git(&w, &["submodule", "deinit", "-q", "--force", "libs/sub"]);
+    assert_eq!(check(&f, &w, "orch/t"), Removal::Dirty { paths: expected });
+    let sub = f.root.join(".git/worktrees/t/modules/libs/sub");
+    git(&f.root, &["--git-dir", sub.to_str().unwrap(), "push", "-q", "origin", "aside"]);
+    assert_eq!(f.repo.remove_worktree(&safe(&f, &w, "orch/t")).unwrap(), BOTH);
+}
+
+#[test]
+fn a_repository_cloned_by_hand_and_added_is_a_submodule_too() {
+    let f = Fixture::new();
+    let w = f.worktree("t");
+    std::fs::create_dir(w.join("sub")).unwrap();
+    let who = ["-c", "user.name=a", "-c", "user.email=a@b"];
+    git(&w.join("sub"), &["init", "-q"]);
+    git(&w.join("sub"), &[&who[..], &["commit", "-q", "--allow-empty", "-m", "c"]].concat());
+    git(&w, &["add", "sub"]);
+    git(&w, &["commit", "-qm", "sub"]);
+    f.git(&["merge", "-q", "orch/t"]);
+    match check(&f, &w, "orch/t") {
+        Removal::Dirty { paths } => assert!(paths[0].starts_with("sub ("), "{paths:?}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_worktree_that_was_moved_is_not_taken_for_gone() {
+    let f = Fixture::new();
+    let w = f.worktree("t");
+    let proof = safe(&f, &w, "orch/t");
+    let now = f.beside("moved");
+    f.git(&["worktree", "move", w.to_str().unwrap(), now.to_str().unwrap()]);
+    let Removal::NotOurs(reason) = check(&f, &w, "orch/t") else { panic!() };
+    assert!(
+        reason.starts_with(&format!("its worktree was moved to {}", now.display())),
+        "{reason}"
+    );
+    assert!(matches!(f.repo.remove_worktree(&proof), Err(GitError::Refused(_))));
+    assert!(now.exists());
+    assert_eq!(f.oid("orch/t"), f.oid("main"));
+}

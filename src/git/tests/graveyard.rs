@@ -154,3 +154,94 @@ fn burying_needs_no_identity_and_no_hook() {
     f.git(&["config", "user.useConfigOnly", "true"]);
     f.repo.bury("t", &w, "orch/t").unwrap();
 }
+
+fn graves(f: &Fixture) -> usize {
+    f.git(&["for-each-ref", "refs/orch/graveyard"]).lines().count()
+}
+
+#[test]
+fn an_interrupted_removal_does_not_bury_what_is_left_over_the_rest() {
+    let f = Fixture::new();
+    let w = work(&f);
+    let first = f.repo.bury("t-7", &w, "orch/t").unwrap();
+    // Killed before the worktree went, and again after it.
+    assert_eq!(f.repo.bury("t-7", &w, "orch/t").unwrap().refname, first.refname);
+    std::fs::remove_dir_all(&w).unwrap();
+    let again = f.repo.bury("t-7", &w, "orch/t").unwrap();
+    assert_eq!(again.refname, first.refname);
+    let removed = f.repo.remove_worktree(&again.proof).unwrap();
+    assert_eq!(removed, Removed { worktree: false, branch: true });
+    // And after the branch.
+    let last = f.repo.bury("t-7", &w, "orch/t").unwrap();
+    assert_eq!(f.repo.remove_worktree(&last.proof).unwrap(), Removed::default());
+    assert_eq!(graves(&f), 1);
+    let restored = f.repo.restore("t-7").unwrap();
+    f.git(&["worktree", "add", "-q", w.to_str().unwrap(), "orch/t"]);
+    f.repo.unpack(&restored.snapshot, &w).unwrap();
+    assert_eq!(read(&w, "a.txt"), "uncommitted\n");
+    // Other work on the branch is buried, and it is what comes back.
+    git(&w, &["commit", "-qam", "more"]);
+    f.git(&["worktree", "remove", "--force", w.to_str().unwrap()]);
+    let more = f.repo.bury("t-7", &w, "orch/t").unwrap();
+    assert_eq!(more.refname, "refs/orch/graveyard/t-7-2");
+    assert_eq!(f.repo.restore("t-7").unwrap().refname, more.refname);
+}
+
+#[test]
+fn rewinding_again_and_again_buries_once_and_minds_no_stale_lock() {
+    let f = Fixture::new();
+    let w = work(&f);
+    let start = f.oid("main");
+    let locks = ["worktrees/t/index.lock", "worktrees/t/HEAD.lock", "refs/heads/orch/t.lock"];
+    for lock in locks {
+        write(&f.root, &format!(".git/{lock}"), "");
+    }
+    let rewind = || f.repo.rewind_worktree(&w, "orch/t", &start, "t").unwrap();
+    let kept = rewind().unwrap();
+    assert_eq!(git(&w, &["status", "--porcelain", "-b"]), "## orch/t");
+    assert_eq!((f.oid("orch/t"), rewind()), (start.clone(), None));
+    // The same work once more, as after an attempt to rewind that failed half way.
+    let head = f.oid(&format!("{kept}^1"));
+    git(&w, &["reset", "-q", "--hard", &head]);
+    let tree = format!("--source={kept}");
+    git(&w, &["restore", &tree, "--worktree", "--no-overlay", "--", ":/"]);
+    assert_eq!(rewind(), Some(kept));
+    assert_eq!(graves(&f), 1);
+    write(&w, "new", "something else");
+    assert_eq!(rewind().as_deref(), Some("refs/orch/graveyard/t-2"));
+}
+
+#[test]
+fn what_may_not_be_removed_is_not_buried() {
+    let f = Fixture::new();
+    let w = work(&f);
+    let place = w.to_str().unwrap();
+    let refused = |word: &str| {
+        let error = f.repo.bury("t", &w, "orch/t").unwrap_err().to_string();
+        assert!(error.contains(word) && !error.contains("since it was"), "{error}");
+        assert_eq!(graves(&f), 0);
+    };
+    f.git(&["worktree", "lock", place]);
+    refused("is locked");
+    f.git(&["worktree", "unlock", place]);
+    let buried = f.repo.bury("t", &w, "orch/t").unwrap();
+    f.git(&["worktree", "lock", place]);
+    let error = f.repo.remove_worktree(&buried.proof).unwrap_err().to_string();
+    assert!(error.contains("is locked") && !error.contains("since it was"), "{error}");
+    f.git(&["worktree", "unlock", place]);
+    f.git(&["update-ref", "-d", &buried.refname]);
+    let now = f.beside("moved");
+    f.git(&["worktree", "move", place, now.to_str().unwrap()]);
+    refused(now.to_str().unwrap());
+}
+
+#[test]
+fn commits_of_a_submodule_are_kept() {
+    let f = Fixture::new();
+    let (w, own) = super::clean::with_submodule(&f, "t");
+    let buried = f.repo.bury("t", &w, "orch/t").unwrap();
+    f.repo.remove_worktree(&buried.proof).unwrap();
+    f.git(&["gc", "-q", "--prune=now"]);
+    f.git(&["merge-base", "--is-ancestor", &own, &buried.refname]);
+    f.is_sound();
+}

@@ -136,6 +136,45 @@ fn differences_are_printed_as_git_does() {
 }
 
 #[test]
+fn a_difference_is_a_patch_whatever_the_settings() {
+    let f = Fixture::new();
+    let base = f.oid("main");
+    let head = f.branch("x", "main", &[("a.txt", Some("x\n"))]);
+    let w = f.worktree("t");
+    write(&w, "a.txt", "x\n");
+    let differences = || {
+        let plain = DiffOptions::default();
+        let of_branch = f.repo.diff(&base, &head, plain).unwrap();
+        (of_branch, f.repo.diff_worktree(&base, &w, plain).unwrap())
+    };
+    let expected = differences();
+    assert_eq!(expected.0, expected.1);
+    write(&f.root, ".git/info/attributes", "*.txt diff=mine\n");
+    for (key, value) in [
+        ("diff.noprefix", "true"),
+        ("diff.mnemonicPrefix", "true"),
+        ("diff.external", "true"),
+        ("diff.mine.textconv", "wc"),
+        ("diff.mine.command", "true"),
+    ] {
+        f.git(&["config", key, value]);
+        assert_eq!(differences(), expected, "{key}");
+        f.git(&["config", "--unset", key]);
+    }
+}
+
+#[test]
+fn a_worktree_that_is_gone_is_called_gone() {
+    let f = Fixture::new();
+    let w = f.worktree("t");
+    let ask = || f.repo.worktree_state(&w, "main").unwrap_err().to_string();
+    std::fs::remove_file(w.join(".git")).unwrap();
+    assert!(ask().contains("its .git is gone"), "{}", ask());
+    std::fs::remove_dir_all(&w).unwrap();
+    assert!(ask().contains("t is gone; ") && !ask().contains("repair"), "{}", ask());
+}
+
+#[test]
 fn a_running_task_is_compared_without_leaving_a_trace() {
     let f = Fixture::new();
     let w = f.worktree("t");

@@ -181,7 +181,8 @@ impl Admin {
         }
     }
 
-    fn git_file_line(&self) -> Vec<u8> {
+    /// What `.git` holds in the folder.
+    pub fn git_file_line(&self) -> Vec<u8> {
         [b"gitdir: ", self.dir.as_os_str().as_bytes(), b"\n"].concat()
     }
 }

@@ -31,7 +31,7 @@ impl Worktrees {
         let (mut intent, left) = Intent::acquire(&self.intents_dir(), &spec.id)?;
         let mut trash = Vec::new();
         if let Some(left) = left {
-            self.undo(&left, &mut trash)?;
+            self.undo_of_the_dead(&left, &mut trash)?;
         }
         let mut undo = Undo::default();
         let made = self.make(&spec, plan.as_deref(), &mut intent, &mut undo, &mut trash);

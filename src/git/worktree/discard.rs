@@ -43,7 +43,8 @@ impl Worktrees {
             let ours = folder.starts_with(self.pool_dir())
                 || admins.iter().any(|admin| admin.owns(folder))
                 || git_file_target(folder)
-                    .is_some_and(|dir| admins.iter().any(|admin| admin.dir == dir));
+                    .is_some_and(|dir| admins.iter().any(|admin| admin.dir == dir))
+                || barely_begun(folder, &admins);
             if ours {
                 self.set_aside(folder, trash)?;
             } else {
@@ -64,6 +65,28 @@ impl Worktrees {
             Some((name, oid)) => delete_branch_at(&self.repo, name, oid),
             None => Ok(()),
         }
+    }
+
+    /// As [`Self::undo`], where the process that began it is known to be dead: a lock that it held
+    /// on the new branch goes too, or nobody could ever make the branch.
+    pub(in crate::git) fn undo_of_the_dead(
+        &self,
+        undo: &Undo,
+        trash: &mut Vec<PathBuf>,
+    ) -> Result<(), GitError> {
+        // In a whole worktree an agent may be at work, and the lock may be its own.
+        let whole = undo.admins.iter().any(|name| is_whole(&Admin::named(&self.repo, name)));
+        if let (Some((branch, _)), false) = (&undo.branch, whole) {
+            let lock = self.repo.common_dir.join("refs/heads").join(format!("{branch}.lock"));
+            match fs::remove_file(&lock) {
+                // A reference table is a file where the loose refs would be a directory.
+                Err(e) if !matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                    return Err(GitError::io(format!("remove {}", lock.display()))(e));
+                }
+                _ => {}
+            }
+        }
+        self.undo(undo, trash)
     }
 
     /// Once in a process: finds the intents of dead owners, and what is in the pool that nobody
@@ -88,7 +111,7 @@ impl Worktrees {
         for path in intents {
             if let Some((intent, left)) = Intent::of_the_dead(&path) {
                 if let Some(left) = left {
-                    self.undo(&left, &mut trash)?;
+                    self.undo_of_the_dead(&left, &mut trash)?;
                 }
                 intent.finish();
             }
@@ -162,6 +185,20 @@ pub(in crate::git) fn unique() -> String {
 pub(in crate::git) fn is_whole(admin: &Admin) -> bool {
     matches!(admin.lock(), Lock::None | Lock::Person(_))
         && admin.folder().is_some_and(|folder| admin.owns(&folder))
+}
+
+/// Whether a folder holds nothing but the beginning of a `.git` file that leads to one of `admins`:
+/// the process died between creating the file and writing it.
+fn barely_begun(folder: &Path, admins: &[Admin]) -> bool {
+    let entries = files_in(folder);
+    let begun = |path: &PathBuf| {
+        let named = path.file_name().is_some_and(|name| name == ".git" || name == ".git.orch");
+        named
+            && fs::symlink_metadata(path).is_ok_and(|meta| meta.is_file())
+            && fs::read(path)
+                .is_ok_and(|text| admins.iter().any(|a| a.git_file_line().starts_with(&text)))
+    };
+    !entries.is_empty() && entries.iter().all(begun)
 }
 
 /// Deletes a branch if it still is where it was created.

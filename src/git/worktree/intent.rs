@@ -115,6 +115,13 @@ impl Intent {
         self.file.try_clone()
     }
 
+    /// Leaves it as a killed process does. A child that another test is just starting would hold a
+    /// merely dropped lock for a moment longer.
+    #[cfg(test)]
+    pub fn abandon(self) {
+        self.file.unlock().unwrap();
+    }
+
     /// The work is done, or undone: nothing is left to say.
     pub fn finish(self) {
         // Left behind, it says something that is no longer so; the next reader finds that out.

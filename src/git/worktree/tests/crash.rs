@@ -91,7 +91,7 @@ fn after_a_crash_at_any_step_the_next_call_makes_it_whole() {
         for done in steps.iter().take(step) {
             done();
         }
-        drop(intent);
+        intent.abandon();
         if step % 2 == 0 {
             // The run is given up: whatever is made next clears up.
             let other = fixture.spec("other");
@@ -119,9 +119,60 @@ fn killed_after_the_last_step_it_is_whole_and_kept() {
         pool: None,
     };
     intent.write(&undo).unwrap();
-    drop(intent);
+    intent.abandon();
     fixture.worktrees().create(&fixture.spec("other")).unwrap();
     assert!(spec.path.join("work").exists());
     assert_eq!(worktrees.create(&spec).unwrap(), Created::Existing);
     assert!(!worktrees.intents_dir().join("one").exists());
+}
+
+/// The steps that leave neither nothing nor something whole: a lock, and an empty file.
+#[test]
+fn killed_within_a_step_it_is_cleared_up_too() {
+    type Leave = fn(&Fixture, &WorktreeSpec);
+    let left: [Leave; 4] = [
+        |f, _| write(&f.root(), ".git/refs/heads/orch/one.lock", ""),
+        |_, spec| write(&spec.path, ".git", ""),
+        |f, spec| {
+            write(&spec.path, ".git", &format!("gitdir: {}/.git/work", f.root().display()));
+        },
+        |_, spec| write(&spec.path, ".git.orch", ""),
+    ];
+    for (n, leave) in left.iter().enumerate() {
+        for swept in [false, true] {
+            let fixture = Fixture::varied();
+            let (worktrees, spec) = (fixture.worktrees(), fixture.spec("one"));
+            let (mut intent, _) = Intent::acquire(&worktrees.intents_dir(), &spec.id).unwrap();
+            let undo = Undo {
+                admins: vec![spec.id.clone()],
+                folders: vec![spec.path.clone()],
+                branch: Some((spec.branch.clone(), spec.base.clone())),
+                pool: None,
+            };
+            intent.write(&undo).unwrap();
+            leave(&fixture, &spec);
+            intent.abandon();
+            if swept {
+                worktrees.create(&fixture.spec("other")).unwrap();
+                assert!(!spec.path.exists(), "{n}");
+            }
+            assert_eq!(worktrees.create(&spec).unwrap(), Created::Fresh, "{n}");
+            fixture.assert_as_git_makes_it(&spec);
+        }
+    }
+}
+
+#[test]
+fn what_the_dead_did_not_make_stays() {
+    for (file, content) in [(".git", "gitdir: /elsewhere\n"), (".git", "mine"), ("mine", "")] {
+        let fixture = Fixture::varied();
+        let (worktrees, spec) = (fixture.worktrees(), fixture.spec("one"));
+        let (mut intent, _) = Intent::acquire(&worktrees.intents_dir(), &spec.id).unwrap();
+        let (admins, folders) = (vec![spec.id.clone()], vec![spec.path.clone()]);
+        intent.write(&Undo { admins, folders, branch: None, pool: None }).unwrap();
+        write(&spec.path, file, content);
+        intent.abandon();
+        assert!(worktrees.create(&spec).is_err());
+        assert_eq!(fs::read_to_string(spec.path.join(file)).unwrap(), content);
+    }
 }
