@@ -1,31 +1,32 @@
 //! Worktrees that are kept ready: recycled after a task, or prepared ahead.
 //!
-//! A pool entry is a whole worktree under `.worktrees/.pool/`, detached at some commit, and a small
-//! file under `orch/pool/` that vouches for it. Whoever takes an entry removes that file first, so
+//! A pool entry is a whole worktree in the git directory, detached at some commit and not listed by
+//! git, with a small file that vouches for it. Whoever takes an entry removes that file first, so
 //! that an entry in unknown condition is one that nobody vouches for: it is deleted, never used.
 //! Promise: what is handed out is checked file by file against its index, whatever happened to it
-//! in between; nothing that was not recycled or prepared ever gets in.
+//! in between; nothing that was not recycled or prepared ever gets in. An entry whose files somebody
+//! changed is not used either, and is kept until the pool is emptied.
 
+mod place;
 mod recycle;
 mod refresh;
 
 use super::GitError;
 use super::worktree::{
-    Admin, HeadLine, Intent, Lock, Plan, Undo, WorktreeSpec, Worktrees, decode, empty, files_in,
-    is_whole, unique,
+    Admin, HeadLine, Intent, Lock, Plan, Undo, WorktreeSpec, Worktrees, decode, empty, is_whole,
+    unique,
 };
+use place::{PREFIX, WAY_UP};
 use recycle::Clean;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-
-/// Names of pool entries begin with this, as folders and in git's bookkeeping.
-const PREFIX: &str = "orch-pool-";
 
 /// A worktree that waits to be used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PoolEntry {
-    /// Its name in `git worktree list`.
+    /// The name of its folder.
     pub name: String,
     /// The commit its files are of.
     pub oid: String,
@@ -41,6 +42,15 @@ pub(super) struct PoolLock {
     _file: File,
 }
 
+/// What came of taking an entry.
+enum Moved {
+    In,
+    /// Its files are not all there, or not as they were written.
+    Changed,
+    /// There are no files.
+    NotWhole,
+}
+
 impl Worktrees {
     /// What is in the pool, in no particular order.
     pub fn pool_entries(&self) -> Vec<PoolEntry> {
@@ -48,12 +58,13 @@ impl Worktrees {
     }
 
     /// Prepares up to `count` worktrees at `base`, as far as the limits allow. The answer is how
-    /// many were made; none where worktrees go through the git executable.
+    /// many were made; none where worktrees go through the git executable, or are on another file
+    /// system than the git directory.
     ///
     /// # Errors
     /// When the commit cannot be read or a file cannot be written; what was made before stays.
     pub fn prepare(&self, base: &str, count: usize) -> Result<usize, GitError> {
-        if self.limits.count == 0 || count == 0 {
+        if self.limits.count == 0 || count == 0 || !self.is_on_one_file_system() {
             return Ok(0);
         }
         super::exclude::exclude_worktrees(&self.repo.common_dir)?;
@@ -70,8 +81,8 @@ impl Worktrees {
     }
 
     /// Takes a finished worktree into the pool, off its branch, which stays as it is. Ignored files
-    /// in it are deleted. `false` if it is not clean, does not fit, or is not one that was written
-    /// here; it is then as it was.
+    /// in it are deleted. `false` if it is not clean, does not fit, is not one that was written here,
+    /// or is on another file system than the git directory; it is then as it was.
     ///
     /// # Errors
     /// When something cannot be read or moved; a second call, or the next process, clears up.
@@ -100,7 +111,8 @@ impl Worktrees {
         recycled
     }
 
-    /// Deletes what is in the pool. The answer is how many worktrees that were.
+    /// Deletes what is in the pool, and the folder of the worktrees if nothing else is in it. The
+    /// answer is how many worktrees that were.
     ///
     /// # Errors
     /// When the pool cannot be locked or an entry cannot be moved away.
@@ -112,9 +124,11 @@ impl Worktrees {
         for entry in &entries {
             self.drop_entry(&entry.name, &mut trash)?;
         }
+        let changed = self.drop_changed(&mut trash)?;
         drop(guard);
         empty(&trash);
-        Ok(entries.len())
+        let _ = fs::remove_dir(self.repo.worktrees_dir());
+        Ok(entries.len() + changed)
     }
 
     /// Makes `spec` from an entry of the pool. `false` when there is none that holds.
@@ -129,8 +143,9 @@ impl Worktrees {
         let without_entry = undo.clone();
         while let Some(entry) = self.claim(spec, &without_entry, intent, undo)? {
             match self.move_in(&entry, spec, plan, undo) {
-                Ok(true) => return Ok(true),
-                Ok(false) => {}
+                Ok(Moved::In) => return Ok(true),
+                Ok(Moved::NotWhole) => {}
+                Ok(Moved::Changed) => self.keep_changed(&entry.name)?,
                 // Whatever is wrong with the entry, a fresh worktree may still be made.
                 Err(error) => tracing::warn!(%error, entry.name, "pool entry given up"),
             }
@@ -148,7 +163,7 @@ impl Worktrees {
         intent: &mut Intent,
         undo: &mut Undo,
     ) -> Result<Option<PoolEntry>, GitError> {
-        if self.limits.count == 0 || !self.vouchers_dir().exists() {
+        if self.limits.count == 0 || !self.pool_dir().exists() {
             return Ok(None);
         }
         let _guard = self.lock_pool()?;
@@ -156,8 +171,6 @@ impl Worktrees {
         entries.sort_by_key(|entry| entry.oid != spec.base);
         let Some(entry) = entries.into_iter().next() else { return Ok(None) };
         *undo = without_entry.clone();
-        undo.admins.push(entry.name.clone());
-        undo.folders.push(self.pool_dir().join(&entry.name));
         undo.pool = Some(entry.name.clone());
         intent.write(undo)?;
         self.forget_entry(&entry.name)?;
@@ -171,31 +184,37 @@ impl Worktrees {
         spec: &WorktreeSpec,
         plan: &Plan,
         undo: &Undo,
-    ) -> Result<bool, GitError> {
-        let admin = Admin::named(&self.repo, &entry.name);
-        let folder = self.pool_dir().join(&entry.name);
-        if !is_whole(&admin) || admin.folder().as_ref() != Some(&folder) {
-            return Ok(false);
+    ) -> Result<Moved, GitError> {
+        let admin = self.entry_admin(&entry.name);
+        let tree = self.entry_tree(&entry.name);
+        if !is_whole(&admin) || admin.folder() != tree.canonicalize().ok() {
+            return Ok(if tree.exists() { Moved::Changed } else { Moved::NotWhole });
         }
-        let Ok(index) = fs::read(admin.dir.join("index")) else { return Ok(false) };
-        let Some(cached) = decode(&index) else { return Ok(false) };
-        if !refresh::is_untouched(&folder, &cached) {
-            return Ok(false);
+        let Ok(index) = fs::read(admin.dir.join("index")) else { return Ok(Moved::Changed) };
+        let Some(cached) = decode(&index) else { return Ok(Moved::Changed) };
+        if !refresh::is_untouched(&tree, &cached) {
+            return Ok(Moved::Changed);
         }
         admin.mark()?;
-        if entry.oid != spec.base {
-            self.refresh(&admin, &folder, &cached, plan)?;
+        // By its files and not its commit: nothing keeps git from pruning the objects of an entry,
+        // so that its index must not stay unless it names those of the base.
+        if !plan.is_that_of(&cached) {
+            self.refresh(&admin, &tree, &cached, plan)?;
         }
         let target = Admin::named(&self.repo, &spec.id);
+        // Git reads what is under `worktrees/` at any time, so it gets there in its final form.
+        admin.set_common("../..")?;
+        admin.set_head(HeadLine::Branch(&spec.branch))?;
+        admin.set_folder(&spec.path)?;
         let moving = || GitError::io(format!("move {} into place", entry.name));
-        fs::rename(&admin.dir, &target.dir).map_err(moving())?;
-        fs::rename(&folder, &spec.path).map_err(moving())?;
-        target.join(&spec.path)?;
-        target.set_head(HeadLine::Branch(&spec.branch))?;
+        fs::rename(&tree, &spec.path).map_err(moving())?;
+        target.replace_git_file(&spec.path)?;
+        target.move_from(&admin).map_err(moving())?;
+        let _ = fs::remove_dir(self.entry_dir(&entry.name));
         self.make_branch(spec, undo.branch.is_none())?;
         target.start_log(&spec.base, self.log_signature()?.as_deref())?;
         target.release()?;
-        Ok(true)
+        Ok(Moved::In)
     }
 
     fn prepare_one(
@@ -205,19 +224,13 @@ impl Worktrees {
         expected_bytes: u64,
     ) -> Result<Option<u64>, GitError> {
         let name = format!("{PREFIX}{}", unique());
-        let folder = self.pool_dir().join(&name);
         let (mut intent, _) = Intent::acquire(&self.intents_dir(), &name)?;
-        let undo = Undo {
-            admins: vec![name.clone()],
-            folders: vec![folder.clone()],
-            branch: None,
-            pool: Some(name.clone()),
-        };
+        let undo = Undo { pool: Some(name.clone()), ..Undo::default() };
         let mut trash = Vec::new();
         let result = self.prepare_held(base, plan, &undo, &mut intent, expected_bytes);
         let cleared = match &result {
             Ok(Some(_)) => Ok(()),
-            _ => self.undo(&undo, &mut trash),
+            _ => self.undo(&undo, &mut trash).and_then(|()| self.drop_entry(&name, &mut trash)),
         };
         if cleared.is_ok() {
             intent.finish();
@@ -234,9 +247,8 @@ impl Worktrees {
         intent: &mut Intent,
         expected_bytes: u64,
     ) -> Result<Option<u64>, GitError> {
-        let (Some(name), Some(folder)) = (&undo.pool, undo.folders.first()) else {
-            return Ok(None);
-        };
+        let Some(name) = &undo.pool else { return Ok(None) };
+        let folder = &self.entry_tree(name);
         {
             let _guard = self.lock_pool()?;
             if !self.has_room(expected_bytes) {
@@ -246,8 +258,9 @@ impl Worktrees {
             fs::create_dir_all(folder)
                 .map_err(GitError::io(format!("create {}", folder.display())))?;
         }
-        let admin = Admin::named(&self.repo, name);
+        let admin = self.entry_admin(name);
         admin.make(&self.staging_dir(name), folder, HeadLine::Detached(base))?;
+        admin.set_common(WAY_UP)?;
         let stats = self.fill(&admin, folder, base, plan)?;
         let bytes = stats.iter().map(|stat| u64::from(stat.size())).sum();
         let entry =
@@ -273,101 +286,42 @@ impl Worktrees {
             return Ok(false);
         };
         let name = format!("{PREFIX}{}", unique());
-        let folder = self.pool_dir().join(&name);
-        let admin = Admin::named(&self.repo, id);
+        let tree = self.entry_tree(&name);
         let moving = || GitError::io(format!("move {} into the pool", path.display()));
         {
             let _guard = self.lock_pool()?;
             if !self.has_room(clean.bytes) {
                 return Ok(false);
             }
-            *undo = Undo {
-                admins: vec![id.to_owned(), name.clone()],
-                folders: vec![folder.clone()],
-                branch: None,
-                pool: Some(name.clone()),
-            };
+            *undo =
+                Undo { admins: vec![id.to_owned()], pool: Some(name.clone()), ..Undo::default() };
             intent.write(undo)?;
-            clean.remove_ignored(path)?;
-            fs::create_dir_all(self.pool_dir()).map_err(moving())?;
+            fs::create_dir_all(self.entry_dir(&name)).map_err(moving())?;
             // From here on it is the pool's: a crash before leaves a clean worktree where it was.
-            fs::rename(path, &folder).map_err(moving())?;
+            if let Err(error) = fs::rename(path, &tree) {
+                let _ = fs::remove_dir(self.entry_dir(&name));
+                let elsewhere = error.kind() == ErrorKind::CrossesDevices;
+                return if elsewhere { Ok(false) } else { Err(moving()(error)) };
+            }
         }
+        if let Err(error) = clean.remove_ignored(&tree) {
+            // It has not been changed but for ignored files, and is its owner's again.
+            fs::rename(&tree, path).map_err(moving())?;
+            let _ = fs::remove_dir(self.entry_dir(&name));
+            return Err(error);
+        }
+        let admin = self.entry_admin(&name);
+        fs::rename(&Admin::named(&self.repo, id).dir, &admin.dir).map_err(moving())?;
         admin.mark()?;
+        admin.set_common(WAY_UP)?;
         admin.strip()?;
         admin.set_head(HeadLine::Detached(&clean.oid))?;
         admin.write_index(&clean.index)?;
-        let target = Admin::named(&self.repo, &name);
-        fs::rename(&admin.dir, &target.dir).map_err(moving())?;
-        target.join(&folder)?;
-        target.release()?;
+        admin.join(&tree)?;
+        admin.release()?;
         let Clean { oid, bytes, files, .. } = clean;
         self.vouch(&PoolEntry { name, oid, bytes, files })?;
         Ok(true)
-    }
-
-    pub(super) fn pool_dir(&self) -> PathBuf {
-        self.repo.worktrees_dir().join(".pool")
-    }
-
-    /// Where the files are that vouch for entries.
-    fn vouchers_dir(&self) -> PathBuf {
-        self.repo.state_dir().join("pool")
-    }
-
-    pub(super) fn lock_pool(&self) -> Result<PoolLock, GitError> {
-        let path = self.repo.state_dir().join("pool.lock");
-        let open = || {
-            fs::create_dir_all(self.repo.state_dir())?;
-            let file = File::options().write(true).create(true).truncate(false).open(&path)?;
-            file.lock()?;
-            Ok(file)
-        };
-        let file = open().map_err(GitError::io(format!("lock {}", path.display())))?;
-        Ok(PoolLock { _file: file })
-    }
-
-    /// The entries that are vouched for.
-    pub(super) fn entries(&self) -> Vec<PoolEntry> {
-        let read = |path: PathBuf| serde_json::from_slice::<PoolEntry>(&fs::read(path).ok()?).ok();
-        files_in(&self.vouchers_dir()).into_iter().filter_map(read).collect()
-    }
-
-    /// Whether the pool takes one more, counting those on their way in.
-    fn has_room(&self, bytes: u64) -> bool {
-        let folders = files_in(&self.pool_dir()).into_iter().filter(|folder| {
-            folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PREFIX))
-        });
-        let held: u64 = self.entries().iter().map(|entry| entry.bytes).sum();
-        folders.count() < self.limits.count && held + bytes <= self.limits.bytes
-    }
-
-    fn vouch(&self, entry: &PoolEntry) -> Result<(), GitError> {
-        let path = self.vouchers_dir().join(&entry.name);
-        let write = || {
-            fs::create_dir_all(self.vouchers_dir())?;
-            fs::write(&path, serde_json::to_vec(entry)?)
-        };
-        write().map_err(GitError::io(format!("write {}", path.display())))
-    }
-
-    /// Nobody vouches for the entry any more.
-    pub(super) fn forget_entry(&self, name: &str) -> Result<(), GitError> {
-        let path = self.vouchers_dir().join(name);
-        match fs::remove_file(&path) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                Err(GitError::io(format!("remove {}", path.display()))(e))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Throws an entry away, in whatever condition.
-    pub(super) fn drop_entry(&self, name: &str, trash: &mut Vec<PathBuf>) -> Result<(), GitError> {
-        self.forget_entry(name)?;
-        self.set_aside(&self.pool_dir().join(name), trash)?;
-        let admin = Admin::named(&self.repo, name);
-        if name.starts_with(PREFIX) { admin.remove() } else { Ok(()) }
     }
 }
 

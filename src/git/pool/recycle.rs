@@ -18,15 +18,17 @@ pub(super) struct Clean {
     pub files: usize,
     /// A new index for it.
     pub index: Vec<u8>,
-    /// Ignored files and folders, to be removed.
+    /// Ignored files and folders, to be removed; relative.
     ignored: Vec<PathBuf>,
 }
 
 impl Clean {
+    /// Deletes what is ignored from the folder, wherever that is by now.
     pub fn remove_ignored(&self, root: &Path) -> Result<(), GitError> {
         for path in &self.ignored {
-            let folder = fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir());
-            let removed = if folder { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+            let path = root.join(path);
+            let folder = fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_dir());
+            let removed = if folder { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
             removed.map_err(GitError::io(format!("remove {}", path.display())))?;
             // Folders of nothing but ignored files; one with a file of the commit is never empty.
             let mut above = path.as_path();
@@ -162,7 +164,7 @@ fn extras(
                 asked.push("");
             }
             if repo.is_path_ignored(&asked).unwrap_or(false) {
-                found.push(root.join(&path));
+                found.push(path);
             } else if is_dir && !root.join(&path).join(".git").exists() {
                 stack.push(path);
             } else {
@@ -170,7 +172,7 @@ fn extras(
             }
         }
         if empty {
-            found.push(place);
+            found.push(dir);
         }
     }
     Ok(Some(found))

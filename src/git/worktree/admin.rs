@@ -127,8 +127,8 @@ impl Admin {
 
     /// Points the entry and the folder at each other.
     pub fn join(&self, folder: &Path) -> Result<(), GitError> {
-        replace(&self.dir.join("gitdir"), &git_dir_line(folder))?;
-        replace(&folder.join(".git"), &self.git_file_line())
+        self.set_folder(folder)?;
+        self.replace_git_file(folder)
     }
 
     /// Writes `.git` in a new folder.
@@ -136,6 +136,35 @@ impl Admin {
         let path = folder.join(".git");
         fs::write(&path, self.git_file_line())
             .map_err(GitError::io(format!("write {}", path.display())))
+    }
+
+    /// Puts the folder of another entry, which is complete, in the place of this one.
+    pub fn move_from(&self, other: &Self) -> io::Result<()> {
+        let parent = self.dir.parent().unwrap_or(&self.dir);
+        fs::create_dir_all(parent)?;
+        match fs::rename(&other.dir, &self.dir) {
+            // Git removes the folder around it with the last worktree, maybe just now.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                fs::create_dir_all(parent)?;
+                fs::rename(&other.dir, &self.dir)
+            }
+            other => other,
+        }
+    }
+
+    /// Where the common git directory is, from the entry.
+    pub fn set_common(&self, way: &str) -> Result<(), GitError> {
+        replace(&self.dir.join("commondir"), format!("{way}\n").as_bytes())
+    }
+
+    /// Names the folder that the entry is to belong to, which does not yet say so itself.
+    pub fn set_folder(&self, folder: &Path) -> Result<(), GitError> {
+        replace(&self.dir.join("gitdir"), &git_dir_line(folder))
+    }
+
+    /// Makes a folder say that it belongs to this entry.
+    pub fn replace_git_file(&self, folder: &Path) -> Result<(), GitError> {
+        replace(&folder.join(".git"), &self.git_file_line())
     }
 
     pub fn set_head(&self, head: HeadLine<'_>) -> Result<(), GitError> {

@@ -11,7 +11,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Folders in the pool that only wait to be deleted begin with this.
-const TRASH: &str = "trash-";
+pub(in crate::git) const TRASH: &str = "trash-";
 
 impl Worktrees {
     /// Where the intents are.
@@ -31,8 +31,9 @@ impl Worktrees {
         undo: &Undo,
         trash: &mut Vec<PathBuf>,
     ) -> Result<(), GitError> {
-        let admins: Vec<Admin> =
+        let mut admins: Vec<Admin> =
             undo.admins.iter().map(|name| Admin::named(&self.repo, name)).collect();
+        admins.extend(undo.pool.iter().map(|name| self.entry_admin(name)));
         if admins.iter().any(is_whole) {
             return Ok(());
         }
@@ -40,7 +41,7 @@ impl Worktrees {
             self.forget_entry(name)?;
         }
         for folder in &undo.folders {
-            let ours = folder.starts_with(self.pool_dir())
+            let ours = folder.starts_with(self.former_pool_dir())
                 || admins.iter().any(|admin| admin.owns(folder))
                 || git_file_target(folder)
                     .is_some_and(|dir| admins.iter().any(|admin| admin.dir == dir))
@@ -52,8 +53,11 @@ impl Worktrees {
                 let _ = fs::remove_dir(folder);
             }
         }
-        for name in &undo.admins {
+        for name in undo.admins.iter().chain(&undo.pool) {
             let _ = fs::remove_dir_all(self.staging_dir(name));
+        }
+        if let Some(name) = &undo.pool {
+            self.drop_entry(name, trash)?;
         }
         for admin in admins {
             let of_nobody = admin.folder().is_none_or(|folder| !admin.owns(&folder));
@@ -103,7 +107,7 @@ impl Worktrees {
 
     fn sweep(&self) -> Result<(), GitError> {
         let intents = files_in(&self.intents_dir());
-        if intents.is_empty() && !self.pool_dir().exists() {
+        if intents.is_empty() && !self.pool_dir().exists() && !self.former_pool_dir().exists() {
             return Ok(());
         }
         let mut trash = Vec::new();
@@ -117,17 +121,11 @@ impl Worktrees {
             }
         }
         let claimed = self.claimed_entries();
-        let known: Vec<String> = self.entries().into_iter().map(|entry| entry.name).collect();
-        for folder in files_in(&self.pool_dir()) {
-            let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if name.starts_with(TRASH) {
-                trash.push(folder);
-            } else if !known.contains(&name) && !claimed.contains(&name) {
-                self.drop_entry(&name, &mut trash)?;
-            }
-        }
+        self.sweep_pool(&claimed, &mut trash)?;
+        self.sweep_former_pool(&claimed, &mut trash)?;
         drop(guard);
         empty(&trash);
+        let _ = fs::remove_dir(self.former_pool_dir());
         Ok(())
     }
 
@@ -146,11 +144,14 @@ impl Worktrees {
         if fs::symlink_metadata(folder).is_err() {
             return Ok(());
         }
-        let aside = self.pool_dir().join(format!("{TRASH}{}", unique()));
-        let moved = fs::create_dir_all(self.pool_dir()).and_then(|()| fs::rename(folder, &aside));
-        if moved.is_ok() {
-            trash.push(aside);
-            return Ok(());
+        // The second is for a worktree on another file system than the git directory.
+        for dir in [self.pool_dir(), self.former_pool_dir()] {
+            let aside = dir.join(format!("{TRASH}{}", unique()));
+            if fs::create_dir_all(&dir).and_then(|()| fs::rename(folder, &aside)).is_ok() {
+                trash.push(aside);
+                return Ok(());
+            }
+            let _ = fs::remove_dir(&dir);
         }
         fs::remove_dir_all(folder).map_err(GitError::io(format!("remove {}", folder.display())))
     }
@@ -165,8 +166,8 @@ pub(in crate::git) fn empty(trash: &[PathBuf]) {
             tracing::warn!(%error, folder = %folder.display(), "could not be deleted");
         }
     }
-    // The pool's own folder goes with the last of them, so that nothing is left in `.worktrees`.
-    if let Some(pool) = trash.first().and_then(|folder| folder.parent()) {
+    // The folder of the pool goes with the last of them, so that nothing is left.
+    for pool in trash.iter().filter_map(|folder| folder.parent()) {
         let _ = fs::remove_dir(pool);
     }
 }

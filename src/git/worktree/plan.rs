@@ -2,8 +2,8 @@
 
 use super::super::GitError;
 use super::super::features::{Features, TreeTraits};
-use super::super::tree::Listing;
-use super::Worktrees;
+use super::super::tree::{File, Listing};
+use super::{Cached, Worktrees};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Commits whose listings are kept: the base of this run, and the one before it moved on. A listing
@@ -60,6 +60,17 @@ impl Worktrees {
 }
 
 impl Plan {
+    /// Whether an index holds exactly the files of the plan.
+    pub fn is_that_of(&self, index: &[Cached<'_>]) -> bool {
+        let same = |(entry, file): (&Cached<'_>, &File)| {
+            entry.oid == file.oid
+                && entry.mode == file.mode
+                && entry.path == self.listing.path(file)
+        };
+        let files = &self.listing.files;
+        index.len() == files.len() && index.iter().zip(files).all(same)
+    }
+
     fn read(handle: &git2::Repository, oid: &str) -> Result<Self, GitError> {
         let listing = Listing::read(handle, oid)?;
         let traits = TreeTraits::read(handle, &listing);
