@@ -38,18 +38,17 @@ pub fn next_wakeup(state: &State, now: Timestamp) -> Option<Timestamp> {
 /// The times, past ones included, at which tasks go on by themselves.
 fn waiting(state: &State) -> impl Iterator<Item = Timestamp> {
     let goes_on = !state.draining && state.finished.is_none();
-    state.tasks.iter().filter(move |_| goes_on).filter_map(waits_until)
+    state.tasks.iter().filter(move |_| goes_on).flat_map(waits_until)
 }
 
-/// When the task goes on by itself, if it waits for that. Not one that was stopped or has failed in
-/// another step.
-fn waits_until(task: &TaskProgress) -> Option<Timestamp> {
+/// The times at which steps of the task go on by themselves. None of one that was stopped or has failed
+/// in another step.
+fn waits_until(task: &TaskProgress) -> impl Iterator<Item = Timestamp> {
     let over = task.cancelled || task.steps.iter().any(|s| s.state == StepState::Failed);
-    let times = task.steps.iter().filter_map(|step| match step.state {
-        StepState::Waiting(until) => Some(until),
+    task.steps.iter().filter_map(move |step| match step.state {
+        StepState::Waiting(until) if !over => Some(until),
         _ => None,
-    });
-    times.min().filter(|_| !over)
+    })
 }
 
 /// How much may be started.
@@ -78,7 +77,7 @@ impl Slots {
             .filter(|task| state.was_started(*task) && !standings.is_settled(*task));
         let only = started.clone().next();
         // One that waits for its time to come must not keep the others from theirs.
-        let waits = |task: usize| waits_until(&state.tasks[task]).is_some_and(|at| at > now);
+        let waits = |task: usize| waits_until(&state.tasks[task]).any(|at| at > now);
         let ahead = started.by_ref().filter(|t| !state.has_begun(*t) && !waits(*t)).count();
         Self {
             processes: jobs.saturating_sub(running),

@@ -7,6 +7,7 @@
 
 mod case;
 mod rules;
+mod scale;
 mod script;
 mod world;
 
