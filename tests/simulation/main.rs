@@ -5,6 +5,8 @@
 //!
 //! `ORCH_SIM_CASES` is the number of cases, `ORCH_SIM_SEED` where they begin; `scripts/soak` runs many.
 
+#![expect(clippy::expect_used, reason = "a test that meets the impossible should stop and say so")]
+
 mod case;
 mod rules;
 mod scale;

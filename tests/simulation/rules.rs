@@ -252,10 +252,8 @@ fn never_more_processes_than_jobs(books: &Books, new: &AttemptId) -> Result<(), 
 fn declared_prerequisites_first(books: &Books, new: &AttemptId) -> Result<(), String> {
     let declared =
         books.task(&new.task).depends_on.iter().filter(|d| d.kind == DependencyKind::Declared);
-    for before in declared.filter(|d| !books.has_succeeded(&d.task)) {
-        return Err(format!("{} has not succeeded", before.task));
-    }
-    Ok(())
+    let mut missing = declared.filter(|d| !books.has_succeeded(&d.task));
+    missing.next().map_or(Ok(()), |before| Err(format!("{} has not succeeded", before.task)))
 }
 
 fn conflicting_tasks_apart(books: &Books, new: &AttemptId) -> Result<(), String> {

@@ -12,7 +12,7 @@ fn run_of(tasks: usize, jobs: u32) -> State {
     let task = |place: usize| Task {
         skipped: false,
         // Half of them in chains of ten.
-        after: if place % 20 < 10 && place % 10 != 0 {
+        after: if place % 20 < 10 && !place.is_multiple_of(10) {
             vec![(0, DependencyKind::Conflict)]
         } else {
             Vec::new()
