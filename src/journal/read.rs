@@ -159,10 +159,13 @@ impl Journal {
         states: &[TaskState],
         limit: usize,
     ) -> Result<Vec<TaskView>, JournalError> {
+        // The choice is made on the index alone: what is in the rows is read only for those shown.
         let names: Vec<String> = states.iter().map(|s| format!("'{s}'")).collect();
         let sql = format!(
-            "SELECT view FROM tasks WHERE run = (SELECT ord FROM runs WHERE id = ?1)
-             AND state IN ({}) ORDER BY idx LIMIT {limit}",
+            "SELECT view FROM tasks WHERE run = (SELECT ord FROM runs WHERE id = ?1) AND idx IN (
+                 SELECT idx FROM tasks WHERE run = (SELECT ord FROM runs WHERE id = ?1)
+                 AND state IN ({}) ORDER BY idx LIMIT {limit}
+             ) ORDER BY idx",
             names.join(",")
         );
         self.views(&sql, [run.as_str()])

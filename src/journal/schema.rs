@@ -29,7 +29,7 @@ const MIGRATIONS: &[&str] = &["
     );
     CREATE INDEX tasks_by_id ON tasks (id);
     CREATE INDEX tasks_by_name ON tasks (name);
-    CREATE INDEX tasks_by_state ON tasks (run, state);
+    CREATE INDEX tasks_by_state ON tasks (run, state, idx);
 "];
 
 /// Opens the file with the settings every user of the journal relies on, migrating it forward.

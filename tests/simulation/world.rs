@@ -278,11 +278,12 @@ impl World<'_> {
     /// The next thing that happens in the world, or time passing until the engine wants something.
     fn observe(&mut self) -> Result<(), Stop> {
         if let Some(id) = self.work.iter().find(|(_, w)| !w.announced).map(|(id, _)| id.clone())
-            && !self.script.one_in(5) {
-                self.record(Event::AttemptStarted { attempt: id.clone(), pid: 7 })?;
-                self.announced(&id);
-                return Ok(());
-            }
+            && !self.script.one_in(5)
+        {
+            self.record(Event::AttemptStarted { attempt: id.clone(), pid: 7 })?;
+            self.announced(&id);
+            return Ok(());
+        }
         let first = self.work.iter().min_by_key(|(_, w)| w.ends_at);
         let ends = first.map(|(id, work)| (work.ends_at, id.clone()));
         let wakes = next_wakeup(&self.state, Timestamp(self.now)).map(|at| at.0);
@@ -318,12 +319,13 @@ impl World<'_> {
         let mut ending = self.work.remove(id).map_or(Ending::Succeeded, |work| work.ending);
         let stopping = self.state.attempt(id).and_then(|a| a.stopping);
         if let (Some(reason), Ending::Failed { failure }) = (stopping, &mut ending)
-            && matches!(failure.class, FailureClass::Cancelled | FailureClass::Interrupted) {
-                failure.class = match reason {
-                    StopReason::Cancelled => FailureClass::Cancelled,
-                    _ => FailureClass::Interrupted,
-                };
-            }
+            && matches!(failure.class, FailureClass::Cancelled | FailureClass::Interrupted)
+        {
+            failure.class = match reason {
+                StopReason::Cancelled => FailureClass::Cancelled,
+                _ => FailureClass::Interrupted,
+            };
+        }
         Box::new(AttemptEnd::of(ending))
     }
 
