@@ -5,8 +5,9 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::path::Path;
 
-/// Without a slash at the end: with one it would not be about a symbolic link.
-const PATTERN: &str = "/.worktrees";
+/// What is added, and what where `.worktrees` is a symbolic link, which the first is not about.
+const PATTERN: &str = ".worktrees/";
+const LINK_PATTERN: &str = "/.worktrees";
 
 /// Adds the pattern to the repository's own exclude file, once. What the file holds stays; a
 /// file that is a symbolic link is written through. Safe against another process doing the same.
@@ -34,7 +35,8 @@ fn append(file: &mut File, link: bool) -> std::io::Result<()> {
         return Ok(());
     }
     let start = if content.is_empty() || content.ends_with(b"\n") { "" } else { "\n" };
-    file.write_all(format!("{start}{PATTERN}\n").as_bytes())
+    let pattern = if link { LINK_PATTERN } else { PATTERN };
+    file.write_all(format!("{start}{pattern}\n").as_bytes())
 }
 
 /// Whether a line covers `.worktrees`, which may be a symbolic link.
@@ -58,7 +60,7 @@ mod tests {
         std::fs::write(&path, "# mine\n*.swp").unwrap();
         exclude_worktrees(dir.path()).unwrap();
         exclude_worktrees(dir.path()).unwrap();
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "# mine\n*.swp\n/.worktrees\n");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "# mine\n*.swp\n.worktrees/\n");
     }
 
     #[test]
@@ -66,7 +68,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         exclude_worktrees(dir.path()).unwrap();
         let text = std::fs::read_to_string(dir.path().join("info/exclude")).unwrap();
-        assert_eq!(text, "/.worktrees\n");
+        assert_eq!(text, ".worktrees/\n");
     }
 
     #[test]
@@ -78,7 +80,7 @@ mod tests {
             }
         });
         let text = std::fs::read_to_string(dir.path().join("info/exclude")).unwrap();
-        assert_eq!(text, "/.worktrees\n");
+        assert_eq!(text, ".worktrees/\n");
     }
 
     #[test]

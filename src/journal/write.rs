@@ -112,6 +112,12 @@ impl Journal {
         Ok(Some(Turn { transaction, wal: &mut self.wal, path, run: run.clone(), ord }))
     }
 
+    /// Whether anything was synced through this handle.
+    #[cfg(test)]
+    pub(super) fn has_synced(&self) -> bool {
+        self.wal.0.is_some()
+    }
+
     /// A number that changes when another process has written.
     ///
     /// # Errors
