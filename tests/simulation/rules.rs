@@ -3,8 +3,8 @@
 
 use orch::engine::{State, decide};
 use orch::model::{
-    AttemptId, DependencyKind, Ending, Event, Recorded, RunSpec, StepId, StepKind, StepSpec,
-    StopReason, TaskId, Timestamp,
+    AttemptId, BuiltIn, DependencyKind, Ending, Event, Recorded, RunSpec, StepId, StepKind,
+    StepSpec, StopReason, TaskId, Timestamp,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -120,6 +120,14 @@ impl Books {
             }
             Event::RetryRequested { tasks, .. } => {
                 for task in tasks {
+                    // What succeeded is asked for again when it cannot land: from its branch on.
+                    let is_branch = |s: &StepSpec| {
+                        matches!(s.kind, StepKind::BuiltIn { action: BuiltIn::Branch })
+                    };
+                    let branch = self.task(task).steps.iter().position(is_branch);
+                    if let Some(branch) = branch.filter(|_| self.has_succeeded(task)) {
+                        self.rewind(task, branch);
+                    }
                     self.cancelled.remove(task);
                     self.charged.remove(task);
                     self.again.insert(task.clone());
