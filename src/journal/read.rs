@@ -163,8 +163,8 @@ impl Journal {
         let names: Vec<String> = states.iter().map(|s| format!("'{s}'")).collect();
         let sql = format!(
             "SELECT view FROM tasks WHERE run = (SELECT ord FROM runs WHERE id = ?1) AND idx IN (
-                 SELECT idx FROM tasks WHERE run = (SELECT ord FROM runs WHERE id = ?1)
-                 AND state IN ({}) ORDER BY idx LIMIT {limit}
+                 SELECT idx FROM tasks INDEXED BY tasks_by_state
+                 WHERE run = (SELECT ord FROM runs WHERE id = ?1) AND state IN ({}) ORDER BY idx LIMIT {limit}
              ) ORDER BY idx",
             names.join(",")
         );
