@@ -2,7 +2,8 @@
 
 use super::context::{self, Place, runtime};
 use super::error::CliError;
-use crate::model::{Event, TaskId};
+use crate::engine::{Standings, State};
+use crate::model::{Event, TaskId, TaskState};
 use crate::supervisor::{Ledger, cancel_without_supervisor};
 use std::process::ExitCode;
 
@@ -32,7 +33,8 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     let standings = ledger.state().standings();
     let open = |id: &TaskId| {
         let position = ledger.state().position(id);
-        position.is_some_and(|p| !standings.is_settled(p) || !standings_is_over(&ledger, p))
+        position
+            .is_some_and(|p| !standings.is_settled(p) || !is_over(ledger.state(), &standings, p))
     };
     let all: Vec<TaskId> = ledger.state().spec.tasks.iter().map(|t| t.id.clone()).collect();
     let wanted = if args.all { all } else { ids };
@@ -69,9 +71,7 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
 }
 
 /// A task that ended (well or badly) has nothing left to cancel.
-fn standings_is_over(ledger: &Ledger, position: usize) -> bool {
-    let state = ledger.state();
-    let standings = state.standings();
-    let task = state.task_state(position, &standings);
-    task.is_final() && task != crate::model::TaskState::Interrupted
+fn is_over(state: &State, standings: &Standings, position: usize) -> bool {
+    let task = state.task_state(position, standings);
+    task.is_final() && task != TaskState::Interrupted
 }

@@ -117,14 +117,9 @@ pub fn would_clean(
             let s = if commits == 1 { "" } else { "s" };
             kept(format!("{commits} unmerged commit{s} on {branch}"))
         }
-        Removal::Dirty { paths } => kept(format!("uncommitted: {}", some(&paths))),
+        Removal::Dirty { paths } => {
+            kept(format!("uncommitted: {}", super::escape::some(&paths, 3)))
+        }
         Removal::NotOurs(reason) => kept(reason),
     }
-}
-
-fn some(paths: &[String]) -> String {
-    let shown: Vec<&str> = paths.iter().take(3).map(String::as_str).collect();
-    let more = paths.len().saturating_sub(shown.len());
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    format!("{}{more}", shown.join(", "))
 }

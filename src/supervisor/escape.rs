@@ -143,7 +143,7 @@ impl Watch {
             let message = format!(
                 "your own checkout changed while this ran: {}; unless that was you, an agent wrote outside its \
                  worktree",
-                some(&differences)
+                some(&differences, 5)
             );
             escape.warnings = others
                 .into_iter()
@@ -160,7 +160,7 @@ impl Watch {
 fn failure(paths: &[String]) -> Failure {
     Failure::new(
         FailureClass::EscapedWorktree,
-        format!("while it ran, your own checkout changed: {}", some(paths)),
+        format!("while it ran, your own checkout changed: {}", some(paths, 5)),
     )
     .suggest(
         "look at the file with git diff; if the agent wrote it, tell it in the prompt to use relative paths, then: \
@@ -168,8 +168,9 @@ fn failure(paths: &[String]) -> Failure {
     )
 }
 
-fn some(paths: &[String]) -> String {
-    let shown: Vec<&str> = paths.iter().take(5).map(String::as_str).collect();
+/// The first `most` paths, and how many there are beside them.
+pub(super) fn some(paths: &[String], most: usize) -> String {
+    let shown: Vec<&str> = paths.iter().take(most).map(String::as_str).collect();
     let more = paths.len().saturating_sub(shown.len());
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     format!("{}{more}", shown.join(", "))
