@@ -1,7 +1,7 @@
 //! The configuration and what holds when nothing is said.
 
 use super::AgentOverride;
-use crate::model::MergeMode;
+use crate::model::{MergeMode, Policy};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -46,6 +46,8 @@ pub struct Config {
     pub pool_bytes: u64,
     /// Globs of paths that tasks may change side by side.
     pub ignore_conflicts: Vec<String>,
+    /// When a run waits, falls back or stops.
+    pub policy: Policy,
     /// What `[agents.NAME]` says, by name. To be laid over the built-in profiles.
     pub agents: BTreeMap<String, AgentOverride>,
 }
@@ -74,6 +76,7 @@ impl Default for Config {
             pool: 8,
             pool_bytes: 2 << 30,
             ignore_conflicts: Vec::new(),
+            policy: Policy::default(),
             agents: BTreeMap::new(),
         }
     }
