@@ -109,7 +109,7 @@ pub(super) fn find_run(journal: &Journal, name: &str) -> Result<RunId, CliError>
 /// Returns whether it is that.
 pub(super) fn look_for_supervisor(layout: &Layout, run: &mut RunView) -> bool {
     use crate::model::RunState;
-    if run.state != RunState::Running {
+    if !matches!(run.state, RunState::Running | RunState::Paused) {
         return false;
     }
     let holder = SupervisorLock::holder(&layout.supervisor_lock());

@@ -53,7 +53,7 @@ pub use spec::{KEY_VARIABLE, ShimSpec};
 pub use start::{Launcher, start, start_with};
 pub use stop::{Stop, Stopper};
 pub use supervisor_lock::SupervisorLock;
-pub use system::{DefaultJobs, System, can_run, default_jobs, system};
+pub use system::{DefaultJobs, System, can_run, default_jobs, free_disk, load, system};
 pub use terminal::{columns, in_own_session, is_own_output, rows};
 
 #[cfg(test)]

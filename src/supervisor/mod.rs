@@ -10,6 +10,7 @@
 mod agents;
 mod attempt;
 mod builtin;
+mod circumstances;
 mod clean;
 mod clock;
 mod delay;

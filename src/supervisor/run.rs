@@ -2,7 +2,7 @@
 
 use super::attempt::{self, Observation};
 use super::escape::Watch;
-use super::{Ledger, SupervisorError, World, builtin, clock, delay, recover};
+use super::{Ledger, SupervisorError, World, builtin, circumstances, clock, delay, recover};
 use crate::engine::{self, State};
 use crate::model::{
     Action, AttemptId, Ending, Event, Recorded, RunState, StepKind, StopReason, Timestamp, Usage,
@@ -191,6 +191,7 @@ impl<'o> Supervisor<'o> {
                     if let (Some(failure), Ending::Succeeded) = (escape.failure, &end.ending) {
                         end.ending = Ending::Failed { failure };
                     }
+                    circumstances::describe(&mut end, &self.world, state, &attempt);
                     events.push(Event::AttemptEnded { attempt, end: Box::new(end) });
                 }
                 Observation::Progress { attempt, progress } => {
