@@ -8,6 +8,7 @@ mod action;
 mod event;
 mod ids;
 mod outcome;
+mod problem;
 mod profile;
 mod spec;
 mod time;
@@ -18,6 +19,7 @@ pub use action::Action;
 pub use event::{Event, Recorded};
 pub use ids::{AttemptId, RunId, StepId, TaskId, slug};
 pub use outcome::{AttemptEnd, Ending, Exit, Failure, FailureClass, StopReason, Tokens, Usage};
+pub use problem::{Problem, listed, nearest, quoted};
 pub use profile::{AgentProfile, Dialect, PromptDelivery};
 pub use spec::{
     BuiltIn, Dependency, DependencyKind, MergeMode, Phase, RunSpec, RunState, StepKind, StepSpec,
