@@ -258,6 +258,22 @@ impl<'o> Supervisor<'o> {
     }
 }
 
+/// How often the attempt's step, or one after it, has failed since a person last asked for the task: attempts
+/// that died with their supervisor say nothing about it, and must not make it wait longer.
+fn failures(state: &State, id: &AttemptId) -> u32 {
+    let Some(task) = state.position(&id.task) else { return 1 };
+    let steps = state.spec.tasks[task].steps.iter().zip(&state.tasks[task].steps);
+    let again = steps.skip_while(|(spec, _)| spec.id != id.step);
+    let attempts = again.flat_map(|(_, step)| {
+        step.attempts.iter().filter(|attempt| attempt.number > step.forgiven)
+    });
+    let failed = attempts.filter(|attempt| {
+        attempt.stopping != Some(StopReason::Interrupted)
+            && attempt.ended.as_ref().is_some_and(|(end, _)| end.ending.failure().is_some())
+    });
+    u32::try_from(failed.count()).unwrap_or(u32::MAX)
+}
+
 /// What is recorded before an action begins.
 fn intent(state: &State, action: &Action) -> Event {
     match action.clone() {
@@ -269,7 +285,7 @@ fn intent(state: &State, action: &Action) -> Event {
             let before = AttemptId { number: attempt.number - 1, ..attempt.clone() };
             let last = state.attempt(&before).and_then(|a| a.ended.as_ref());
             let failure = last.and_then(|(end, _)| end.ending.failure());
-            let not_before = delay::not_before(clock::now(), attempt.number - 1, failure);
+            let not_before = delay::not_before(clock::now(), failures(state, &attempt), failure);
             Event::RetryScheduled { attempt, not_before, agent: None, keep: false, session: None }
         }
     }
