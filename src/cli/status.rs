@@ -3,7 +3,8 @@
 use super::context::{self, Place, look_for_supervisor};
 use super::error::CliError;
 use crate::journal::{Counts, Journal, Layout};
-use crate::model::{RunId, RunView, TaskState, TaskView};
+use crate::git::Repo;
+use crate::model::{RunId, RunView, SnapshotView, TaskState, TaskView, Timestamp};
 use crate::report::{self, StatusJson};
 use crate::supervisor::now;
 use std::fmt::Write as _;
@@ -40,7 +41,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
-    let (_, layout, journal) = place.history()?;
+    let (repo, layout, journal) = place.history()?;
     if args.runs {
         let mut runs = journal.runs(50)?;
         for run in &mut runs {
@@ -58,6 +59,7 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
         Ok(task) => {
             let mut view = journal.task_view(&task)?;
             let mut run = journal.run_view(&task.run)?;
+            view.snapshot = snapshot(&repo, &view);
             mark_lost(look_for_supervisor(&layout, &mut run), std::slice::from_mut(&mut view));
             if args.json {
                 print(&format!("{}\n", serde_json::to_string_pretty(&view).unwrap_or_default()))?;
@@ -92,6 +94,14 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
         }
         std::thread::sleep(Duration::from_secs(1));
     }
+}
+
+/// What is kept of a task's work in progress. A status is shown without it rather than not at all.
+fn snapshot(repo: &Repo, view: &TaskView) -> Option<SnapshotView> {
+    let kept = repo.snapshot_of(view.id.as_str()).ok()??;
+    let files = repo.changed_files(view.start.as_deref()?, &kept.commit).ok()?.len();
+    let taken_at = Timestamp(kept.taken_at.saturating_mul(1000));
+    Some(SnapshotView { commit: kept.commit, taken_at, files, left_out: kept.left_out })
 }
 
 fn human(

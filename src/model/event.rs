@@ -2,6 +2,7 @@
 
 use super::{AttemptEnd, AttemptId, RunSpec, RunState, StepId, StopReason, TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// An event with its place in the run's history.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -90,6 +91,9 @@ pub enum Event {
         /// Where the target branch was then: what a task starts from whose work conflicted with it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         onto: Option<String>,
+        /// Those that go on from a snapshot of their worktree, and its commit.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        snapshots: BTreeMap<TaskId, String>,
     },
     /// Ctrl-C: nothing new starts, what runs may finish.
     DrainRequested,
