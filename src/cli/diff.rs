@@ -9,8 +9,10 @@ use std::process::ExitCode;
 
 /// Show a task's branch against where it started, uncommitted work included while it runs
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  orch diff fix-login\n  orch diff fix-login --stat\n  orch diff fix-login \
-                  --snapshot")]
+#[command(
+    after_help = "Examples:\n  orch diff fix-login\n  orch diff fix-login --stat\n  orch diff fix-login \
+                  --snapshot"
+)]
 pub(super) struct Args {
     /// The task (name, id, or an unambiguous prefix).
     task: String,

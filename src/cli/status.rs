@@ -2,8 +2,8 @@
 
 use super::context::{self, Place, look_for_supervisor};
 use super::error::CliError;
-use crate::journal::{Counts, Journal, Layout};
 use crate::git::Repo;
+use crate::journal::{Counts, Journal, Layout};
 use crate::model::{RunId, RunView, SnapshotView, TaskState, TaskView, Timestamp};
 use crate::report::{self, StatusJson};
 use crate::supervisor::now;

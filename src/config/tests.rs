@@ -64,7 +64,7 @@ fn every_key_is_read() {
     )
     .unwrap();
     let own = AgentOverride {
-        line: 24,
+        line: 25,
         command: Some(["own", "--file", "{prompt_file}", ""].map(str::to_owned).into()),
         prompt: Some(PromptDelivery::File),
         output: Some(Dialect::Codex),
@@ -73,7 +73,7 @@ fn every_key_is_read() {
         model: None,
     };
     let claude =
-        AgentOverride { line: 22, model: Some("small".into()), ..AgentOverride::default() };
+        AgentOverride { line: 23, model: Some("small".into()), ..AgentOverride::default() };
     let expected = Config {
         source: Some(FILE.into()),
         agent: "codex".into(),

@@ -14,6 +14,7 @@ use super::uncommitted::{Look, Means, Uncommitted};
 use super::{GitError, Repo, names};
 use git2::build::TreeUpdateBuilder;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs::Metadata;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -37,7 +38,7 @@ pub const LARGEST_SNAPSHOT: u64 = 64 << 20;
 const ABANDONED: Duration = Duration::from_hours(1);
 
 /// How a worktree looked: the same again means that there is nothing new to keep.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Mark(u64);
 
 /// What a look at a worktree came to.
@@ -130,13 +131,16 @@ impl Repo {
     ) -> Result<bool, GitError> {
         let mut message = format!("orch: work in progress of {task}\n\nOrch-Task: {task}\n");
         for path in &found.left_out {
-            message += &format!("{LEFT_OUT}{}\n", names::show(path).replace('\n', "\\n"));
+            let path = names::show(path).replace('\n', "\\n");
+            // Writing to a string cannot fail.
+            let _ = writeln!(message, "{LEFT_OUT}{path}");
         }
         let before = self.ref_target(refname)?;
         let doing = || format!("write {refname}");
         if self.refused_by_libgit2().is_none() {
             let repo = self.open()?;
-            let parent = head.map(|head| repo.find_commit(oid(head)?).map_err(GitError::lib(doing())));
+            let parent =
+                head.map(|head| repo.find_commit(oid(head)?).map_err(GitError::lib(doing())));
             let parent = parent.transpose()?;
             if let Some(before) = &before {
                 let old = repo.find_commit(oid(before)?).map_err(GitError::lib(doing()))?;
@@ -152,9 +156,13 @@ impl Repo {
                 let commit = repo.commit(None, &who, &who, &message, &tree, &parents)?;
                 match &before {
                     None => repo.reference(refname, commit, false, LOG),
-                    Some(old) => {
-                        repo.reference_matching(refname, commit, true, git2::Oid::from_str(old)?, LOG)
-                    }
+                    Some(old) => repo.reference_matching(
+                        refname,
+                        commit,
+                        true,
+                        git2::Oid::from_str(old)?,
+                        LOG,
+                    ),
                 }
                 .map(drop)
             };
@@ -184,6 +192,14 @@ impl Repo {
         let update = ["update-ref", "-m", LOG, refname, to, from.unwrap_or(&nothing)];
         let args = [&["-c", "core.hooksPath=/dev/null"][..], &update].concat();
         run(command(&self.common_dir, &args)).map(drop)
+    }
+
+    /// The commit of the snapshot that is kept of a task.
+    ///
+    /// # Errors
+    /// When the ref cannot be read.
+    pub fn snapshot_commit(&self, task: &str) -> Result<Option<String>, GitError> {
+        self.ref_target(&named(SNAPSHOTS, task)?)
     }
 
     /// The snapshot that is kept of a task.

@@ -150,10 +150,10 @@ fn a_task_that_landed_stays_landed() {
     let (into, commit) = ("main".into(), "oid".into());
     run.apply(Event::TaskMerged { task: "a".into(), into, commit });
     run.apply(Event::RetryRequested {
-            tasks: vec!["a".into()],
-            onto: None,
-            snapshots: std::collections::BTreeMap::new(),
-        });
+        tasks: vec!["a".into()],
+        onto: None,
+        snapshots: std::collections::BTreeMap::new(),
+    });
     assert_eq!(run.task_state("a"), TaskState::Merged);
     assert_eq!(run.view("a").error, None);
 }

@@ -55,7 +55,7 @@ fn spec() -> RunSpec {
         log_cap: 0,
         estimate_seconds: None,
         tasks: vec![task("a"), b],
-        agents: BTreeMap::new(),
+        agents: std::collections::BTreeMap::new(),
     }
 }
 
