@@ -84,7 +84,7 @@ impl Place {
     pub(super) fn world(&self) -> Result<(Arc<World>, Config), CliError> {
         let (repo, config) = self.configured()?;
         let pool = PoolLimits { count: config.pool as usize, bytes: config.pool_bytes };
-        Ok((Arc::new(World::new(repo, pool)?), config))
+        Ok((Arc::new(World::new(repo, pool, config.snapshots)?), config))
     }
 
     /// The journal for reading; an error that says what to do where there is none.

@@ -130,6 +130,14 @@ pub(super) const WORKTREES: &[Key] = &[
         doc: &["How many prepared worktrees are kept, so that later runs start sooner. 0: none."],
     },
     Key { name: "pool_bytes", value: "\"2GiB\"", doc: &["What they may occupy together."] },
+    Key {
+        name: "snapshots",
+        value: "\"30s\"",
+        doc: &[
+            "While an agent is at work, what changed in its worktree is kept this often, at most, under",
+            "refs/orch/snapshots/. \"none\": never.",
+        ],
+    },
 ];
 
 /// Keys of `[conflicts]`.

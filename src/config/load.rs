@@ -110,6 +110,7 @@ impl Config {
                 ("setup", "commands") => self.setup = r.list(inner, "[\"npm ci\"]"),
                 ("worktrees", "pool") => set(&mut self.pool, r.number(inner, 0, MAX_POOL)),
                 ("worktrees", "pool_bytes") => set(&mut self.pool_bytes, r.bytes(inner, 0)),
+                ("worktrees", "snapshots") => r.limit(inner, &mut self.snapshots),
                 ("conflicts", "ignore") => set(&mut self.ignore_conflicts, r.globs(inner)),
                 _ => r.forgotten(inner),
             }

@@ -49,6 +49,7 @@ fn every_key_is_read() {
         [worktrees]
         pool = 0
         pool_bytes = 5_000_000
+        snapshots = "none"
         [conflicts]
         ignore = ["CHANGELOG.md", "docs/**"]
         [agents.claude]
@@ -63,7 +64,7 @@ fn every_key_is_read() {
     )
     .unwrap();
     let own = AgentOverride {
-        line: 24,
+        line: 25,
         command: Some(["own", "--file", "{prompt_file}", ""].map(str::to_owned).into()),
         prompt: Some(PromptDelivery::File),
         output: Some(Dialect::Codex),
@@ -72,7 +73,7 @@ fn every_key_is_read() {
         model: None,
     };
     let claude =
-        AgentOverride { line: 22, model: Some("small".into()), ..AgentOverride::default() };
+        AgentOverride { line: 23, model: Some("small".into()), ..AgentOverride::default() };
     let expected = Config {
         source: Some(FILE.into()),
         agent: "codex".into(),
@@ -91,6 +92,7 @@ fn every_key_is_read() {
         setup: Some(vec!["npm ci".into()]),
         pool: 0,
         pool_bytes: 5_000_000,
+        snapshots: None,
         ignore_conflicts: vec!["CHANGELOG.md".into(), "docs/**".into()],
         agents: [("claude".into(), claude), ("own".into(), own)].into(),
     };
@@ -351,6 +353,10 @@ fn the_template_reads_well() {
 
     # What they may occupy together.
     #pool_bytes = "2GiB"
+
+    # While an agent is at work, what changed in its worktree is kept this often, at most, under
+    # refs/orch/snapshots/. "none": never.
+    #snapshots = "30s"
 
     [conflicts]
 

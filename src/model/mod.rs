@@ -29,5 +29,5 @@ pub use spec::{
     TaskSpec, TaskState,
 };
 pub use time::{Timestamp, parse_duration};
-pub use view::{AttemptView, LogView, RunView, StepView, SupervisorView, TaskView};
+pub use view::{AttemptView, LogView, RunView, SnapshotView, StepView, SupervisorView, TaskView};
 pub use work::{Access, Complexity, Evidence, Target, WorkType};

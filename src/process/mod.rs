@@ -44,6 +44,7 @@ use macos as platform;
 pub use error::ProcessError;
 pub use identity::ProcessId;
 pub use log::{Entry, Follower, LogReader, LogStat, Stream, StreamReader};
+pub use platform::lower_priority;
 pub use recover::{Adopted, Recovery, has_ended, recover};
 pub use result::ShimResult;
 pub use running::{Finished, Running};

@@ -212,6 +212,13 @@ pub fn task(view: &TaskView, now: Timestamp, style: Style) -> String {
             fact(name, value);
         }
     }
+    if let Some(kept) = &view.snapshot {
+        let mut text = format!("{}  {}", kept.taken_at, count(kept.files, "file"));
+        if !kept.left_out.is_empty() {
+            let _ = write!(text, ", without {}", kept.left_out.join(", "));
+        }
+        fact("snapshot", &format!("{text}  (orch diff {} --snapshot)", view.name));
+    }
     if !view.files_changed.is_empty() {
         fact("files", &view.files_changed.join(", "));
     }

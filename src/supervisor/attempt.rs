@@ -2,7 +2,7 @@
 
 use super::agents::{self, Plan};
 use super::world::create_dir;
-use super::{Progress, SupervisorError, World};
+use super::{Progress, SupervisorError, World, snapshots};
 use crate::engine::State;
 use crate::git::WorktreeSpec;
 use crate::model::{
@@ -43,6 +43,8 @@ pub(super) struct Job {
     pub(super) profile: Option<AgentProfile>,
     pub(super) grace_ms: u64,
     pub(super) log_cap: u64,
+    /// The commit whose tree the worktree is brought to, where a person asked for a snapshot.
+    pub(super) snapshot: Option<String>,
     /// The failure that led to this attempt.
     pub(super) previous: Option<Failure>,
     /// Paths that other tasks of the run are expected to write, by their names.
@@ -67,6 +69,7 @@ impl Job {
             profile: state.spec.agents.get(&task.agent).cloned(),
             grace_ms: state.spec.grace_ms,
             log_cap: state.spec.log_cap,
+            snapshot: state.tasks[position].snapshot.clone(),
             previous: state.previous_failure(position),
             others: others.map(|(other, _)| (other.name.clone(), other.writes.clone())).collect(),
         })
@@ -128,7 +131,12 @@ pub(super) async fn follow(
         }
     };
     let attempt = job.id.clone();
-    let judged = tokio::task::spawn_blocking(move || judge(&world, &job, ended)).await;
+    let judged = tokio::task::spawn_blocking(move || {
+        let end = judge(&world, &job, ended);
+        snapshots::at_end(&world, &job, &end);
+        end
+    })
+    .await;
     let end = judged.unwrap_or_else(|panic| AttemptEnd::failed(internal(panic)));
     finish(&sender, attempt, end);
 }
@@ -147,8 +155,11 @@ fn prepare(world: &World, job: &Job) -> Result<Plan, Failure> {
     create_dir(&job.dir).map_err(internal)?;
     match &job.step.kind {
         StepKind::Agent => {
-            if job.id.number > 1 {
+            if job.id.number > 1 || job.snapshot.is_some() {
                 start_afresh(world, job)?;
+            }
+            if let Some(snapshot) = &job.snapshot {
+                world.repo.unpack(snapshot, &world.worktree(&job.task.worktree)).map_err(git)?;
             }
             agents::plan(world, job)
         }
@@ -157,10 +168,13 @@ fn prepare(world: &World, job: &Job) -> Result<Plan, Failure> {
     }
 }
 
+fn git(error: impl std::fmt::Display) -> Failure {
+    Failure::new(FailureClass::Git, error.to_string())
+}
+
 /// What an earlier attempt left half-done must not become part of this one, and is kept. An attempt that
 /// removed its own worktree gets another.
 fn start_afresh(world: &World, job: &Job) -> Result<(), Failure> {
-    let git = |error: crate::git::GitError| Failure::new(FailureClass::Git, error.to_string());
     let worktree = world.worktree(&job.task.worktree);
     let task = job.id.task.as_str();
     if !worktree.exists() {

@@ -9,6 +9,7 @@
 
 mod agents;
 mod attempt;
+mod background;
 mod builtin;
 mod clean;
 mod clock;
@@ -20,6 +21,7 @@ mod land;
 mod ledger;
 mod recover;
 mod run;
+mod snapshots;
 mod world;
 
 pub use clean::{Cleaned, Kept, clean, would_clean};

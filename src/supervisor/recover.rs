@@ -2,7 +2,7 @@
 //! with the world and gets its outcome.
 
 use super::attempt::{self, Job, Observation};
-use super::{Ledger, Supervisor, SupervisorError, World};
+use super::{Ledger, Supervisor, SupervisorError, World, snapshots};
 use crate::model::{
     AttemptEnd, AttemptId, Event, Failure, FailureClass, StepKind, StopReason, TaskId,
 };
@@ -79,7 +79,9 @@ async fn examine(
             Recovery::Finished(result) => {
                 let world = Arc::clone(world);
                 let judged = tokio::task::spawn_blocking(move || {
-                    attempt::judge(&world, &job, Ok(Finished::Done(result)))
+                    let end = attempt::judge(&world, &job, Ok(Finished::Done(result)));
+                    snapshots::at_end(&world, &job, &end);
+                    end
                 });
                 let end = judged.await.unwrap_or_else(|panic| {
                     AttemptEnd::failed(Failure::new(FailureClass::Internal, panic.to_string()))
@@ -88,6 +90,13 @@ async fn examine(
                 Found::Ended(Box::new(attempt::with_reason(end, stopping)))
             }
         };
+        if matches!(found, Found::Gone(_))
+            && let Some(job) = Job::of(world, state, &id)
+        {
+            let world = Arc::clone(world);
+            let kept = tokio::task::spawn_blocking(move || snapshots::keep(&world, &job));
+            kept.await.map_err(|error| panicked(&error))?;
+        }
         out.push((id, found));
     }
     Ok(out)

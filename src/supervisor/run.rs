@@ -1,6 +1,7 @@
 //! The loop: decide, record the intents, act, observe, record the outcomes, again.
 
 use super::attempt::{self, Observation};
+use super::background::Background;
 use super::escape::Watch;
 use super::{Ledger, SupervisorError, World, builtin, clock, delay, recover};
 use crate::engine::{self, State};
@@ -50,6 +51,7 @@ pub struct Supervisor<'o> {
     pub(super) stoppers: HashMap<AttemptId, Stopper>,
     git: Arc<Semaphore>,
     watch: Watch,
+    background: Background,
     /// When something happens by itself.
     wake: Option<Timestamp>,
 }
@@ -66,6 +68,7 @@ impl<'o> Supervisor<'o> {
     ) -> Result<Self, SupervisorError> {
         let (sender, receiver) = mpsc::unbounded_channel();
         let watch = Watch::start(&world)?;
+        let background = Background::new(&world);
         Ok(Self {
             world,
             ledger,
@@ -75,6 +78,7 @@ impl<'o> Supervisor<'o> {
             stoppers: HashMap::new(),
             git: Arc::new(Semaphore::new(GIT_AT_ONCE)),
             watch,
+            background,
             wake: None,
         })
     }
@@ -107,6 +111,8 @@ impl<'o> Supervisor<'o> {
                         self.watch.refresh(&self.world);
                     }
                     self.tell(&new);
+                    let warnings = self.background.tick(self.ledger.state());
+                    self.record(warnings)?;
                     self.observer.tick(self.ledger.state());
                     let due = self.wake.is_some_and(|until| until <= clock::now());
                     if !new.is_empty() || due {

@@ -12,6 +12,7 @@ mod logs;
 mod merge_clean;
 mod plan;
 mod recovery;
+mod snapshots;
 mod status;
 #[path = "../support/mod.rs"]
 mod support;
