@@ -3,7 +3,9 @@
 use super::derive::Standings;
 use super::retry::{Verdict, retry_verdict};
 use super::state::{State, StepState, TaskProgress};
-use crate::model::{Action, AttemptId, RunState, StepId, StopReason, TaskState, Timestamp};
+use crate::model::{
+    Action, AttemptId, BuiltIn, RunState, StepId, StepKind, StopReason, TaskState, Timestamp,
+};
 use std::collections::HashSet;
 
 /// What is to be done now. Deterministic; an empty list means: wait for the world or for
@@ -20,10 +22,12 @@ pub fn decide(state: &State, now: Timestamp) -> Vec<Action> {
     for task in order {
         decide_task(state, task, &standings, now, &mut slots, &mut actions);
     }
-    if actions.is_empty()
-        && state.open_attempts().next().is_none()
-        && waiting(state).next().is_none()
-    {
+    let over = || {
+        let settled = (0..state.tasks.len()).all(|task| standings.is_settled(task));
+        let held = state.holds.all() && !state.draining;
+        settled || (!held && waiting(state).next().is_none())
+    };
+    if actions.is_empty() && state.open_attempts().next().is_none() && over() {
         actions.push(Action::Finish { state: final_state(state, &standings) });
     }
     actions
@@ -64,7 +68,7 @@ struct Slots {
 
 impl Slots {
     fn of(state: &State, standings: &Standings, order: &[usize], now: Timestamp) -> Self {
-        let jobs = state.spec.jobs.max(1) as usize;
+        let jobs = state.jobs() as usize;
         let running = state
             .open_attempts()
             .filter(|(id, _)| {
@@ -80,8 +84,8 @@ impl Slots {
         let waits = |task: usize| waits_until(&state.tasks[task]).any(|at| at > now);
         let ahead = started.by_ref().filter(|t| !state.has_begun(*t) && !waits(*t)).count();
         Self {
-            processes: jobs.saturating_sub(running),
-            ahead: jobs.saturating_sub(ahead),
+            processes: if state.holds.all() { 0 } else { jobs.saturating_sub(running) },
+            ahead: if state.holds.all() { 0 } else { jobs.saturating_sub(ahead) },
             only,
             parallel: state.spec.parallel,
         }
@@ -191,6 +195,12 @@ fn start_ready_steps(
             through.insert(&step_spec.id);
             continue;
         }
+        // What is done is committed whatever holds new work back.
+        if matches!(step_spec.kind, StepKind::BuiltIn { action: BuiltIn::Branch })
+            && state.holds.all()
+        {
+            continue;
+        }
         if step_spec.kind.is_process() {
             if slots.processes == 0 {
                 continue;
@@ -198,7 +208,8 @@ fn start_ready_steps(
             slots.processes -= 1;
         }
         let number = step.attempts.last().map_or(0, |a| a.number) + 1;
-        actions.push(Action::Start { attempt: AttemptId { task: id, step: step_id, number } });
+        let attempt = AttemptId { task: id, step: step_id, number };
+        actions.push(Action::Start { attempt, agent: step.next.agent.clone() });
     }
 }
 

@@ -36,6 +36,12 @@ impl Standings {
 }
 
 impl State {
+    /// How many processes may run at the same time now.
+    #[must_use]
+    pub fn jobs(&self) -> u32 {
+        self.holds.jobs(self.spec.jobs)
+    }
+
     /// The state of the task at `task`.
     #[must_use]
     pub fn task_state(&self, task: usize, standings: &Standings) -> TaskState {

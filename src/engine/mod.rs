@@ -7,6 +7,7 @@
 
 mod decide;
 mod derive;
+mod holds;
 mod retry;
 mod state;
 #[cfg(test)]
@@ -15,5 +16,6 @@ mod view;
 
 pub use decide::{decide, next_wakeup};
 pub use derive::{Standing, Standings};
+pub use holds::Holds;
 pub use retry::{Verdict, retry_verdict};
-pub use state::{Attempt, Merged, State, Step, StepState, TaskProgress};
+pub use state::{Attempt, Beginning, Merged, State, Step, StepState, TaskProgress};

@@ -27,7 +27,9 @@ pub fn retry_verdict(state: &State, task: usize) -> Verdict {
     let Some(failure) = last_failure(&progress.steps[failed]) else { return Verdict::GiveUp };
     let from = restart_point(&spec.steps, failed);
     // An attempt that was interrupted on purpose, or died with its supervisor, says nothing about the task.
-    let on_purpose = |a: &&Attempt| a.stopping == Some(StopReason::Interrupted);
+    let on_purpose = |a: &&Attempt| {
+        matches!(a.stopping, Some(StopReason::Interrupted | StopReason::OutOfMemory))
+    };
     let counted = |wanted: fn(FailureClass) -> bool| {
         progress.steps[from..]
             .iter()

@@ -1,11 +1,16 @@
 //! The state of a run, and how each event changes it.
 
+use super::holds::Holds;
 use crate::model::{
     AttemptEnd, AttemptId, BuiltIn, Ending, Event, FailureClass, Recorded, RunSpec, RunState,
     StepId, StepKind, StepSpec, StopReason, TaskId, TaskSpec, Timestamp,
 };
 use std::collections::HashMap;
 use std::time::Duration;
+
+/// After an attempt was ended for want of memory, before it takes memory again: what the others need to
+/// get further. The governor admits it or not by then.
+const MEMORY_WAIT: Duration = Duration::from_secs(60);
 
 /// Everything known about a run.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +27,8 @@ pub struct State {
     pub draining: bool,
     /// Nothing starts at all, and what runs is stopped: it was asked to drain twice.
     pub halting: bool,
+    /// What keeps new work from starting.
+    pub holds: Holds,
     /// How and when it ended.
     pub finished: Option<(RunState, Timestamp)>,
     /// What supervisors before the last one worked.
@@ -73,6 +80,8 @@ pub struct Step {
     pub state: StepState,
     /// From the first.
     pub attempts: Vec<Attempt>,
+    /// How the next attempt begins, where not as the first did.
+    pub next: Beginning,
     /// Attempts numbered up to this one belong to an earlier `orch retry` and no longer count
     /// against the limits.
     pub forgiven: u32,
@@ -96,6 +105,17 @@ pub enum StepState {
     Failed,
 }
 
+/// How an attempt begins.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Beginning {
+    /// The agent that runs it, where it is not the task's own.
+    pub agent: Option<String>,
+    /// The worktree stays as it is, instead of being brought back to its start.
+    pub keep: bool,
+    /// The agent's session that goes on.
+    pub session: Option<String>,
+}
+
 /// One attempt.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Attempt {
@@ -105,6 +125,10 @@ pub struct Attempt {
     pub started_at: Timestamp,
     /// Its shim's process id.
     pub pid: Option<u32>,
+    /// How it began.
+    pub beginning: Beginning,
+    /// Seconds that it has been, or was once, without output and work.
+    pub quiet_seconds: Option<u64>,
     /// Set once its stop was asked for.
     pub stopping: Option<StopReason>,
     /// How and when it ended.
@@ -131,6 +155,7 @@ impl State {
             supervisor: None,
             draining: false,
             halting: false,
+            holds: Holds::default(),
             finished: None,
             worked_before: Duration::ZERO,
             session: (created_at, created_at),
@@ -211,6 +236,7 @@ impl State {
         if self.finished.is_none() {
             self.session.1 = at;
         }
+        self.holds.apply(&recorded.event);
         match &recorded.event {
             Event::RunCreated { .. } => {}
             Event::SupervisorStarted { pid } => {
@@ -225,13 +251,20 @@ impl State {
                     step.state = StepState::Skipped(reason.clone());
                 }
             }
-            Event::AttemptStarting { attempt } => {
+            Event::AttemptStarting { attempt, agent } => {
                 if let Some(step) = self.step_mut(&attempt.task, &attempt.step) {
                     step.state = StepState::Running;
+                    let mut beginning = std::mem::take(&mut step.next);
+                    if beginning.agent != *agent {
+                        // Another agent's session is not its own.
+                        beginning = Beginning { agent: agent.clone(), ..Beginning::default() };
+                    }
                     step.attempts.push(Attempt {
                         number: attempt.number,
                         started_at: at,
                         pid: None,
+                        beginning,
+                        quiet_seconds: None,
                         stopping: None,
                         ended: None,
                     });
@@ -247,10 +280,17 @@ impl State {
                     attempt.stopping = Some(*reason);
                 }
             }
+            Event::AttemptStalled { attempt, quiet_seconds } => {
+                if let Some(attempt) = self.attempt_mut(attempt) {
+                    attempt.quiet_seconds = Some(*quiet_seconds);
+                }
+            }
             Event::AttemptEnded { attempt, end } => self.end_attempt(attempt, end, at),
-            Event::RetryScheduled { attempt, not_before } => {
+            Event::RetryScheduled { attempt, not_before, agent, keep, session } => {
                 if let Some((task, step)) = self.locate(&attempt.task, &attempt.step) {
                     self.rewind(task, step, StepState::Waiting(*not_before));
+                    self.tasks[task].steps[step].next =
+                        Beginning { agent: agent.clone(), keep: *keep, session: session.clone() };
                 }
             }
             Event::CancelRequested { tasks } => {
@@ -271,6 +311,15 @@ impl State {
                 }
                 self.finished = None;
             }
+            // What keeps new work from starting is kept in one place: see [`Holds`].
+            Event::PauseRequested
+            | Event::ContinueRequested
+            | Event::JobsRequested { .. }
+            | Event::BudgetRequested { .. }
+            | Event::ParallelismLimited { .. }
+            | Event::ResourceShort { .. }
+            | Event::ResourceRecovered { .. }
+            | Event::AgentLimited { .. } => {}
             Event::DrainRequested => (self.draining, self.halting) = (true, self.draining),
             Event::RunFinished { state } => self.finished = Some((*state, at)),
             Event::TaskWarned { task, message } => {
@@ -312,11 +361,12 @@ impl State {
         step.state = match &end.ending {
             Ending::Succeeded => StepState::Done,
             // Interrupted on purpose (a second Ctrl-C): it starts again when the run is resumed.
-            Ending::Failed { failure }
-                if failure.class == FailureClass::Interrupted
-                    && stopped == Some(StopReason::Interrupted) =>
-            {
-                StepState::Pending
+            Ending::Failed { failure } if failure.class == FailureClass::Interrupted => {
+                match stopped {
+                    Some(StopReason::Interrupted) => StepState::Pending,
+                    Some(StopReason::OutOfMemory) => StepState::Waiting(at.after(MEMORY_WAIT)),
+                    _ => StepState::Failed,
+                }
             }
             Ending::Failed { .. } => StepState::Failed,
         };

@@ -3,6 +3,7 @@
 mod cancelling;
 mod ending;
 mod fixture;
+mod holding;
 mod ordering;
 mod recovery;
 mod retrying;

@@ -1,7 +1,7 @@
 //! From the state to what `orch status` shows.
 
 use super::derive::Standings;
-use super::state::{State, Step, StepState};
+use super::state::{State, Step, StepState, TaskProgress};
 use crate::model::{
     AttemptView, Ending, Failure, FailureClass, LogView, RunState, RunView, StepKind, StepSpec,
     StepView, SupervisorView, TaskState, TaskView,
@@ -13,13 +13,17 @@ impl State {
     pub fn run_view(&self) -> RunView {
         RunView {
             id: self.spec.id.clone(),
-            state: self.finished.map_or(RunState::Running, |(state, _)| state),
+            state: match self.finished {
+                Some((state, _)) => state,
+                None if self.holds.paused => RunState::Paused,
+                None => RunState::Running,
+            },
             started_at: self.created_at,
             finished_at: self.finished.map(|(_, at)| at),
             active_seconds: self.worked().as_secs_f64(),
             base: self.spec.base.clone(),
             target: self.spec.target.clone(),
-            jobs: self.spec.jobs,
+            jobs: self.jobs(),
             supervisor: SupervisorView { pid: self.supervisor, alive: false },
         }
     }
@@ -70,7 +74,7 @@ impl State {
             blocked_on,
             error,
             skip_reason: spec.skip.clone(),
-            warnings: progress.warnings.clone(),
+            warnings: warnings(&spec.steps, progress),
             logs: logs(&spec.steps, &progress.steps),
             steps: spec.steps.iter().zip(&progress.steps).map(|(s, p)| step_view(s, p)).collect(),
             note: self.ends(task).filter_map(|end| end.note.clone()).last(),
@@ -88,6 +92,17 @@ impl State {
         let (last, _) = ended.max_by_key(|(_, at)| *at)?;
         last.ending.failure().cloned()
     }
+}
+
+/// What was recorded for a person, and the attempts that are quiet.
+fn warnings(specs: &[StepSpec], progress: &TaskProgress) -> Vec<String> {
+    let quiet = specs.iter().zip(&progress.steps).filter_map(|(spec, step)| {
+        let attempt = step.attempts.last().filter(|a| a.ended.is_none())?;
+        let seconds = attempt.quiet_seconds?;
+        let id = &spec.id;
+        Some(format!("{id}, attempt {}: no output and no work for {seconds} s", attempt.number))
+    });
+    progress.warnings.iter().cloned().chain(quiet).collect()
 }
 
 /// The agent's attempts, and those of other processes or failed steps.
@@ -116,6 +131,8 @@ fn attempts(specs: &[StepSpec], steps: &[Step]) -> Vec<AttemptView> {
                 session: usage.session,
                 cost_usd: usage.cost_usd,
                 tokens: usage.tokens,
+                agent: attempt.beginning.agent.clone(),
+                resources: end.and_then(|end| end.resources),
             };
             view.set_exit(end.and_then(|end| end.exit));
             out.push(view);

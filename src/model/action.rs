@@ -18,6 +18,8 @@ pub enum Action {
     Start {
         /// Which one.
         attempt: AttemptId,
+        /// The agent that runs it, where it is not the task's own.
+        agent: Option<String>,
     },
     /// Draw a delay and record when the next attempt may start.
     ScheduleRetry {

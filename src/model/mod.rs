@@ -17,7 +17,10 @@ mod work;
 pub use action::Action;
 pub use event::{Event, Recorded};
 pub use ids::{AttemptId, RunId, StepId, TaskId, slug};
-pub use outcome::{AttemptEnd, Ending, Exit, Failure, FailureClass, StopReason, Tokens, Usage};
+pub use outcome::{
+    AttemptEnd, Ending, Exit, Failure, FailureClass, Resource, ResourceUse, StopReason, Tokens,
+    Usage,
+};
 pub use profile::{AgentProfile, Dialect, PromptDelivery};
 pub use spec::{
     BuiltIn, Dependency, DependencyKind, MergeMode, Phase, RunSpec, RunState, StepKind, StepSpec,

@@ -24,6 +24,8 @@ pub enum StopReason {
     Cancelled,
     /// The supervisor was interrupted, or the attempt's shim died.
     Interrupted,
+    /// The machine was about to run out of memory: it starts again later.
+    OutOfMemory,
 }
 
 /// What kind of failure it was: it decides whether a retry makes sense and what to suggest.
@@ -142,6 +144,25 @@ pub struct Usage {
     pub turns: Option<u64>,
 }
 
+/// Something of which a machine has only so much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Resource {
+    /// Room on the disks that hold the worktrees and the journal.
+    Disk,
+    /// Memory.
+    Memory,
+}
+
+/// What the processes of an attempt took of the machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ResourceUse {
+    /// Bytes that they held together, at the most.
+    pub peak_memory_bytes: u64,
+    /// Seconds of CPU time, user and system.
+    pub cpu_seconds: f64,
+}
+
 /// The end of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "outcome")]
@@ -186,6 +207,9 @@ pub struct AttemptEnd {
     /// One line for a person: the agent's closing words, or what the step did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// What its processes took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<ResourceUse>,
 }
 
 impl AttemptEnd {
@@ -199,6 +223,7 @@ impl AttemptEnd {
             commit: None,
             files_changed: None,
             note: None,
+            resources: None,
         }
     }
 

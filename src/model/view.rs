@@ -1,7 +1,7 @@
 //! What `orch status --json` shows: the shape that scripts rely on (`orch.status/1`). The journal
 //! keeps these beside the events, so that a status never replays a history.
 
-use super::{Exit, Failure, RunId, RunState, TaskId, TaskState, Timestamp, Tokens};
+use super::{Exit, Failure, ResourceUse, RunId, RunState, TaskId, TaskState, Timestamp, Tokens};
 use serde::{Deserialize, Serialize};
 
 /// A run at a glance.
@@ -144,6 +144,12 @@ pub struct AttemptView {
     pub cost_usd: Option<f64>,
     /// Tokens.
     pub tokens: Tokens,
+    /// The agent that ran it, where it is not the task's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// What its processes took of the machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<ResourceUse>,
 }
 
 impl AttemptView {

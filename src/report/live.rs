@@ -89,7 +89,7 @@ impl<W: Write> Live<W> {
                 self.doing.remove(&attempt.task);
                 self.tell_end(state, attempt, &end.ending, &name(&attempt.task));
             }
-            Event::RetryScheduled { attempt, not_before } => {
+            Event::RetryScheduled { attempt, not_before, .. } => {
                 let wait = duration(not_before.since(now()));
                 self.say(&format!("· {}: tried again in {wait}", name(&attempt.task)));
             }

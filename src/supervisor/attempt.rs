@@ -225,6 +225,7 @@ fn lost(survivors: usize) -> AttemptEnd {
 /// Shown after the class (`cancelled: ...`), so they do not say it again.
 const CANCELLED: &str = "stopped by a person or by --fail-fast";
 const INTERRUPTED: &str = "the supervisor was stopped";
+const OUT_OF_MEMORY: &str = "the machine was running out of memory";
 
 /// The shim knows that it was told to stop; why is in the journal.
 pub(super) fn with_reason(mut end: AttemptEnd, stopping: Option<StopReason>) -> AttemptEnd {
@@ -234,6 +235,8 @@ pub(super) fn with_reason(mut end: AttemptEnd, stopping: Option<StopReason>) -> 
     if matches!(failure.class, FailureClass::Cancelled | FailureClass::Interrupted) {
         *failure = match reason {
             StopReason::Cancelled => Failure::new(FailureClass::Cancelled, CANCELLED),
+            StopReason::OutOfMemory => Failure::new(FailureClass::Interrupted, OUT_OF_MEMORY)
+                .suggest("it starts again by itself; fewer at a time: --jobs"),
             _ => Failure::new(FailureClass::Interrupted, INTERRUPTED)
                 .suggest("go on with: orch resume"),
         };
@@ -277,6 +280,7 @@ pub(super) fn stopped_failure(reason: StopReason, step: &StepSpec) -> Failure {
         ),
         StopReason::Cancelled => Failure::new(FailureClass::Cancelled, CANCELLED),
         StopReason::Interrupted => Failure::new(FailureClass::Interrupted, INTERRUPTED),
+        StopReason::OutOfMemory => Failure::new(FailureClass::Interrupted, OUT_OF_MEMORY),
     }
 }
 

@@ -138,7 +138,7 @@ impl<'o> Supervisor<'o> {
 
     fn perform(&mut self, action: Action) {
         match action {
-            Action::Start { attempt } => self.start(attempt),
+            Action::Start { attempt, .. } => self.start(attempt),
             Action::Stop { attempt, .. } => {
                 if let Some(stopper) = self.stoppers.get(&attempt) {
                     stopper.stop(Stop::Gracefully);
@@ -262,7 +262,7 @@ impl<'o> Supervisor<'o> {
 fn intent(state: &State, action: &Action) -> Event {
     match action.clone() {
         Action::Skip { task, step, reason } => Event::StepSkipped { task, step, reason },
-        Action::Start { attempt } => Event::AttemptStarting { attempt },
+        Action::Start { attempt, agent } => Event::AttemptStarting { attempt, agent },
         Action::Stop { attempt, reason } => Event::AttemptStopping { attempt, reason },
         Action::Finish { state } => Event::RunFinished { state },
         Action::ScheduleRetry { attempt } => {
@@ -270,7 +270,7 @@ fn intent(state: &State, action: &Action) -> Event {
             let last = state.attempt(&before).and_then(|a| a.ended.as_ref());
             let failure = last.and_then(|(end, _)| end.ending.failure());
             let not_before = delay::not_before(clock::now(), attempt.number - 1, failure);
-            Event::RetryScheduled { attempt, not_before }
+            Event::RetryScheduled { attempt, not_before, agent: None, keep: false, session: None }
         }
     }
 }

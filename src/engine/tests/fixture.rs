@@ -118,8 +118,8 @@ impl Run {
                     Action::Skip { task, step, reason } => {
                         (format!("skip {task}/{step}"), Event::StepSkipped { task, step, reason })
                     }
-                    Action::Start { attempt } => {
-                        (format!("start {attempt}"), Event::AttemptStarting { attempt })
+                    Action::Start { attempt, agent } => {
+                        (format!("start {attempt}"), Event::AttemptStarting { attempt, agent })
                     }
                     Action::Stop { attempt, reason } => {
                         (format!("stop {attempt}"), Event::AttemptStopping { attempt, reason })
@@ -130,7 +130,9 @@ impl Run {
                     Action::ScheduleRetry { attempt } => {
                         let not_before = Timestamp(self.now + 10);
                         let words = format!("again {attempt}");
-                        (words, Event::RetryScheduled { attempt, not_before })
+                        let (agent, session) = (None, None);
+                        let keep = false;
+                        (words, Event::RetryScheduled { attempt, not_before, agent, keep, session })
                     }
                 };
                 said.push(words);

@@ -99,7 +99,7 @@ impl Place {
 
 fn starting(task: &str) -> Event {
     let attempt = AttemptId { task: task.into(), step: "branch".into(), number: 1 };
-    Event::AttemptStarting { attempt }
+    Event::AttemptStarting { attempt, agent: None }
 }
 
 fn ended(task: &str, ending: Ending) -> Event {
