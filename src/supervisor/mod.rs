@@ -21,6 +21,7 @@ mod land;
 mod ledger;
 mod recover;
 mod run;
+mod shared_limits;
 mod snapshots;
 mod world;
 

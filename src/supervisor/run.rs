@@ -3,10 +3,12 @@
 use super::attempt::{self, Observation};
 use super::background::Background;
 use super::escape::Watch;
+use super::shared_limits::SharedLimits;
 use super::{Ledger, SupervisorError, World, builtin, clock, delay, recover};
 use crate::engine::{self, State};
 use crate::model::{
-    Action, AttemptId, Ending, Event, Recorded, RunState, StepKind, StopReason, Timestamp, Usage,
+    Action, AttemptEnd, AttemptId, Ending, Event, Recorded, RunState, StepKind, StopReason,
+    Timestamp, Usage,
 };
 use crate::process::{Interrupt, Signals, Stop, Stopper};
 use std::collections::HashMap;
@@ -52,6 +54,7 @@ pub struct Supervisor<'o> {
     git: Arc<Semaphore>,
     watch: Watch,
     background: Background,
+    limits: SharedLimits,
     /// When something happens by itself.
     wake: Option<Timestamp>,
 }
@@ -79,6 +82,7 @@ impl<'o> Supervisor<'o> {
             git: Arc::new(Semaphore::new(GIT_AT_ONCE)),
             watch,
             background,
+            limits: SharedLimits::new(SharedLimits::of_user()),
             wake: None,
         })
     }
@@ -93,7 +97,9 @@ impl<'o> Supervisor<'o> {
             let created = self.ledger.journal().events_after(&self.ledger.state().spec.id, 0)?;
             self.tell(&created);
         }
-        self.record(vec![Event::SupervisorStarted { pid: std::process::id() }])?;
+        let mut first = vec![Event::SupervisorStarted { pid: std::process::id() }];
+        first.extend(self.limits.news(&self.ledger.state().spec.agents, clock::now()));
+        self.record(first)?;
         self.reconcile().await?;
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -114,9 +120,11 @@ impl<'o> Supervisor<'o> {
                     let warnings = self.background.tick(self.ledger.state());
                     self.record(warnings)?;
                     self.observer.tick(self.ledger.state());
-                    let due = self.wake.is_some_and(|until| until <= clock::now());
-                    if !new.is_empty() || due {
-                        self.act(Vec::new())?;
+                    let now = clock::now();
+                    let limits = self.limits.news(&self.ledger.state().spec.agents, now);
+                    let due = self.wake.is_some_and(|until| until <= now);
+                    if !new.is_empty() || !limits.is_empty() || due {
+                        self.act(limits)?;
                     }
                 }
                 signal = signals.next() => self.interrupted(signal)?,
@@ -197,6 +205,7 @@ impl<'o> Supervisor<'o> {
                     if let (Some(failure), Ending::Succeeded) = (escape.failure, &end.ending) {
                         end.ending = Ending::Failed { failure };
                     }
+                    self.tell_others(&attempt, &end);
                     events.push(Event::AttemptEnded { attempt, end: Box::new(end) });
                 }
                 Observation::Progress { attempt, progress } => {
@@ -206,6 +215,16 @@ impl<'o> Supervisor<'o> {
             next = self.receiver.try_recv().ok();
         }
         self.act(events)
+    }
+
+    /// A limit of its agent is every run's of this user.
+    fn tell_others(&mut self, attempt: &AttemptId, end: &AttemptEnd) {
+        let state = self.ledger.state();
+        let Some((task, _)) = state.step_spec(&attempt.task, &attempt.step) else { return };
+        let agent = state.spec.agents.get(&task.agent);
+        if let (Some(agent), Some(failure)) = (agent, end.ending.failure()) {
+            self.limits.publish(agent, failure, clock::now());
+        }
     }
 
     fn is_stopping(&self, attempt: &AttemptId) -> bool {
