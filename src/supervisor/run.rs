@@ -218,10 +218,11 @@ impl<'o> Supervisor<'o> {
     }
 
     /// A limit of its agent is every run's of this user.
-    fn tell_others(&mut self, attempt: &AttemptId, end: &AttemptEnd) {
+    fn tell_others(&mut self, id: &AttemptId, end: &AttemptEnd) {
         let state = self.ledger.state();
-        let Some((task, _)) = state.step_spec(&attempt.task, &attempt.step) else { return };
-        let agent = state.spec.agents.get(&task.agent);
+        let Some((task, _)) = state.step_spec(&id.task, &id.step) else { return };
+        let other = state.attempt(id).and_then(|attempt| attempt.beginning.agent.as_ref());
+        let agent = state.spec.agents.get(other.unwrap_or(&task.agent));
         if let (Some(agent), Some(failure)) = (agent, end.ending.failure()) {
             self.limits.publish(agent, failure, clock::now());
         }
@@ -306,12 +307,9 @@ fn intent(state: &State, action: &Action) -> Event {
         Action::Start { attempt, agent } => Event::AttemptStarting { attempt, agent },
         Action::Stop { attempt, reason } => Event::AttemptStopping { attempt, reason },
         Action::Finish { state } => Event::RunFinished { state },
-        Action::ScheduleRetry { attempt } => {
-            let before = AttemptId { number: attempt.number - 1, ..attempt.clone() };
-            let last = state.attempt(&before).and_then(|a| a.ended.as_ref());
-            let failure = last.and_then(|(end, _)| end.ending.failure());
-            let not_before = delay::not_before(clock::now(), failures(state, &attempt), failure);
-            Event::RetryScheduled { attempt, not_before, agent: None, keep: false, session: None }
+        Action::ScheduleRetry { attempt, not_before, agent, keep, session } => {
+            let not_before = delay::not_before(clock::now(), failures(state, &attempt), not_before);
+            Event::RetryScheduled { attempt, not_before, agent, keep, session }
         }
     }
 }

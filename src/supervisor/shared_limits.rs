@@ -161,6 +161,7 @@ mod tests {
             requires_changes: None,
             env: key.map(|key| ("API_KEY".to_owned(), key.to_owned())).into_iter().collect(),
             model: None,
+            fallback: None,
         }
     }
 
