@@ -168,12 +168,11 @@ fn totals(counts: &BTreeMap<TaskState, u64>) -> String {
 fn next(run: &RunView, tasks: &[TaskView], counts: &BTreeMap<TaskState, u64>) -> Option<String> {
     let has = |state| counts.get(&state).is_some_and(|n| *n > 0);
     match run.state {
-        RunState::Paused => Some("orch resume".to_owned()),
         RunState::Running => {
             let busy = tasks.iter().find(|t| t.state == TaskState::Running)?;
             Some(format!("orch logs {} -f", busy.name))
         }
-        RunState::Interrupted => Some("orch resume".to_owned()),
+        RunState::Paused | RunState::Interrupted => Some("orch resume".to_owned()),
         _ => {
             let bad = tasks.iter().find(|t| t.state.is_final() && !t.state.is_good());
             match bad {
