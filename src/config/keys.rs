@@ -204,6 +204,14 @@ pub(super) const AGENT: &[Key] = &[
         ],
     },
     Key {
+        name: "resume_command",
+        value: "[\"my-agent\", \"resume\", \"{session}\", \"{prompt}\"]",
+        doc: &[
+            "The same to go on with an earlier session, where that takes other arguments than",
+            "`command`. Not needed where `command` has {session} in the right place.",
+        ],
+    },
+    Key {
         name: "prompt",
         value: "\"arg\"",
         doc: &[

@@ -70,6 +70,7 @@ fn every_key_is_read() {
         prompt = "file"
         output = "codex"
         requires_changes = false
+        resume_command = ["own", "{session}"]
         env = { RUST_LOG = "debug", EMPTY = "" }
         "#,
     )
@@ -77,6 +78,7 @@ fn every_key_is_read() {
     let own = AgentOverride {
         line: 36,
         command: Some(["own", "--file", "{prompt_file}", ""].map(str::to_owned).into()),
+        resume_command: Some(vec!["own".into(), "{session}".into()]),
         prompt: Some(PromptDelivery::File),
         output: Some(Dialect::Codex),
         requires_changes: Some(false),
@@ -452,6 +454,10 @@ fn the_template_reads_well() {
     # Program and arguments, with {prompt}, {prompt_file}, {worktree}, {model} and {session}.
     # An argument whose placeholder has no value is dropped together with the flag before it.
     #command = ["my-agent", "--model", "{model}", "{prompt}"]
+
+    # The same to go on with an earlier session, where that takes other arguments than
+    # `command`. Not needed where `command` has {session} in the right place.
+    #resume_command = ["my-agent", "resume", "{session}", "{prompt}"]
 
     # How the prompt arrives: "stdin", "arg" ({prompt}, or else the last argument) or
     # "file" ({prompt_file}).

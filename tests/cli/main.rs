@@ -5,6 +5,7 @@
 mod agent_words;
 mod agents;
 mod execute;
+mod hands;
 mod help;
 mod input_errors;
 mod isolation;
