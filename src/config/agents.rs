@@ -1,8 +1,8 @@
 //! `[agents.NAME]`: an agent of one's own, or changes to one that is built in.
 
 use super::keys::{AGENT, names};
-use super::problem::nearest;
 use super::values::{Item, Reader};
+use crate::model::nearest;
 use crate::model::{Dialect, PromptDelivery};
 use serde::de::value::{Error, StrDeserializer};
 use std::collections::BTreeMap;
@@ -24,6 +24,8 @@ pub struct AgentOverride {
     pub line: u32,
     /// Program and arguments, never empty, with `{prompt} {prompt_file} {worktree} {model} {session}`.
     pub command: Option<Vec<String>>,
+    /// The same to go on with an earlier session.
+    pub resume_command: Option<Vec<String>>,
     /// How the prompt arrives.
     pub prompt: Option<PromptDelivery>,
     /// What its output means.
@@ -70,6 +72,10 @@ fn read_one(reader: &mut Reader<'_>, name: &str, line: u32, table: &DeTable<'_>)
         match key {
             "command" => {
                 agent.command = reader.arguments(item, "[\"my-agent\", \"--yes\", \"{prompt}\"]");
+            }
+            "resume_command" => {
+                let example = "[\"my-agent\", \"resume\", \"{session}\", \"{prompt}\"]";
+                agent.resume_command = reader.arguments(item, example);
             }
             "prompt" => agent.prompt = reader.word(item, DELIVERIES).and_then(from_word),
             "output" => agent.output = reader.word(item, DIALECTS).and_then(from_word),

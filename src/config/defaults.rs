@@ -44,6 +44,9 @@ pub struct Config {
     pub pool: u32,
     /// What they may occupy together, bytes.
     pub pool_bytes: u64,
+    /// The least time between two snapshots of a worktree that an agent is at work in; `None`: none are
+    /// taken.
+    pub snapshots: Option<Duration>,
     /// Globs of paths that tasks may change side by side.
     pub ignore_conflicts: Vec<String>,
     /// When a run waits, falls back or stops.
@@ -75,6 +78,8 @@ impl Default for Config {
             setup: None,
             pool: 8,
             pool_bytes: 2 << 30,
+            // What a person can bear to lose; a look at 10,000 files takes some hundredths of it.
+            snapshots: Some(Duration::from_secs(30)),
             ignore_conflicts: Vec::new(),
             policy: Policy::default(),
             agents: BTreeMap::new(),

@@ -152,6 +152,14 @@ pub(super) const WORKTREES: &[Key] = &[
         doc: &["How many prepared worktrees are kept, so that later runs start sooner. 0: none."],
     },
     Key { name: "pool_bytes", value: "\"2GiB\"", doc: &["What they may occupy together."] },
+    Key {
+        name: "snapshots",
+        value: "\"30s\"",
+        doc: &[
+            "While an agent is at work, what changed in its worktree is kept this often, at most, under",
+            "refs/orch/snapshots/. \"none\": never.",
+        ],
+    },
 ];
 
 /// Keys of `[conflicts]`.
@@ -193,6 +201,14 @@ pub(super) const AGENT: &[Key] = &[
         doc: &[
             "Program and arguments, with {prompt}, {prompt_file}, {worktree}, {model} and {session}.",
             "An argument whose placeholder has no value is dropped together with the flag before it.",
+        ],
+    },
+    Key {
+        name: "resume_command",
+        value: "[\"my-agent\", \"resume\", \"{session}\", \"{prompt}\"]",
+        doc: &[
+            "The same to go on with an earlier session, where that takes other arguments than",
+            "`command`. Not needed where `command` has {session} in the right place.",
         ],
     },
     Key {

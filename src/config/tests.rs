@@ -52,6 +52,7 @@ fn every_key_is_read() {
         [worktrees]
         pool = 0
         pool_bytes = 5_000_000
+        snapshots = "none"
         [conflicts]
         ignore = ["CHANGELOG.md", "docs/**"]
         [breakers]
@@ -69,13 +70,15 @@ fn every_key_is_read() {
         prompt = "file"
         output = "codex"
         requires_changes = false
+        resume_command = ["own", "{session}"]
         env = { RUST_LOG = "debug", EMPTY = "" }
         "#,
     )
     .unwrap();
     let own = AgentOverride {
-        line: 35,
+        line: 36,
         command: Some(["own", "--file", "{prompt_file}", ""].map(str::to_owned).into()),
+        resume_command: Some(vec!["own".into(), "{session}".into()]),
         prompt: Some(PromptDelivery::File),
         output: Some(Dialect::Codex),
         requires_changes: Some(false),
@@ -93,7 +96,7 @@ fn every_key_is_read() {
         max_task_cost_usd: Some(1000.5),
     };
     let claude = AgentOverride {
-        line: 32,
+        line: 33,
         model: Some("small".into()),
         fallback: Some("own".into()),
         ..AgentOverride::default()
@@ -116,6 +119,7 @@ fn every_key_is_read() {
         setup: Some(vec!["npm ci".into()]),
         pool: 0,
         pool_bytes: 5_000_000,
+        snapshots: None,
         ignore_conflicts: vec!["CHANGELOG.md".into(), "docs/**".into()],
         policy,
         agents: [("claude".into(), claude), ("own".into(), own)].into(),
@@ -413,6 +417,10 @@ fn the_template_reads_well() {
     # What they may occupy together.
     #pool_bytes = "2GiB"
 
+    # While an agent is at work, what changed in its worktree is kept this often, at most, under
+    # refs/orch/snapshots/. "none": never.
+    #snapshots = "30s"
+
     [conflicts]
 
     # Paths that tasks may change side by side without being ordered, as globs from the
@@ -446,6 +454,10 @@ fn the_template_reads_well() {
     # Program and arguments, with {prompt}, {prompt_file}, {worktree}, {model} and {session}.
     # An argument whose placeholder has no value is dropped together with the flag before it.
     #command = ["my-agent", "--model", "{model}", "{prompt}"]
+
+    # The same to go on with an earlier session, where that takes other arguments than
+    # `command`. Not needed where `command` has {session} in the right place.
+    #resume_command = ["my-agent", "resume", "{session}", "{prompt}"]
 
     # How the prompt arrives: "stdin", "arg" ({prompt}, or else the last argument) or
     # "file" ({prompt_file}).

@@ -23,6 +23,8 @@ pub struct TaskProgress {
     /// What its attempts cost, and what the dearest did: millionths of a dollar.
     pub(super) spent: u64,
     pub(super) dearest: u64,
+    /// The commit of the snapshot that its agent's attempts go on from.
+    pub snapshot: Option<String>,
     /// Its worktree is gone.
     pub cleaned: bool,
     /// What a person should know.

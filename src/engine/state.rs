@@ -266,9 +266,9 @@ impl State {
                     self.finished = None;
                 }
             }
-            Event::RetryRequested { tasks, onto } => {
+            Event::RetryRequested { tasks, onto, snapshots } => {
                 for task in tasks {
-                    self.retry_task(task, onto.as_ref());
+                    self.retry_task(task, onto.as_ref(), snapshots.get(task));
                 }
                 self.asked(at);
                 self.finished = None;
@@ -421,12 +421,13 @@ impl State {
         self.worked_before + self.session.1.since(self.session.0)
     }
 
-    fn retry_task(&mut self, task: &TaskId, onto: Option<&String>) {
+    fn retry_task(&mut self, task: &TaskId, onto: Option<&String>, snapshot: Option<&String>) {
         let Some(position) = self.position(task) else { return };
         let progress = &mut self.tasks[position];
         if progress.merged.is_some() {
             return;
         }
+        progress.snapshot = snapshot.cloned();
         let is_done = |s: &Step| matches!(s.state, StepState::Done | StepState::Skipped(_));
         let done = !progress.steps.is_empty() && progress.steps.iter().all(is_done);
         let was_cancelled = std::mem::take(&mut progress.cancelled);

@@ -112,6 +112,7 @@ impl State {
             warnings: warnings(&spec.steps, progress),
             logs: logs(&spec.steps, &progress.steps),
             steps: spec.steps.iter().zip(&progress.steps).map(|(s, p)| step_view(s, p)).collect(),
+            snapshot: None,
             note: self.ends(task).filter_map(|end| end.note.clone()).last(),
             started_at: times().map(|a| a.started_at).min(),
             finished_at: if state.is_final() {

@@ -47,6 +47,9 @@ pub struct AgentProfile {
     /// Program and arguments, with `{prompt} {prompt_file} {worktree} {model} {session}`.
     /// An argument whose placeholder has no value is dropped together with the flag before it.
     pub command: Vec<String>,
+    /// The same to go on with an earlier session, named by `{session}`, where that takes other arguments.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resume_command: Option<Vec<String>>,
     /// How the prompt arrives.
     pub prompt: PromptDelivery,
     /// What its output means.
@@ -68,6 +71,7 @@ impl AgentProfile {
     /// Whether a session of it can be continued.
     #[must_use]
     pub fn continues_sessions(&self) -> bool {
-        self.command.iter().any(|argument| argument.contains("{session}"))
+        let names = |argument: &String| argument.contains("{session}");
+        self.resume_command.is_some() || self.command.iter().any(names)
     }
 }

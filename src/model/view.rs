@@ -147,6 +147,9 @@ pub struct TaskView {
     pub logs: Vec<LogView>,
     /// Steps in order, with what became of them.
     pub steps: Vec<StepView>,
+    /// What is kept of its work in progress; looked up where one task is shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<SnapshotView>,
     /// The closing words of its agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
@@ -154,6 +157,20 @@ pub struct TaskView {
     pub started_at: Option<Timestamp>,
     /// When its last attempt ended.
     pub finished_at: Option<Timestamp>,
+}
+
+/// What is kept of the work in progress of a task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotView {
+    /// The commit that holds it.
+    pub commit: String,
+    /// When it was taken.
+    pub taken_at: Timestamp,
+    /// How many files differ from where the task started.
+    pub files: usize,
+    /// Paths that are not in it: too large, or repositories of their own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
 }
 
 /// An attempt that has a log.

@@ -10,10 +10,11 @@
 //!
 //! An attempt's directory, in the order of its files' lives: `spec.json` (the claim), `lock` (held
 //! by the shim while it lives), `shim.json` (the acknowledgement), `agent.json`, `log*` (see
-//! [`LogReader`]), `result.json`, and `refused` where a recovery has ruled it out.
+//! [`LogReader`]), `heartbeat.json` (again and again), `result.json`, and `refused` where a recovery has ruled it out.
 
 mod durable;
 mod error;
+mod heartbeat;
 mod identity;
 mod layout;
 mod lock;
@@ -42,8 +43,10 @@ mod macos;
 use macos as platform;
 
 pub use error::ProcessError;
+pub use heartbeat::Heartbeat;
 pub use identity::ProcessId;
 pub use log::{Entry, Follower, LogReader, LogStat, Stream, StreamReader};
+pub use platform::lower_priority;
 pub use recover::{Adopted, Recovery, has_ended, recover};
 pub use result::ShimResult;
 pub use running::{Finished, Running};

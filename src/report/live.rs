@@ -101,6 +101,13 @@ impl<W: Write> Live<W> {
                     self.say(&format!("- {}: cancel requested", name(task)));
                 }
             }
+            Event::PauseRequested => {
+                self.say(
+                    "- paused: what runs may finish, nothing new starts; go on with: orch resume",
+                );
+            }
+            Event::ContinueRequested => self.say("- going on"),
+            Event::JobsRequested { jobs } => self.say(&format!("- jobs: {jobs}")),
             _ => {}
         }
     }

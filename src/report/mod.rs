@@ -18,6 +18,6 @@ mod words;
 pub use landing::{cleaning, landing};
 pub use ndjson::Ndjson;
 pub use run::summary;
-pub use status::{StatusJson, runs, status, task};
+pub use status::{StatusJson, runs, status, task, task_line};
 pub use style::Style;
 pub use words::{bytes, duration, money};

@@ -105,7 +105,9 @@ pub fn status(
 
 fn run_word(run: &RunView) -> String {
     match (run.state, run.supervisor.alive, run.supervisor.pid) {
-        (RunState::Running, true, Some(pid)) => format!("running (process {pid})"),
+        (RunState::Running | RunState::Paused, true, Some(pid)) => {
+            format!("{} (process {pid})", run.state)
+        }
         (state, ..) => state.to_string(),
     }
 }
@@ -189,11 +191,11 @@ fn totals(counts: &BTreeMap<TaskState, u64>) -> String {
 fn next(run: &RunView, tasks: &[TaskView], counts: &BTreeMap<TaskState, u64>) -> Option<String> {
     let has = |state| counts.get(&state).is_some_and(|n| *n > 0);
     match run.state {
-        RunState::Running | RunState::Paused => {
+        RunState::Running => {
             let busy = tasks.iter().find(|t| t.state == TaskState::Running)?;
             Some(format!("orch logs {} -f", busy.name))
         }
-        RunState::Interrupted => Some("orch resume".to_owned()),
+        RunState::Paused | RunState::Interrupted => Some("orch resume".to_owned()),
         _ => {
             let bad = tasks.iter().find(|t| t.state.is_final() && !t.state.is_good());
             match bad {
@@ -211,12 +213,18 @@ fn next(run: &RunView, tasks: &[TaskView], counts: &BTreeMap<TaskState, u64>) ->
     }
 }
 
+/// One line about a task, with a line break.
+#[must_use]
+pub fn task_line(view: &TaskView, now: Timestamp, style: Style) -> String {
+    format!("{}\n", line(view, view.name.chars().count(), now, style))
+}
+
 /// `orch status TASK`: everything about one task.
 #[must_use]
 pub fn task(view: &TaskView, now: Timestamp, style: Style) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "{}  {}", style.bold(&view.name), view.title);
-    let _ = writeln!(out, "{}", line(view, view.name.chars().count(), now, style));
+    out.push_str(&task_line(view, now, style));
     hints(&mut out, view, style);
     let mut fact = |name: &str, value: &str| {
         let _ = writeln!(out, "  {name:<9} {value}");
@@ -234,6 +242,13 @@ pub fn task(view: &TaskView, now: Timestamp, style: Style) -> String {
         if let Some(value) = value {
             fact(name, value);
         }
+    }
+    if let Some(kept) = &view.snapshot {
+        let mut text = format!("{}  {}", kept.taken_at, count(kept.files, "file"));
+        if !kept.left_out.is_empty() {
+            let _ = write!(text, ", without {}", kept.left_out.join(", "));
+        }
+        fact("snapshot", &format!("{text}  (orch diff {} --snapshot)", view.name));
     }
     if !view.files_changed.is_empty() {
         fact("files", &view.files_changed.join(", "));

@@ -173,6 +173,7 @@ pub fn profiles(config: &Config) -> Result<BTreeMap<String, AgentProfile>, Intak
             Some(AgentProfile {
                 name: name.clone(),
                 command,
+                resume_command: None,
                 prompt,
                 output: Dialect::Plain,
                 requires_changes: None,
@@ -189,7 +190,10 @@ pub fn profiles(config: &Config) -> Result<BTreeMap<String, AgentProfile>, Intak
         };
         if let Some(command) = &own.command {
             profile.command.clone_from(command);
+            // A command of one's own says what the agent may do; the one built in may say something else.
+            profile.resume_command = None;
         }
+        profile.resume_command = own.resume_command.clone().or(profile.resume_command);
         profile.prompt = own.prompt.unwrap_or(profile.prompt);
         profile.output = own.output.unwrap_or(profile.output);
         profile.requires_changes = own.requires_changes.or(profile.requires_changes);

@@ -9,6 +9,7 @@
 
 mod agents;
 mod attempt;
+mod background;
 mod builtin;
 mod circumstances;
 mod clean;
@@ -21,6 +22,8 @@ mod land;
 mod ledger;
 mod recover;
 mod run;
+mod shared_limits;
+mod snapshots;
 mod world;
 
 pub use clean::{Cleaned, Kept, clean, would_clean};

@@ -398,7 +398,7 @@ impl World<'_> {
     fn retry(&mut self) -> Result<(), String> {
         self.tally.count("retry");
         let tasks = self.some_tasks();
-        self.record(Event::RetryRequested { tasks, onto: None })
+        self.record(Event::RetryRequested { tasks, onto: None, snapshots: BTreeMap::new() })
     }
 
     /// A second Ctrl-C.

@@ -177,7 +177,11 @@ impl Run {
     }
 
     pub fn retry(&mut self, task: &str) -> Vec<String> {
-        self.apply(Event::RetryRequested { tasks: vec![task.into()], onto: None });
+        self.apply(Event::RetryRequested {
+            tasks: vec![task.into()],
+            onto: None,
+            snapshots: std::collections::BTreeMap::new(),
+        });
         self.act()
     }
 

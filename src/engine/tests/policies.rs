@@ -11,6 +11,7 @@ fn profile(name: &str, fallback: Option<&str>) -> AgentProfile {
     AgentProfile {
         name: name.into(),
         command: vec![name.into(), "--resume".into(), "{session}".into()],
+        resume_command: None,
         prompt: PromptDelivery::Stdin,
         output: Dialect::Claude,
         requires_changes: None,
@@ -122,7 +123,11 @@ fn a_login_that_fails_costs_one_attempt_and_names_the_others() {
     assert!(run.view("b").error.unwrap().message.contains("agent 'cat'"));
     assert_eq!(run.finished(), Some(RunState::Failed));
     // A person who asks again has mended it, perhaps: one attempt shows.
-    run.apply(Event::RetryRequested { tasks: vec!["a".into()], onto: None });
+    run.apply(Event::RetryRequested {
+        tasks: vec!["a".into()],
+        onto: None,
+        snapshots: Default::default(),
+    });
     assert_eq!(run.act(), ["start a/agent.2"]);
     assert_eq!(run.fail("a/agent.2", C::Auth), ["finish failed"]);
 }
@@ -216,7 +221,11 @@ fn money_is_not_spent_that_is_not_there() {
         assert_eq!(run.view(name).error.unwrap().class, C::Budget);
     }
     run.apply(Event::BudgetRequested { max_cost_usd: Some(10.0) });
-    run.apply(Event::RetryRequested { tasks: vec!["c".into()], onto: None });
+    run.apply(Event::RetryRequested {
+        tasks: vec!["c".into()],
+        onto: None,
+        snapshots: Default::default(),
+    });
     assert!(!run.act().is_empty());
 }
 

@@ -149,7 +149,11 @@ fn a_task_that_landed_stays_landed() {
     assert!(run.view("a").error.is_some());
     let (into, commit) = ("main".into(), "oid".into());
     run.apply(Event::TaskMerged { task: "a".into(), into, commit });
-    run.apply(Event::RetryRequested { tasks: vec!["a".into()], onto: None });
+    run.apply(Event::RetryRequested {
+        tasks: vec!["a".into()],
+        onto: None,
+        snapshots: std::collections::BTreeMap::new(),
+    });
     assert_eq!(run.task_state("a"), TaskState::Merged);
     assert_eq!(run.view("a").error, None);
 }

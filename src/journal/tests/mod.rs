@@ -68,6 +68,7 @@ fn task_view(id: &str, name: &str, state: TaskState) -> TaskView {
         warnings: Vec::new(),
         logs: Vec::new(),
         steps: Vec::new(),
+        snapshot: None,
         note: None,
         started_at: None,
         finished_at: None,
