@@ -7,10 +7,13 @@
 
 #![expect(clippy::expect_used, reason = "a test that meets the impossible should stop and say so")]
 
+mod breakers;
 mod case;
+mod policies;
 mod rules;
 mod scale;
 mod script;
+mod weather;
 mod world;
 
 use case::Case;
@@ -31,7 +34,9 @@ fn number(variable: &str, otherwise: u64) -> u64 {
 fn no_schedule_breaks_a_rule() {
     let seed = number("ORCH_SIM_SEED", 1);
     let cases = u32::try_from(number("ORCH_SIM_CASES", u64::from(CASES))).unwrap();
-    let config = Config { cases, failure_persistence: None, ..Config::default() };
+    // A minute of making a failing case smaller is enough.
+    let config =
+        Config { cases, failure_persistence: None, max_shrink_iters: 4096, ..Config::default() };
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
