@@ -243,6 +243,7 @@ mod tests {
         plays(&mut b, 2, Signal::Limited(Timestamp(50)), 11);
         assert_eq!(b.gate(Timestamp(i64::MAX)), Gate::Stays);
         b.asked(Timestamp(20));
-        assert_eq!(b.gate(Timestamp(20)), Gate::Trial);
+        assert_eq!(b.gate(Timestamp(20)), Gate::Open(Timestamp(50)), "the limit is still known");
+        assert_eq!(b.gate(Timestamp(50)), Gate::Trial);
     }
 }
