@@ -12,6 +12,7 @@ mod attempt;
 mod builtin;
 mod clean;
 mod clock;
+mod crash;
 mod delay;
 mod error;
 mod escape;
