@@ -23,6 +23,7 @@ mod prompts;
 mod resume;
 mod retry;
 mod run;
+mod selftest;
 mod shim;
 mod status;
 
@@ -73,6 +74,7 @@ enum Command {
     Merge(merge::Args),
     Clean(clean::Args),
     Doctor(doctor::Args),
+    Selftest(selftest::Args),
     Completions(completions::Args),
 }
 
@@ -120,6 +122,7 @@ fn dispatch(app: App) -> Result<ExitCode, CliError> {
         Command::Merge(args) => merge::run(&place, &args),
         Command::Clean(args) => clean::run(&place, &args),
         Command::Doctor(args) => doctor::run(&place, &args),
+        Command::Selftest(args) => selftest::run(&place, &args),
         Command::Completions(args) => completions::run(&args),
     }
 }

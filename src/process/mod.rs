@@ -51,7 +51,7 @@ pub use recover::{Adopted, Recovery, has_ended, recover};
 pub use result::ShimResult;
 pub use running::{Finished, Running};
 pub use shim::shim;
-pub use signals::{Interrupt, Signals};
+pub use signals::{Interrupt, Signals, die};
 pub use spec::{KEY_VARIABLE, ShimSpec};
 pub use start::{Launcher, start, start_with};
 pub use stop::{Stop, Stopper};

@@ -2,6 +2,7 @@
 
 use super::SupervisorError;
 use super::clock::now;
+use super::crash::CrashPoint;
 use crate::engine::State;
 use crate::journal::{Journal, Projection};
 use crate::model::{Event, Recorded, RunId, RunSpec, TaskState, TaskView};
@@ -15,6 +16,7 @@ pub struct Ledger {
     /// What the projections of the tasks say, to write only what changed.
     shown: Vec<TaskState>,
     version: i64,
+    crash: CrashPoint,
 }
 
 impl Ledger {
@@ -35,9 +37,12 @@ impl Ledger {
         let shown = tasks.iter().map(|(_, view)| view.state).collect();
         let projection = Projection { run: &state.run_view(), tasks: &tasks };
         let exists = || SupervisorError::Refused(format!("run {run} exists already"));
-        journal.turn(&run, 0)?.ok_or_else(exists)?.commit(&[recorded], &projection, true)?;
+        let (crash, batch) = (CrashPoint::from_environment(), [recorded]);
+        crash.before(&batch);
+        journal.turn(&run, 0)?.ok_or_else(exists)?.commit(&batch, &projection, true)?;
+        crash.after(&batch);
         let version = journal.data_version()?;
-        Ok(Self { journal, state, shown, version })
+        Ok(Self { journal, state, shown, version, crash })
     }
 
     /// Folds the stored history of a run.
@@ -50,7 +55,7 @@ impl Ledger {
         let state =
             State::replay(&history).ok_or_else(|| SupervisorError::NoHistory(run.to_string()))?;
         let shown = shown(&state);
-        Ok(Self { journal, state, shown, version })
+        Ok(Self { journal, state, shown, version, crash: CrashPoint::from_environment() })
     }
 
     /// The state.
@@ -133,6 +138,7 @@ impl Ledger {
         let changed = changed(&self.state, &mut self.shown, &batch);
         let projection = Projection { run: &self.state.run_view(), tasks: &changed };
         let durable = batch.iter().any(|recorded| recorded.event.must_be_durable());
+        self.crash.before(&batch);
         if let Err(error) = turn.commit(&batch, &projection, durable) {
             let history = self.journal.events_after(&run, 0)?;
             if let Some(state) = State::replay(&history) {
@@ -141,6 +147,7 @@ impl Ledger {
             }
             return Err(error.into());
         }
+        self.crash.after(&batch);
         others.extend(batch);
         Ok(others)
     }

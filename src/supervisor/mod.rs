@@ -13,6 +13,7 @@ mod background;
 mod builtin;
 mod clean;
 mod clock;
+mod crash;
 mod delay;
 mod error;
 mod escape;
