@@ -26,6 +26,7 @@ fn custom(command: &[&str], prompt: PromptDelivery) -> AgentProfile {
         requires_changes: None,
         env: BTreeMap::new(),
         model: None,
+        waiting: Vec::new(),
     }
 }
 

@@ -159,6 +159,7 @@ mod tests {
             requires_changes: None,
             env: std::collections::BTreeMap::new(),
             model: None,
+            waiting: Vec::new(),
         }
     }
 

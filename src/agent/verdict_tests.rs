@@ -11,6 +11,7 @@ fn profile(dialect: Dialect) -> AgentProfile {
         requires_changes: None,
         env: std::collections::BTreeMap::new(),
         model: None,
+        waiting: Vec::new(),
     }
 }
 

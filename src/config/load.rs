@@ -1,7 +1,7 @@
 //! `orch.toml` -> [`Config`].
 
 use super::agents::from_word;
-use super::keys::{CONFLICTS, SETUP, TABLES, TOP, WORKTREES, names};
+use super::keys::{CONFLICTS, LIMITS, SETUP, TABLES, TOP, WORKTREES, names};
 use super::problem::{ConfigError, Problem};
 use super::values::{Item, Reader};
 use super::{Config, agents};
@@ -101,6 +101,7 @@ impl Config {
             "setup" => SETUP,
             "worktrees" => WORKTREES,
             "conflicts" => CONFLICTS,
+            "limits" => LIMITS,
             _ => return r.forgotten(item),
         };
         let place = format!("[{}]", item.key);
@@ -113,6 +114,10 @@ impl Config {
                 ("worktrees", "pool") => set(&mut self.pool, r.number(inner, 0, MAX_POOL)),
                 ("worktrees", "pool_bytes") => set(&mut self.pool_bytes, r.bytes(inner, 0)),
                 ("conflicts", "ignore") => set(&mut self.ignore_conflicts, r.globs(inner)),
+                ("limits", "free_memory") => self.free_memory = r.bytes(inner, 0),
+                ("limits", "least_memory") => self.least_memory = r.bytes(inner, 0),
+                ("limits", "free_disk") => self.free_disk = r.bytes(inner, 0),
+                ("limits", "load") => set(&mut self.load, r.ratio(inner)),
                 _ => r.forgotten(inner),
             }
         }

@@ -1,6 +1,6 @@
 //! Whole configurations, good and bad. What a message says is part of what is tested.
 
-use super::keys::{AGENT, CONFLICTS, SETUP, TABLES, TOP, WORKTREES, names};
+use super::keys::{AGENT, CONFLICTS, LIMITS, SETUP, TABLES, TOP, WORKTREES, names};
 use super::*;
 use crate::model::{Dialect, MergeMode, PromptDelivery};
 use proptest::prelude::*;
@@ -59,6 +59,12 @@ fn every_key_is_read() {
         output = "codex"
         requires_changes = false
         env = { RUST_LOG = "debug", EMPTY = "" }
+        waiting = ["(y/n)"]
+        [limits]
+        free_memory = "2GiB"
+        least_memory = "100MiB"
+        free_disk = "5GB"
+        load = 1.5
         "#,
     )
     .unwrap();
@@ -70,6 +76,7 @@ fn every_key_is_read() {
         requires_changes: Some(false),
         env: [("RUST_LOG", "debug"), ("EMPTY", "")].map(|(k, v)| (k.into(), v.into())).into(),
         model: None,
+        waiting: Some(vec!["(y/n)".into()]),
     };
     let claude =
         AgentOverride { line: 22, model: Some("small".into()), ..AgentOverride::default() };
@@ -92,6 +99,10 @@ fn every_key_is_read() {
         pool: 0,
         pool_bytes: 5_000_000,
         ignore_conflicts: vec!["CHANGELOG.md".into(), "docs/**".into()],
+        free_memory: Some(2 << 30),
+        least_memory: Some(100 << 20),
+        load: 1.5,
+        free_disk: Some(5_000_000_000),
         agents: [("claude".into(), claude), ("own".into(), own)].into(),
     };
     assert_eq!(config, expected);
@@ -254,6 +265,9 @@ fn the_template_has_every_key_with_its_default() {
         into: Some("main".into()),
         workflow: Some("default".into()),
         setup: Some(Vec::new()),
+        free_memory: Some(1 << 30),
+        least_memory: Some(256 << 20),
+        free_disk: Some(2 << 30),
         agents: all.agents.clone(),
         ..Config::default()
     };
@@ -264,7 +278,8 @@ fn the_template_has_every_key_with_its_default() {
     let lines: Vec<&str> = text.lines().collect();
     let has =
         |start: String| lines.iter().any(|line| line.trim_start_matches('#').starts_with(&start));
-    for key in [TOP, SETUP, WORKTREES, CONFLICTS, AGENT].iter().flat_map(|keys| names(keys)) {
+    for key in [TOP, SETUP, WORKTREES, CONFLICTS, LIMITS, AGENT].iter().flat_map(|keys| names(keys))
+    {
         assert!(has(format!("{key} = ")), "{key}");
     }
     for table in TABLES {

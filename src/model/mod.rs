@@ -9,6 +9,7 @@ mod event;
 mod ids;
 mod outcome;
 mod profile;
+mod size;
 mod spec;
 mod time;
 mod view;
@@ -22,6 +23,7 @@ pub use outcome::{
     Usage,
 };
 pub use profile::{AgentProfile, Dialect, PromptDelivery};
+pub use size::bytes;
 pub use spec::{
     BuiltIn, Dependency, DependencyKind, MergeMode, Phase, RunSpec, RunState, StepKind, StepSpec,
     TaskSpec, TaskState,

@@ -58,4 +58,7 @@ pub struct AgentProfile {
     pub env: BTreeMap<String, String>,
     /// The model, when the prompt names none.
     pub model: Option<String>,
+    /// What the last line of its output contains when it waits for an answer (upper and lower case alike).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waiting: Vec<String>,
 }

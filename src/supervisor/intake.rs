@@ -176,6 +176,7 @@ pub fn profiles(config: &Config) -> Result<BTreeMap<String, AgentProfile>, Intak
                 requires_changes: None,
                 env: BTreeMap::new(),
                 model: None,
+                waiting: Vec::new(),
             })
         });
         let Some(mut profile) = base else {
@@ -191,6 +192,7 @@ pub fn profiles(config: &Config) -> Result<BTreeMap<String, AgentProfile>, Intak
         profile.output = own.output.unwrap_or(profile.output);
         profile.requires_changes = own.requires_changes.or(profile.requires_changes);
         profile.model = own.model.clone().or(profile.model);
+        profile.waiting = own.waiting.clone().unwrap_or(profile.waiting);
         profile.env.extend(own.env.clone());
         if let Err(error) = agent::validate(&profile) {
             say(error.to_string());
