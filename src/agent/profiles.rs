@@ -178,6 +178,7 @@ mod tests {
             env: std::collections::BTreeMap::new(),
             model: None,
             fallback: None,
+            waiting: Vec::new(),
         }
     }
 

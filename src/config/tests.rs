@@ -1,6 +1,6 @@
 //! Whole configurations, good and bad. What a message says is part of what is tested.
 
-use super::keys::{AGENT, BREAKERS, CONFLICTS, SETUP, TABLES, TOP, WORKTREES, names};
+use super::keys::{AGENT, BREAKERS, CONFLICTS, LIMITS, SETUP, TABLES, TOP, WORKTREES, names};
 use super::*;
 use crate::model::{BreakerRule, Dialect, MergeMode, OnLimit, Policy, PromptDelivery};
 use proptest::prelude::*;
@@ -72,6 +72,12 @@ fn every_key_is_read() {
         requires_changes = false
         resume_command = ["own", "{session}"]
         env = { RUST_LOG = "debug", EMPTY = "" }
+        waiting = ["(y/n)"]
+        [limits]
+        free_memory = "2GiB"
+        least_memory = "100MiB"
+        free_disk = "5GB"
+        load = 1.5
         "#,
     )
     .unwrap();
@@ -85,6 +91,7 @@ fn every_key_is_read() {
         env: [("RUST_LOG", "debug"), ("EMPTY", "")].map(|(k, v)| (k.into(), v.into())).into(),
         model: None,
         fallback: None,
+        waiting: Some(vec!["(y/n)".into()]),
     };
     let rule = |failures, cool_down_ms| BreakerRule { failures, cool_down_ms };
     let policy = Policy {
@@ -122,6 +129,10 @@ fn every_key_is_read() {
         snapshots: None,
         ignore_conflicts: vec!["CHANGELOG.md".into(), "docs/**".into()],
         policy,
+        free_memory: Some(2 << 30),
+        least_memory: Some(100 << 20),
+        load: 1.5,
+        free_disk: Some(5_000_000_000),
         agents: [("claude".into(), claude), ("own".into(), own)].into(),
     };
     assert_eq!(config, expected);
@@ -306,6 +317,9 @@ fn the_template_has_every_key_with_its_default() {
             max_task_cost_usd: Some(5.0),
             ..Policy::default()
         },
+        free_memory: Some(1 << 30),
+        least_memory: Some(256 << 20),
+        free_disk: Some(2 << 30),
         agents: all.agents.clone(),
         ..Config::default()
     };
@@ -316,8 +330,9 @@ fn the_template_has_every_key_with_its_default() {
     let lines: Vec<&str> = text.lines().collect();
     let has =
         |start: String| lines.iter().any(|line| line.trim_start_matches('#').starts_with(&start));
-    for key in
-        [TOP, SETUP, WORKTREES, CONFLICTS, BREAKERS, AGENT].iter().flat_map(|keys| names(keys))
+    for key in [TOP, SETUP, WORKTREES, CONFLICTS, BREAKERS, LIMITS, AGENT]
+        .iter()
+        .flat_map(|keys| names(keys))
     {
         assert!(has(format!("{key} = ")), "{key}");
     }

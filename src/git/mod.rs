@@ -20,6 +20,7 @@ mod fingerprint;
 mod fixture;
 mod graveyard;
 mod identity;
+mod ignored;
 mod land;
 mod landing_note;
 mod landing_repair;

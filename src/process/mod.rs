@@ -19,6 +19,7 @@ mod identity;
 mod layout;
 mod lock;
 mod log;
+mod pace;
 mod recover;
 mod result;
 mod running;
@@ -46,6 +47,7 @@ pub use error::ProcessError;
 pub use heartbeat::Heartbeat;
 pub use identity::ProcessId;
 pub use log::{Entry, Follower, LogReader, LogStat, Stream, StreamReader};
+pub use pace::until_next;
 pub use platform::lower_priority;
 pub use recover::{Adopted, Recovery, has_ended, recover};
 pub use result::ShimResult;
@@ -56,7 +58,7 @@ pub use spec::{KEY_VARIABLE, ShimSpec};
 pub use start::{Launcher, start, start_with};
 pub use stop::{Stop, Stopper};
 pub use supervisor_lock::SupervisorLock;
-pub use system::{DefaultJobs, System, can_run, default_jobs, system};
+pub use system::{DefaultJobs, DiskSpace, System, can_run, default_jobs, disk_space, load, system};
 pub use terminal::{columns, in_own_session, is_own_output, rows};
 
 #[cfg(test)]

@@ -180,6 +180,7 @@ pub fn profiles(config: &Config) -> Result<BTreeMap<String, AgentProfile>, Intak
                 env: BTreeMap::new(),
                 model: None,
                 fallback: None,
+                waiting: Vec::new(),
             })
         });
         let Some(mut profile) = base else {
@@ -198,6 +199,7 @@ pub fn profiles(config: &Config) -> Result<BTreeMap<String, AgentProfile>, Intak
         profile.output = own.output.unwrap_or(profile.output);
         profile.requires_changes = own.requires_changes.or(profile.requires_changes);
         profile.model = own.model.clone().or(profile.model);
+        profile.waiting = own.waiting.clone().unwrap_or(profile.waiting);
         profile.env.extend(own.env.clone());
         if own.fallback.is_some() {
             profile.fallback.clone_from(&own.fallback);

@@ -162,6 +162,8 @@ mod tests {
             env: key.map(|key| ("API_KEY".to_owned(), key.to_owned())).into_iter().collect(),
             model: None,
             fallback: None,
+            resume_command: None,
+            waiting: Vec::new(),
         }
     }
 

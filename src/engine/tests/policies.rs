@@ -17,6 +17,8 @@ fn profile(name: &str, fallback: Option<&str>) -> AgentProfile {
         env: std::collections::BTreeMap::new(),
         model: None,
         fallback: fallback.map(str::to_owned),
+        resume_command: None,
+        waiting: Vec::new(),
     }
 }
 
