@@ -195,7 +195,7 @@ fn json_of(journal: &Journal, run: &RunView, lost: bool) -> Result<String, CliEr
     }
     // Passed on as stored: with ten thousand tasks, reading them would be most of the time.
     let (raw, counts) = (journal.raw_tasks(&run.id)?, journal.counts(&run.id)?);
-    line(&StatusJson::new(run, raw.iter().map(|r| &**r).collect(), &counts))
+    line(&StatusJson::new(run, raw.iter().map(|r| &**r).collect(), &counts, now()))
 }
 
 /// The document made of these tasks.
@@ -209,7 +209,7 @@ pub(super) fn document(
         .map(serde_json::value::to_raw_value)
         .collect::<Result<_, _>>()
         .map_err(CliError::failed)?;
-    line(&StatusJson::new(run, raw.iter().map(|r| &**r).collect(), counts))
+    line(&StatusJson::new(run, raw.iter().map(|r| &**r).collect(), counts, now()))
 }
 
 fn line(document: &StatusJson<'_>) -> Result<String, CliError> {

@@ -74,6 +74,7 @@ impl AgentProfile {
     /// Whether a session of it can be continued.
     #[must_use]
     pub fn continues_sessions(&self) -> bool {
-        self.command.iter().any(|argument| argument.contains("{session}"))
+        let names = |argument: &String| argument.contains("{session}");
+        self.resume_command.is_some() || self.command.iter().any(names)
     }
 }

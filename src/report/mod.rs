@@ -13,6 +13,7 @@ mod run;
 mod selftest;
 mod status;
 mod style;
+mod waits;
 mod words;
 
 pub use landing::{cleaning, landing};

@@ -11,6 +11,7 @@ mod agents;
 mod attempt;
 mod background;
 mod builtin;
+mod circumstances;
 mod clean;
 mod clock;
 mod crash;

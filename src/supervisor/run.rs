@@ -5,7 +5,7 @@ use super::background::Background;
 use super::escape::Watch;
 use super::pressure::{self, Governor};
 use super::shared_limits::SharedLimits;
-use super::{Ledger, SupervisorError, World, builtin, clock, delay, recover};
+use super::{Ledger, SupervisorError, World, builtin, circumstances, clock, delay, recover};
 use crate::engine::{self, State};
 use crate::model::{
     Action, AttemptEnd, AttemptId, Ending, Event, Recorded, RunState, StepKind, StopReason, TaskId,
@@ -230,6 +230,7 @@ impl<'o> Supervisor<'o> {
                     if let (Some(failure), Ending::Succeeded) = (escape.failure, &end.ending) {
                         end.ending = Ending::Failed { failure };
                     }
+                    circumstances::describe(&mut end, &self.world, state, &attempt);
                     self.tell_others(&attempt, &end);
                     events.push(Event::AttemptEnded { attempt, end: Box::new(end) });
                 }

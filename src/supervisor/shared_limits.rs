@@ -156,13 +156,13 @@ mod tests {
         AgentProfile {
             name: name.to_owned(),
             command: vec![program.to_owned()],
+            resume_command: None,
             prompt: PromptDelivery::Stdin,
             output: Dialect::Claude,
             requires_changes: None,
             env: key.map(|key| ("API_KEY".to_owned(), key.to_owned())).into_iter().collect(),
             model: None,
             fallback: None,
-            resume_command: None,
             waiting: Vec::new(),
         }
     }

@@ -11,13 +11,13 @@ fn profile(name: &str, fallback: Option<&str>) -> AgentProfile {
     AgentProfile {
         name: name.into(),
         command: vec![name.into(), "--resume".into(), "{session}".into()],
+        resume_command: None,
         prompt: PromptDelivery::Stdin,
         output: Dialect::Claude,
         requires_changes: None,
         env: std::collections::BTreeMap::new(),
         model: None,
         fallback: fallback.map(str::to_owned),
-        resume_command: None,
         waiting: Vec::new(),
     }
 }
@@ -104,8 +104,7 @@ fn a_limit_may_also_be_met_by_the_fallback_or_end_the_run() {
     let policy = Policy { on_limit: OnLimit::Stop, ..Policy::default() };
     let mut run = self::run(1, vec![by("ann", "a"), by("ann", "b")], policy);
     run.end("a/agent.1", limited(5_000));
-    assert_eq!(run.act(), [""; 0]);
-    assert_eq!(run.ok("b/branch.1"), ["finish failed"]);
+    assert_eq!(run.act(), ["finish failed"]);
     assert_eq!(run.view("b").error.unwrap().class, C::RateLimited);
 }
 
