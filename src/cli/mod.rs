@@ -17,6 +17,7 @@ mod logs;
 mod merge;
 mod plan;
 mod prompts;
+mod ps;
 mod resume;
 mod retry;
 mod run;
@@ -60,6 +61,7 @@ enum Command {
     Run(run::Args),
     Status(status::Args),
     Logs(logs::Args),
+    Ps(ps::Args),
     Diff(diff::Args),
     Resume(resume::Args),
     Cancel(cancel::Args),
@@ -103,6 +105,7 @@ fn dispatch(app: App) -> Result<ExitCode, CliError> {
         Command::Execute(args) => execute::run(&place, &args),
         Command::Run(args) => run::run(&place, args),
         Command::Status(args) => status::run(&place, &args),
+        Command::Ps(args) => ps::run(&place, &args),
         Command::Logs(args) => logs::run(&place, &args),
         Command::Diff(args) => diff::run(&place, &args),
         Command::Resume(args) => resume::run(&place, &args),

@@ -5,17 +5,21 @@
 //! Never: decides, acts or reads the world; [`live`] is the only module that writes to the terminal,
 //! because a live view must.
 
+mod doctor;
 mod landing;
 pub mod live;
 mod ndjson;
 pub mod plan;
+mod ps;
 mod run;
 mod status;
 mod style;
 mod words;
 
+pub use doctor::{Finding, Findings, Health, doctor, doctor_json};
 pub use landing::{cleaning, landing};
 pub use ndjson::Ndjson;
+pub use ps::{PsRow, ps, ps_json};
 pub use run::summary;
 pub use status::{StatusJson, runs, status, task};
 pub use style::Style;

@@ -1,7 +1,7 @@
 //! `orch status`: a run, its tasks, and what to do next.
 
 use super::style::{Style, columns, fit, mark};
-use super::words::{count, duration, money};
+use super::words::{bytes, count, duration, money};
 use crate::model::{RunState, RunView, TaskState, TaskView, Timestamp};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -230,7 +230,12 @@ pub fn task(view: &TaskView, now: Timestamp, style: Style) -> String {
         };
         let cost = attempt.cost_usd.map_or(String::new(), money);
         let session = attempt.session.as_deref().unwrap_or_default();
-        let text = format!("{}.{} {outcome} {exit} {cost} {session}", attempt.step, attempt.number);
+        let used = attempt.resources.map_or(String::new(), |used| {
+            let cpu = Duration::try_from_secs_f64(used.cpu_seconds).unwrap_or_default();
+            format!("peak {}, CPU {}", bytes(used.peak_memory_bytes), duration(cpu))
+        });
+        let text =
+            format!("{}.{} {outcome} {exit} {cost} {used} {session}", attempt.step, attempt.number);
         fact("attempt", text.split_whitespace().collect::<Vec<_>>().join(" ").as_str());
     }
     out
