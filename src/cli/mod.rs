@@ -20,6 +20,7 @@ mod merge;
 mod pause;
 mod plan;
 mod prompts;
+mod ps;
 mod resume;
 mod retry;
 mod run;
@@ -64,6 +65,7 @@ enum Command {
     Run(run::Args),
     Status(status::Args),
     Logs(logs::Args),
+    Ps(ps::Args),
     Attach(attach::Args),
     Diff(diff::Args),
     Pause(pause::Args),
@@ -111,6 +113,7 @@ fn dispatch(app: App) -> Result<ExitCode, CliError> {
         Command::Execute(args) => execute::run(&place, &args),
         Command::Run(args) => run::run(&place, args),
         Command::Status(args) => status::run(&place, &args),
+        Command::Ps(args) => ps::run(&place, &args),
         Command::Logs(args) => logs::run(&place, &args),
         Command::Attach(args) => attach::run(&place, &args),
         Command::Diff(args) => diff::run(&place, &args),

@@ -188,7 +188,7 @@ fn everything_wrong_is_named_at_once() {
     orch.toml:12: `prompts` must be one line of text, not 7
       hint: for example: prompts = "prompts"
     orch.toml:13: unknown key `banana`
-      hint: known keys are agent, model, jobs, timeout, idle_timeout, grace, retries, on_limit, max_cost_usd, max_task_cost_usd, verify, merge, into, prompts, workflow, log_cap, setup, worktrees, conflicts, breakers, agents
+      hint: known keys are agent, model, jobs, timeout, idle_timeout, grace, retries, on_limit, max_cost_usd, max_task_cost_usd, verify, merge, into, prompts, workflow, log_cap, setup, worktrees, conflicts, breakers, limits, agents
     orch.toml:14: unknown key `commands`
       hint: `commands` belongs in [setup]
     orch.toml:15: `setup` must be a table
@@ -463,6 +463,25 @@ fn the_template_reads_well() {
     # For how long.
     #github_cool_down = "5m"
 
+    [limits]
+
+    # With less memory free than this, one agent fewer at a time, again and again; with half as
+    # much again free, one more. Default: 1GiB, or a tenth of the memory where that is less.
+    #free_memory = "1GiB"
+
+    # With less than this nothing new starts, and the newest agent is stopped to start again later.
+    # Default: a quarter of free_memory.
+    #least_memory = "256MiB"
+
+    # With a load above this for each core, one agent fewer at a time; below three quarters of it,
+    # one more. 0: the load does not matter.
+    #load = 4.0
+
+    # What must stay free where the worktrees and the git directory are, beside what a worktree is
+    # expected to grow to. Short of it, build folders that git ignores are removed from finished
+    # worktrees, and nothing new starts. Default: 2GiB, or a twentieth of the disk where that is less.
+    #free_disk = "2GiB"
+
     # An agent of your own, or changes to one that is built in (then every key is optional).
     #[agents.my-agent]
 
@@ -494,6 +513,10 @@ fn the_template_reads_well() {
     # The agent that takes over its tasks when this one hangs, or cannot log in or start,
     # and, with on_limit = "fallback", while it is limited.
     #fallback = "codex"
+
+    # What its last line contains when it waits for an answer that nobody will give. Such an agent
+    # is reported when it has been quiet for a while.
+    #waiting = ["[y/n]"]
     "##);
 }
 

@@ -15,7 +15,7 @@ impl Repo {
         let doing = || format!("look for ignored folders in {}", worktree.display());
         let repo = Repository::open(worktree).map_err(GitError::lib(doing()))?;
         let mut options = StatusOptions::new();
-        options.include_untracked(false).include_ignored(true).recurse_ignored_dirs(false);
+        options.include_untracked(true).recurse_untracked_dirs(true).include_ignored(true);
         let statuses = repo.statuses(Some(&mut options)).map_err(GitError::lib(doing()))?;
         let folders = statuses
             .iter()

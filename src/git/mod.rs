@@ -18,6 +18,7 @@ mod features;
 mod fingerprint;
 #[cfg(test)]
 mod fixture;
+mod gone;
 mod graveyard;
 mod identity;
 mod ignored;

@@ -62,6 +62,26 @@ pub fn disk_space(path: &Path) -> Option<DiskSpace> {
     Some(DiskSpace { free: of(stat.blocks_available()), total: of(stat.blocks()) })
 }
 
+/// How much the system lets this user have; `None`: no limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProcessLimits {
+    /// Open files of one process.
+    pub open_files: Option<u64>,
+    /// Processes of the user.
+    pub processes: Option<u64>,
+}
+
+/// The limits of this process, which its children inherit.
+#[must_use]
+pub fn process_limits() -> ProcessLimits {
+    use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
+    let of = |resource| {
+        let (soft, _) = getrlimit(resource).ok()?;
+        (soft != RLIM_INFINITY).then_some(soft)
+    };
+    ProcessLimits { open_files: of(Resource::RLIMIT_NOFILE), processes: of(Resource::RLIMIT_NPROC) }
+}
+
 /// Processes that want to run, on average over the last minute; 0 where the system does not say.
 #[must_use]
 pub fn load() -> f64 {

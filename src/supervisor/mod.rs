@@ -35,7 +35,7 @@ pub use error::SupervisorError;
 pub use intake::{Intake, IntakeError, Options, intake, profiles, run_spec, store_prompts};
 pub use land::{LandOptions, Landing, Outcome, land};
 pub use ledger::Ledger;
-pub use pressure::Limits;
+pub use pressure::{Limits, least_disk};
 pub use recover::cancel_without_supervisor;
 pub use run::{Observer, Progress, Supervisor};
 pub use world::World;

@@ -48,6 +48,12 @@ pub struct Limits {
     pub free_disk: Option<u64>,
 }
 
+/// What must stay free on a disk of so many bytes, when that much was `said`.
+#[must_use]
+pub fn least_disk(said: Option<u64>, total: u64) -> u64 {
+    said.unwrap_or(FREE_DISK.min(total / 20))
+}
+
 /// Watches the machine for one supervisor.
 pub(super) struct Governor {
     limits: Limits,
@@ -158,16 +164,15 @@ impl Governor {
     }
 
     fn policy(&self, state: &State) -> Policy {
-        let or_part = |said: Option<u64>, most: u64, part: u64| said.unwrap_or(most.min(part));
-        let free_memory = or_part(self.limits.free_memory, FREE_MEMORY, self.memory_bytes / 10);
-        let disk = self.disk.map_or(0, |disk| disk.total / 20);
+        let least = FREE_MEMORY.min(self.memory_bytes / 10);
+        let free_memory = self.limits.free_memory.unwrap_or(least);
         let asked = state.holds.jobs.unwrap_or(state.spec.jobs).max(1);
         Policy {
             jobs: if state.spec.parallel { asked } else { 1 },
             free_memory,
             least_memory: self.limits.least_memory.unwrap_or(free_memory / 4),
             load: self.limits.load,
-            free_disk: or_part(self.limits.free_disk, FREE_DISK, disk),
+            free_disk: least_disk(self.limits.free_disk, self.disk.map_or(0, |disk| disk.total)),
         }
     }
 
