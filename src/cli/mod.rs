@@ -4,6 +4,7 @@
 //! and its exit code is the contract's. Output goes to stdout, everything about the output to stderr.
 //! Never: knows how anything is done.
 
+mod backup;
 mod cancel;
 mod clean;
 mod completions;
@@ -17,6 +18,7 @@ mod logs;
 mod merge;
 mod plan;
 mod prompts;
+mod restore;
 mod resume;
 mod retry;
 mod run;
@@ -67,6 +69,8 @@ enum Command {
     Retry(retry::Args),
     Merge(merge::Args),
     Clean(clean::Args),
+    Backup(backup::Args),
+    Restore(restore::Args),
     Doctor(doctor::Args),
     Selftest(selftest::Args),
     Completions(completions::Args),
@@ -112,6 +116,8 @@ fn dispatch(app: App) -> Result<ExitCode, CliError> {
         Command::Retry(args) => retry::run(&place, &args),
         Command::Merge(args) => merge::run(&place, &args),
         Command::Clean(args) => clean::run(&place, &args),
+        Command::Backup(args) => backup::run(&place, &args),
+        Command::Restore(args) => restore::run(&place, &args),
         Command::Doctor(args) => doctor::run(&place, &args),
         Command::Selftest(args) => selftest::run(&place, &args),
         Command::Completions(args) => completions::run(&args),

@@ -2,9 +2,10 @@
 
 use super::context::{self, Place};
 use super::error::CliError;
-use super::execute::{Form, supervise};
+use super::execute::{Form, supervise, tell_rebuilt};
+use crate::journal::Journal;
 use crate::model::{RunId, RunState};
-use crate::supervisor::{Ledger, World};
+use crate::supervisor::{Ledger, SupervisorError, World, restore_prompts};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
@@ -23,18 +24,24 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
-    // A clear answer where nothing ever ran, before anything is made.
-    drop(place.history()?);
     let (world, _) = place.world()?;
+    // A clear answer where nothing ever ran, before anything is made.
+    if !world.layout.journal().exists() && !world.has_run() {
+        return Err(context::nothing_yet());
+    }
     let lock = world.lock()?;
-    let journal = world.journal()?;
-    // The newest run that is not over comes before a newer one that is.
-    let unfinished = journal.unfinished(1)?.pop().filter(|_| args.run == "latest");
-    let id = match unfinished {
-        Some(run) => run.id,
-        None => context::find_run(&journal, &args.run)?,
+    let (journal, rebuilt) = world.take_journal(&lock)?;
+    tell_rebuilt(rebuilt.as_ref());
+    let ledger = match open(journal, &args.run) {
+        Err(Stop::Damage(damage)) => {
+            let (journal, rebuilt) = world.rebuild_journal(&lock, &damage)?;
+            tell_rebuilt(Some(&rebuilt));
+            open(journal, &args.run).map_err(Stop::into_error)?
+        }
+        other => other.map_err(Stop::into_error)?,
     };
-    let ledger = Ledger::open(journal, &id)?;
+    let id = ledger.state().spec.id.clone();
+    restore_prompts(&world.layout, &ledger.state().spec)?;
     let over =
         matches!(ledger.state().finished, Some((state, _)) if state != RunState::Interrupted);
     if over && ledger.state().open_attempts().next().is_none() {
@@ -58,6 +65,38 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     let code = supervise(place, &world, ledger, args.form)?;
     drop(lock);
     Ok(code)
+}
+
+/// Why a run could not be opened.
+enum Stop {
+    Damage(SupervisorError),
+    Other(CliError),
+}
+
+impl Stop {
+    fn into_error(self) -> CliError {
+        match self {
+            Self::Damage(error) => error.into(),
+            Self::Other(error) => error,
+        }
+    }
+}
+
+impl<E: Into<SupervisorError>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        let error = error.into();
+        if error.is_damage() { Self::Damage(error) } else { Self::Other(error.into()) }
+    }
+}
+
+/// The run that is meant: the newest that is not over comes before a newer one that is.
+fn open(journal: Journal, name: &str) -> Result<Ledger, Stop> {
+    let unfinished = journal.unfinished(1)?.pop().filter(|_| name == "latest");
+    let id = match unfinished {
+        Some(run) => run.id,
+        None => journal.find_run(name)?.ok_or_else(|| Stop::Other(context::nothing_yet()))?,
+    };
+    Ok(Ledger::open(journal, &id)?)
 }
 
 /// Starts `orch resume RUN` in a session of its own and returns once it has taken the run over.

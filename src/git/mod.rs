@@ -33,6 +33,7 @@ mod scan;
 mod scratch;
 mod snapshot;
 mod submodules;
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod tree;

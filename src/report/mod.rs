@@ -9,6 +9,7 @@ mod landing;
 pub mod live;
 mod ndjson;
 pub mod plan;
+mod rebuilt;
 mod run;
 mod selftest;
 mod status;
@@ -17,6 +18,7 @@ mod words;
 
 pub use landing::{cleaning, landing};
 pub use ndjson::Ndjson;
+pub use rebuilt::rebuilt;
 pub use run::summary;
 pub use selftest::{Trial, selftest, selftest_json};
 pub use status::{StatusJson, runs, status, task};
