@@ -5,6 +5,7 @@
 //! Never: knows how anything is done.
 
 mod attach;
+mod backup;
 mod cancel;
 mod clean;
 mod completions;
@@ -21,6 +22,7 @@ mod pause;
 mod plan;
 mod prompts;
 mod ps;
+mod restore;
 mod resume;
 mod retry;
 mod run;
@@ -75,6 +77,8 @@ enum Command {
     Retry(retry::Args),
     Merge(merge::Args),
     Clean(clean::Args),
+    Backup(backup::Args),
+    Restore(restore::Args),
     Doctor(doctor::Args),
     Selftest(selftest::Args),
     Completions(completions::Args),
@@ -124,6 +128,8 @@ fn dispatch(app: App) -> Result<ExitCode, CliError> {
         Command::Retry(args) => retry::run(&place, &args),
         Command::Merge(args) => merge::run(&place, &args),
         Command::Clean(args) => clean::run(&place, &args),
+        Command::Backup(args) => backup::run(&place, &args),
+        Command::Restore(args) => restore::run(&place, &args),
         Command::Doctor(args) => doctor::run(&place, &args),
         Command::Selftest(args) => selftest::run(&place, &args),
         Command::Completions(args) => completions::run(&args),

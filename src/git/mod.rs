@@ -36,6 +36,7 @@ mod scratch;
 mod snapshot;
 mod snapshot_ref;
 mod submodules;
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod tree;

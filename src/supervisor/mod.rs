@@ -23,6 +23,8 @@ mod land;
 mod ledger;
 mod pressure;
 mod quiet;
+mod rebuild;
+mod record;
 mod recover;
 mod run;
 mod shared_limits;
@@ -36,6 +38,8 @@ pub use intake::{Intake, IntakeError, Options, intake, profiles, run_spec, store
 pub use land::{LandOptions, Landing, Outcome, land};
 pub use ledger::Ledger;
 pub use pressure::{Limits, least_disk};
+pub use rebuild::Rebuilt;
+pub use record::restore_prompts;
 pub use recover::cancel_without_supervisor;
 pub use run::{Observer, Progress, Supervisor};
 pub use world::World;
