@@ -27,6 +27,7 @@ fn custom(command: &[&str], prompt: PromptDelivery) -> AgentProfile {
         requires_changes: None,
         env: BTreeMap::new(),
         model: None,
+        fallback: None,
     }
 }
 

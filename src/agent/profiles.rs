@@ -137,12 +137,6 @@ pub(super) fn resuming(profile: &AgentProfile, resume: &[String]) -> AgentProfil
     AgentProfile { command: resume.to_vec(), resume_command: None, ..profile.clone() }
 }
 
-/// Whether an agent of this profile can go on with an earlier session of its own.
-#[must_use]
-pub fn can_continue(profile: &AgentProfile) -> bool {
-    profile.resume_command.is_some() || placeholder::mentions(&profile.command, "session")
-}
-
 /// Where the profile's program is, looking through `path` (the value of `PATH`) for a file that `can_run`.
 /// A program with a slash is taken as it is.
 #[must_use]
@@ -177,6 +171,7 @@ mod tests {
             requires_changes: None,
             env: std::collections::BTreeMap::new(),
             model: None,
+            fallback: None,
         }
     }
 
@@ -207,7 +202,7 @@ mod tests {
     #[test]
     fn a_session_goes_on_only_where_it_can_be_named() {
         let names: Vec<_> =
-            builtin().iter().filter(|p| can_continue(p)).map(|p| p.name.as_str()).collect();
+            builtin().iter().filter(|p| p.continues_sessions()).map(|p| p.name.as_str()).collect();
         assert_eq!(names, ["claude", "codex", "opencode"]);
         let mut own = custom(&["a"], PromptDelivery::Stdin);
         let mut refused = |resume: &[&str]| {

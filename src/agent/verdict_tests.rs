@@ -12,6 +12,7 @@ fn profile(dialect: Dialect) -> AgentProfile {
         requires_changes: None,
         env: std::collections::BTreeMap::new(),
         model: None,
+        fallback: None,
     }
 }
 

@@ -36,6 +36,8 @@ pub struct AgentOverride {
     pub env: BTreeMap<String, String>,
     /// The model, when the prompt names none.
     pub model: Option<String>,
+    /// The agent that takes over when this one cannot go on.
+    pub fallback: Option<String>,
 }
 
 /// Reads the table `[agents]`.
@@ -80,6 +82,7 @@ fn read_one(reader: &mut Reader<'_>, name: &str, line: u32, table: &DeTable<'_>)
             "requires_changes" => agent.requires_changes = reader.truth(item),
             "env" => agent.env = reader.env(item),
             "model" => agent.model = reader.text(item, "\"opus\""),
+            "fallback" => agent.fallback = reader.text(item, "\"codex\""),
             _ => reader.forgotten(item),
         }
     }

@@ -1,7 +1,7 @@
 //! The configuration and what holds when nothing is said.
 
 use super::AgentOverride;
-use crate::model::MergeMode;
+use crate::model::{MergeMode, Policy};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -49,6 +49,8 @@ pub struct Config {
     pub snapshots: Option<Duration>,
     /// Globs of paths that tasks may change side by side.
     pub ignore_conflicts: Vec<String>,
+    /// When a run waits, falls back or stops.
+    pub policy: Policy,
     /// What `[agents.NAME]` says, by name. To be laid over the built-in profiles.
     pub agents: BTreeMap<String, AgentOverride>,
 }
@@ -79,6 +81,7 @@ impl Default for Config {
             // What a person can bear to lose; a look at 10,000 files takes some hundredths of it.
             snapshots: Some(Duration::from_secs(30)),
             ignore_conflicts: Vec::new(),
+            policy: Policy::default(),
             agents: BTreeMap::new(),
         }
     }

@@ -9,6 +9,7 @@
 //! in the configuration are checked by those who use them.
 
 mod agents;
+mod breakers;
 mod defaults;
 mod keys;
 mod load;

@@ -147,6 +147,19 @@ impl<'a> Reader<'a> {
         read
     }
 
+    /// US dollars, above zero.
+    pub(super) fn money(&mut self, item: Item<'_>) -> Option<f64> {
+        let read = match item.value.get_ref() {
+            DeValue::Float(number) => number.as_str().replace('_', "").parse().ok(),
+            number => whole(number).and_then(|n| u32::try_from(n).ok()).map(f64::from),
+        };
+        let read = read.filter(|dollars: &f64| dollars.is_finite() && *dollars > 0.0);
+        if read.is_none() {
+            self.wrong(item, "an amount of dollars above zero", "2.50");
+        }
+        read
+    }
+
     /// A duration (a number is seconds), or `"none"` for no limit.
     pub(super) fn limit(&mut self, item: Item<'_>, limit: &mut Option<Duration>) {
         if matches!(item.value.get_ref(), DeValue::String(text) if text == "none") {

@@ -8,6 +8,7 @@ mod action;
 mod event;
 mod ids;
 mod outcome;
+mod policy;
 mod profile;
 mod spec;
 mod time;
@@ -18,14 +19,18 @@ pub use action::Action;
 pub use event::{Event, Recorded};
 pub use ids::{AttemptId, RunId, StepId, TaskId, slug};
 pub use outcome::{
-    AttemptEnd, Ending, Exit, Failure, FailureClass, Resource, ResourceUse, StopReason, Tokens,
-    Usage,
+    AttemptEnd, Ending, Exit, Failure, FailureClass, FailureContext, Resource, ResourceUse,
+    StopReason, Tokens, Usage,
 };
+pub use policy::{BreakerRule, OnLimit, Policy};
 pub use profile::{AgentProfile, Dialect, PromptDelivery};
 pub use spec::{
     BuiltIn, Dependency, DependencyKind, MergeMode, Phase, RunSpec, RunState, StepKind, StepSpec,
     TaskSpec, TaskState,
 };
 pub use time::{Timestamp, parse_duration};
-pub use view::{AttemptView, LogView, RunView, SnapshotView, StepView, SupervisorView, TaskView};
+pub use view::{
+    AttemptView, BreakerState, BreakerView, BudgetView, LogView, RunView, SnapshotView, StepView,
+    SupervisorView, TaskView,
+};
 pub use work::{Access, Complexity, Evidence, Target, WorkType};

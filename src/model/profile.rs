@@ -61,4 +61,17 @@ pub struct AgentProfile {
     pub env: BTreeMap<String, String>,
     /// The model, when the prompt names none.
     pub model: Option<String>,
+    /// The agent that takes over when this one hangs, cannot log in or start, or (as the run's policy
+    /// has it) meets a limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<String>,
+}
+
+impl AgentProfile {
+    /// Whether a session of it can be continued.
+    #[must_use]
+    pub fn continues_sessions(&self) -> bool {
+        let resumes = self.resume_command.iter().flatten();
+        self.command.iter().chain(resumes).any(|argument| argument.contains("{session}"))
+    }
 }

@@ -49,7 +49,7 @@ pub(super) fn plan(world: &World, job: &Job) -> Result<Plan, Failure> {
         .pop()
         .ok_or_else(|| internal(format!("{} is empty", stored.display())))?;
     let worktree = world.worktree(&job.task.worktree);
-    let session = job.beginning.session.as_deref().filter(|_| agent::can_continue(profile));
+    let session = job.beginning.session.as_deref().filter(|_| profile.continues_sessions());
     let output = job.failed_command.as_deref().map(|dir| tail(dir, SHOWN));
     let previous = Previous {
         error: job.previous.as_ref().map(|failure| failure.message.as_str()),

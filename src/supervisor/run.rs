@@ -130,7 +130,7 @@ impl<'o> Supervisor<'o> {
         let mut actions = Vec::new();
         let new = self.ledger.record_then(observed, |state| {
             let decided = engine::decide(state, clock::now());
-            let intents = decided.iter().map(|action| intent(state, action)).collect();
+            let intents = decided.iter().map(intent).collect();
             actions.extend(decided);
             intents
         })?;
@@ -265,18 +265,16 @@ impl<'o> Supervisor<'o> {
 }
 
 /// What is recorded before an action begins.
-fn intent(state: &State, action: &Action) -> Event {
+fn intent(action: &Action) -> Event {
     match action.clone() {
         Action::Skip { task, step, reason } => Event::StepSkipped { task, step, reason },
         Action::Start { attempt, agent } => Event::AttemptStarting { attempt, agent },
         Action::Stop { attempt, reason } => Event::AttemptStopping { attempt, reason },
         Action::Finish { state } => Event::RunFinished { state },
-        Action::ScheduleRetry { attempt } => {
-            let before = AttemptId { number: attempt.number - 1, ..attempt.clone() };
-            let last = state.attempt(&before).and_then(|a| a.ended.as_ref());
-            let failure = last.and_then(|(end, _)| end.ending.failure());
-            let not_before = delay::not_before(clock::now(), attempt.number - 1, failure);
-            Event::RetryScheduled { attempt, not_before, agent: None, keep: false, session: None }
+        Action::ScheduleRetry { attempt, not_before, agent, keep, session } => {
+            let failures = attempt.number.saturating_sub(1);
+            let not_before = delay::not_before(clock::now(), failures, not_before);
+            Event::RetryScheduled { attempt, not_before, agent, keep, session }
         }
     }
 }

@@ -27,7 +27,7 @@ fn eventful() -> Run {
     run.interrupt("a/agent.2");
     run.apply(Event::SupervisorStarted { pid: 2 });
     run.act();
-    run.fail("a/agent.3", FailureClass::Auth);
+    run.fail("a/agent.3", FailureClass::Refused);
     run.apply(Event::TaskWarned { task: "b".into(), message: "mind".into() });
     run.fail("b/branch.1", FailureClass::Git);
     run.retry("d");

@@ -39,6 +39,9 @@ fn run_view(id: &str, state: RunState) -> RunView {
         target: None,
         jobs: 1,
         supervisor: SupervisorView::default(),
+        breakers: Vec::new(),
+        budget: None,
+        limited: None,
     }
 }
 
@@ -58,6 +61,7 @@ fn task_view(id: &str, name: &str, state: TaskState) -> TaskView {
         files_changed: Vec::new(),
         pull_request: None,
         issue: None,
+        blocked_by: Vec::new(),
         blocked_on: Vec::new(),
         error: None,
         skip_reason: None,

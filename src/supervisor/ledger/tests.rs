@@ -56,6 +56,7 @@ fn spec() -> RunSpec {
         estimate_seconds: None,
         tasks: vec![task("a"), b],
         agents: std::collections::BTreeMap::new(),
+        policy: crate::model::Policy::default(),
     }
 }
 
