@@ -12,6 +12,10 @@ n=$(ls "$SANDBOX/gates" | grep -c '^told\.')
 echo "$@" > "$SANDBOX/gates/args.$n"
 cat > "$SANDBOX/gates/told.$n"
 printf '{"type":"system","subtype":"init","session_id":"89848c1a-60ef-4538-ada3-4f9d2b625bea"}\n'
+if [ -n "$2" ] && [ -e "$SANDBOX/gates/forgotten" ]; then
+    printf '{"type":"result","subtype":"error_during_execution","is_error":true,"num_turns":0,"session_id":"%s","errors":["No conversation found with session ID: %s"]}\n' "$2" "$2"
+    exit 1
+fi
 if [ -z "$2" ]; then
     echo half > half.txt
     : > "$SANDBOX/gates/started"
@@ -88,4 +92,24 @@ fn an_agent_that_died_with_its_supervisor_goes_on_with_its_session() {
     sandbox.no_process_is_left();
     sandbox.orch("resume").exits(0);
     went_on(&sandbox, "again 89848c1a-60ef-4538-ada3-4f9d2b625bea");
+}
+
+#[test]
+fn an_agent_that_has_forgotten_its_session_begins_another_in_the_same_worktree() {
+    let sandbox = talker(false);
+    let run = sandbox.start("execute --all-prompts");
+    wait_until("it started", || sandbox.gate("started").exists());
+    sandbox.open("forgotten");
+    sandbox.open("go");
+    kill(shim(&sandbox), Signal::SIGKILL).unwrap();
+    run.finish().exits(0);
+    let args = [0, 1, 2].map(|n| gate(&sandbox, &format!("args.{n}")).trim().to_owned());
+    assert_eq!(args, ["", "--resume 89848c1a-60ef-4538-ada3-4f9d2b625bea", ""]);
+    let third = gate(&sandbox, "told.2");
+    assert!(
+        third.contains("Write both halves") && third.contains("as that attempt left it"),
+        "{third}"
+    );
+    assert_eq!(sandbox.status_of("a")["attempts"][1]["outcome"], "session_gone");
+    assert_eq!(sandbox.show(&sandbox.branch_of("a"), "whole.txt"), "whole");
 }
