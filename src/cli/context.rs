@@ -94,6 +94,16 @@ impl Place {
         let journal = Journal::open_existing(&layout.journal())?.ok_or_else(nothing_yet)?;
         Ok((repo, layout, journal))
     }
+
+    /// What `read` finds in the journal, which is not touched for it; it may be called twice.
+    pub(super) fn look<T>(
+        &self,
+        read: impl Fn(&Layout, &Journal) -> Result<T, CliError>,
+    ) -> Result<T, CliError> {
+        let layout = Layout::new(self.repo()?.state_dir());
+        let found = Journal::look(&layout.journal(), |journal| read(&layout, journal))?;
+        found.ok_or_else(nothing_yet)
+    }
 }
 
 fn nothing_yet() -> CliError {

@@ -1,8 +1,8 @@
 //! `[agents.NAME]`: an agent of one's own, or changes to one that is built in.
 
 use super::keys::{AGENT, names};
-use super::problem::nearest;
 use super::values::{Item, Reader};
+use crate::model::nearest;
 use crate::model::{Dialect, PromptDelivery};
 use serde::de::value::{Error, StrDeserializer};
 use std::collections::BTreeMap;

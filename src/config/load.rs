@@ -2,9 +2,10 @@
 
 use super::agents::from_word;
 use super::keys::{BREAKERS, CONFLICTS, SETUP, TABLES, TOP, WORKTREES, names};
-use super::problem::{ConfigError, Problem};
+use super::problem::ConfigError;
 use super::values::{Item, Reader};
 use super::{Config, agents, breakers};
+use crate::model::Problem;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
@@ -38,10 +39,7 @@ impl Config {
         match read(&file) {
             Ok(Some(text)) => Self::parse(&file, &text),
             Ok(None) => Ok(Self::default()),
-            Err((message, hint)) => {
-                let hint = Some(hint.to_owned());
-                Err(ConfigError(vec![Problem { file, line: None, message, hint }]))
-            }
+            Err((message, hint)) => Err(ConfigError(vec![Problem::new(file, message).hint(hint)])),
         }
     }
 

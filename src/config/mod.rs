@@ -21,7 +21,7 @@ mod values;
 pub use agents::AgentOverride;
 pub use defaults::Config;
 pub use load::{FILE, MAX_BYTES};
-pub use problem::{ConfigError, Problem};
+pub use problem::ConfigError;
 pub use setup::{Recipe, detect_setup};
 pub use template::{FoundAgent, template};
 

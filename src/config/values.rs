@@ -1,8 +1,8 @@
 //! Values of `orch.toml`: their types, and what is wrong with them.
 
 use super::keys::home;
-use super::problem::{Problem, nearest, quoted};
 use crate::model::parse_duration;
+use crate::model::{Problem, nearest, quoted};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -44,12 +44,8 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn say(&mut self, at: usize, message: impl Into<String>, hint: impl Into<String>) {
-        self.problems.push(Problem {
-            file: self.file.to_owned(),
-            line: Some(self.line(at)),
-            message: message.into(),
-            hint: Some(hint.into()),
-        });
+        let line = self.line(at);
+        self.problems.push(Problem::new(self.file, message).at(line).hint(hint));
     }
 
     pub(super) fn wrong(&mut self, item: Item<'_>, expected: &str, example: &str) {

@@ -9,6 +9,7 @@ mod event;
 mod ids;
 mod outcome;
 mod policy;
+mod problem;
 mod profile;
 mod spec;
 mod time;
@@ -23,6 +24,7 @@ pub use outcome::{
     StopReason, Tokens, Usage,
 };
 pub use policy::{BreakerRule, OnLimit, Policy};
+pub use problem::{Problem, listed, nearest, quoted};
 pub use profile::{AgentProfile, Dialect, PromptDelivery};
 pub use spec::{
     BuiltIn, Dependency, DependencyKind, MergeMode, Phase, RunSpec, RunState, StepKind, StepSpec,

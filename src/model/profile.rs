@@ -71,7 +71,7 @@ impl AgentProfile {
     /// Whether a session of it can be continued.
     #[must_use]
     pub fn continues_sessions(&self) -> bool {
-        let resumes = self.resume_command.iter().flatten();
-        self.command.iter().chain(resumes).any(|argument| argument.contains("{session}"))
+        let names = |argument: &String| argument.contains("{session}");
+        self.resume_command.is_some() || self.command.iter().any(names)
     }
 }

@@ -37,6 +37,20 @@ pub(super) fn process(pid: u32) -> Option<Process> {
     system.process(pid).map(row)
 }
 
+/// Milliseconds of CPU time of a process; what its ended children used is not told here.
+pub(super) fn cpu_ms(pid: u32) -> Option<u64> {
+    let pid = sysinfo::Pid::from_u32(pid);
+    let system = table(ProcessesToUpdate::Some(&[pid]), ProcessRefreshKind::nothing().with_cpu())?;
+    system.process(pid).map(sysinfo::Process::accumulated_cpu_time)
+}
+
+/// Bytes of a process's resident memory.
+pub(super) fn memory(pid: u32) -> Option<u64> {
+    let pid = sysinfo::Pid::from_u32(pid);
+    let kind = ProcessRefreshKind::nothing().with_memory();
+    table(ProcessesToUpdate::Some(&[pid]), kind)?.process(pid).map(sysinfo::Process::memory)
+}
+
 /// All rows.
 pub(super) fn processes() -> Vec<Process> {
     let system = table(ProcessesToUpdate::All, ProcessRefreshKind::nothing());

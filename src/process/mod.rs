@@ -10,10 +10,11 @@
 //!
 //! An attempt's directory, in the order of its files' lives: `spec.json` (the claim), `lock` (held
 //! by the shim while it lives), `shim.json` (the acknowledgement), `agent.json`, `log*` (see
-//! [`LogReader`]), `result.json`, and `refused` where a recovery has ruled it out.
+//! [`LogReader`]), `heartbeat.json` (again and again), `result.json`, and `refused` where a recovery has ruled it out.
 
 mod durable;
 mod error;
+mod heartbeat;
 mod identity;
 mod layout;
 mod lock;
@@ -42,6 +43,7 @@ mod macos;
 use macos as platform;
 
 pub use error::ProcessError;
+pub use heartbeat::Heartbeat;
 pub use identity::ProcessId;
 pub use log::{Entry, Follower, LogReader, LogStat, Stream, StreamReader};
 pub use platform::lower_priority;
@@ -54,7 +56,7 @@ pub use spec::{KEY_VARIABLE, ShimSpec};
 pub use start::{Launcher, start, start_with};
 pub use stop::{Stop, Stopper};
 pub use supervisor_lock::SupervisorLock;
-pub use system::{DefaultJobs, System, can_run, default_jobs, system};
+pub use system::{DefaultJobs, System, can_run, default_jobs, free_disk, load, system};
 pub use terminal::{columns, in_own_session, is_own_output, rows};
 
 #[cfg(test)]

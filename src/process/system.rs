@@ -33,6 +33,19 @@ pub fn system() -> System {
     }
 }
 
+/// Processes that wanted to run, averaged over the last minute. `None` where the system does not say.
+#[must_use]
+pub fn load() -> Option<f64> {
+    sysinfo::System::load_average().ok().map(|load| load.one)
+}
+
+/// Bytes that this user may still write on the disk of that directory.
+#[must_use]
+pub fn free_disk(dir: &Path) -> Option<u64> {
+    let stat = nix::sys::statvfs::statvfs(dir).ok()?;
+    Some(u64::from(stat.blocks_available()).saturating_mul(u64::from(stat.fragment_size())))
+}
+
 /// Whether this user could execute the file.
 #[must_use]
 pub fn can_run(program: &Path) -> bool {

@@ -12,6 +12,7 @@ pub mod plan;
 mod run;
 mod status;
 mod style;
+mod waits;
 mod words;
 
 pub use landing::{cleaning, landing};

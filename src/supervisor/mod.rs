@@ -11,6 +11,7 @@ mod agents;
 mod attempt;
 mod background;
 mod builtin;
+mod circumstances;
 mod clean;
 mod clock;
 mod delay;
@@ -21,6 +22,7 @@ mod land;
 mod ledger;
 mod recover;
 mod run;
+mod shared_limits;
 mod snapshots;
 mod world;
 

@@ -3,10 +3,12 @@
 use super::attempt::{self, Observation};
 use super::background::Background;
 use super::escape::Watch;
-use super::{Ledger, SupervisorError, World, builtin, clock, delay, recover};
+use super::shared_limits::SharedLimits;
+use super::{Ledger, SupervisorError, World, builtin, circumstances, clock, delay, recover};
 use crate::engine::{self, State};
 use crate::model::{
-    Action, AttemptId, Ending, Event, Recorded, RunState, StepKind, StopReason, Timestamp, Usage,
+    Action, AttemptEnd, AttemptId, Ending, Event, Recorded, RunState, StepKind, StopReason,
+    Timestamp, Usage,
 };
 use crate::process::{Interrupt, Signals, Stop, Stopper};
 use std::collections::HashMap;
@@ -52,6 +54,7 @@ pub struct Supervisor<'o> {
     git: Arc<Semaphore>,
     watch: Watch,
     background: Background,
+    limits: SharedLimits,
     /// When something happens by itself.
     wake: Option<Timestamp>,
 }
@@ -79,6 +82,7 @@ impl<'o> Supervisor<'o> {
             git: Arc::new(Semaphore::new(GIT_AT_ONCE)),
             watch,
             background,
+            limits: SharedLimits::new(SharedLimits::of_user()),
             wake: None,
         })
     }
@@ -93,7 +97,9 @@ impl<'o> Supervisor<'o> {
             let created = self.ledger.journal().events_after(&self.ledger.state().spec.id, 0)?;
             self.tell(&created);
         }
-        self.record(vec![Event::SupervisorStarted { pid: std::process::id() }])?;
+        let mut first = vec![Event::SupervisorStarted { pid: std::process::id() }];
+        first.extend(self.limits.news(&self.ledger.state().spec.agents, clock::now()));
+        self.record(first)?;
         self.reconcile().await?;
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -114,9 +120,11 @@ impl<'o> Supervisor<'o> {
                     let warnings = self.background.tick(self.ledger.state());
                     self.record(warnings)?;
                     self.observer.tick(self.ledger.state());
-                    let due = self.wake.is_some_and(|until| until <= clock::now());
-                    if !new.is_empty() || due {
-                        self.act(Vec::new())?;
+                    let now = clock::now();
+                    let limits = self.limits.news(&self.ledger.state().spec.agents, now);
+                    let due = self.wake.is_some_and(|until| until <= now);
+                    if !new.is_empty() || !limits.is_empty() || due {
+                        self.act(limits)?;
                     }
                 }
                 signal = signals.next() => self.interrupted(signal)?,
@@ -130,7 +138,7 @@ impl<'o> Supervisor<'o> {
         let mut actions = Vec::new();
         let new = self.ledger.record_then(observed, |state| {
             let decided = engine::decide(state, clock::now());
-            let intents = decided.iter().map(intent).collect();
+            let intents = decided.iter().map(|action| intent(state, action)).collect();
             actions.extend(decided);
             intents
         })?;
@@ -197,6 +205,8 @@ impl<'o> Supervisor<'o> {
                     if let (Some(failure), Ending::Succeeded) = (escape.failure, &end.ending) {
                         end.ending = Ending::Failed { failure };
                     }
+                    circumstances::describe(&mut end, &self.world, state, &attempt);
+                    self.tell_others(&attempt, &end);
                     events.push(Event::AttemptEnded { attempt, end: Box::new(end) });
                 }
                 Observation::Progress { attempt, progress } => {
@@ -206,6 +216,17 @@ impl<'o> Supervisor<'o> {
             next = self.receiver.try_recv().ok();
         }
         self.act(events)
+    }
+
+    /// A limit of its agent is every run's of this user.
+    fn tell_others(&mut self, id: &AttemptId, end: &AttemptEnd) {
+        let state = self.ledger.state();
+        let Some((task, _)) = state.step_spec(&id.task, &id.step) else { return };
+        let other = state.attempt(id).and_then(|attempt| attempt.beginning.agent.as_ref());
+        let agent = state.spec.agents.get(other.unwrap_or(&task.agent));
+        if let (Some(agent), Some(failure)) = (agent, end.ending.failure()) {
+            self.limits.publish(agent, failure, clock::now());
+        }
     }
 
     fn is_stopping(&self, attempt: &AttemptId) -> bool {
@@ -264,16 +285,31 @@ impl<'o> Supervisor<'o> {
     }
 }
 
+/// How often the attempt's step, or one after it, has failed since a person last asked for the task: attempts
+/// that died with their supervisor say nothing about it, and must not make it wait longer.
+fn failures(state: &State, id: &AttemptId) -> u32 {
+    let Some(task) = state.position(&id.task) else { return 1 };
+    let steps = state.spec.tasks[task].steps.iter().zip(&state.tasks[task].steps);
+    let again = steps.skip_while(|(spec, _)| spec.id != id.step);
+    let attempts = again.flat_map(|(_, step)| {
+        step.attempts.iter().filter(|attempt| attempt.number > step.forgiven)
+    });
+    let failed = attempts.filter(|attempt| {
+        attempt.stopping != Some(StopReason::Interrupted)
+            && attempt.ended.as_ref().is_some_and(|(end, _)| end.ending.failure().is_some())
+    });
+    u32::try_from(failed.count()).unwrap_or(u32::MAX)
+}
+
 /// What is recorded before an action begins.
-fn intent(action: &Action) -> Event {
+fn intent(state: &State, action: &Action) -> Event {
     match action.clone() {
         Action::Skip { task, step, reason } => Event::StepSkipped { task, step, reason },
         Action::Start { attempt, agent } => Event::AttemptStarting { attempt, agent },
         Action::Stop { attempt, reason } => Event::AttemptStopping { attempt, reason },
         Action::Finish { state } => Event::RunFinished { state },
         Action::ScheduleRetry { attempt, not_before, agent, keep, session } => {
-            let failures = attempt.number.saturating_sub(1);
-            let not_before = delay::not_before(clock::now(), failures, not_before);
+            let not_before = delay::not_before(clock::now(), failures(state, &attempt), not_before);
             Event::RetryScheduled { attempt, not_before, agent, keep, session }
         }
     }

@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// The most bytes of output in one entry.
 const MOST: u64 = 64 << 10;
@@ -45,6 +45,8 @@ pub struct LogReader {
     current: Option<Open>,
     /// How much of the whole output was passed, including what was dropped.
     position: u64,
+    /// The directory's time of change when it was found to have no later file.
+    searched: Option<SystemTime>,
 }
 
 #[derive(Debug)]
@@ -65,7 +67,7 @@ impl LogReader {
     /// Opens the log in an attempt's directory. There may be none yet.
     #[must_use]
     pub fn open(dir: &Path) -> Self {
-        Self { dir: dir.to_owned(), current: None, position: 0 }
+        Self { dir: dir.to_owned(), current: None, position: 0, searched: None }
     }
 
     /// One stream's bytes, without what was dropped.
@@ -185,9 +187,20 @@ impl LogReader {
         Ok(true)
     }
 
-    /// The number of the file after `number`.
-    fn following(&self, number: Option<u64>) -> io::Result<Option<u64>> {
-        Ok(numbers(&self.dir)?.into_iter().filter(|next| Some(*next) > number).min())
+    /// The number of the file after `number`. Asked at every look at a log that does not grow, so the
+    /// directory is listed only when it has changed.
+    fn following(&mut self, number: Option<u64>) -> io::Result<Option<u64>> {
+        /// A directory may change again within one tick of the clock that dates it: 10 ms at the most
+        /// (a kernel of 100 Hz), with room for file systems that round.
+        const TICK: Duration = Duration::from_secs(2);
+        let changed = fs::metadata(&self.dir).and_then(|dir| dir.modified()).ok();
+        if changed.is_some() && changed == self.searched {
+            return Ok(None);
+        }
+        let next = numbers(&self.dir)?.into_iter().filter(|next| Some(*next) > number).min();
+        let is_past = |time: &SystemTime| time.elapsed().is_ok_and(|since| since > TICK);
+        self.searched = changed.filter(is_past).filter(|_| next.is_none());
+        Ok(next)
     }
 }
 
