@@ -14,6 +14,7 @@ mod logs;
 mod merge_clean;
 mod plan;
 mod recovery;
+mod sessions;
 mod snapshots;
 mod status;
 #[path = "../support/mod.rs"]
