@@ -4,6 +4,7 @@
 
 mod agent_words;
 mod agents;
+mod durability;
 mod execute;
 mod hands;
 mod help;
@@ -13,6 +14,7 @@ mod logs;
 mod merge_clean;
 mod plan;
 mod recovery;
+mod sessions;
 mod snapshots;
 mod status;
 #[path = "../support/mod.rs"]

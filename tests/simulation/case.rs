@@ -159,6 +159,7 @@ impl Case {
             env: BTreeMap::new(),
             model: None,
             fallback: next.map(|next| AGENTS[next].to_owned()),
+            waiting: Vec::new(),
         };
         AGENTS.into_iter().zip(&self.fallbacks).map(profile).map(|p| (p.name.clone(), p)).collect()
     }
