@@ -258,6 +258,7 @@ impl Case<'_> {
             message: phrase::one_line(message),
             suggestion: Some(self.advice(self.cause(class), retry_at)),
             retry_at,
+            context: None,
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::journal::{Journal, Layout};
 use crate::model::{RunId, RunView};
 use crate::process::SupervisorLock;
 use crate::report::Style;
-use crate::supervisor::{Limits, World};
+use crate::supervisor::{Ledger, Limits, World};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -90,7 +90,8 @@ impl Place {
             load: config.load,
             free_disk: config.free_disk,
         };
-        Ok((Arc::new(World::new(repo, pool)?.with_limits(limits)), config))
+        let world = World::new(repo, pool, config.snapshots)?.with_limits(limits);
+        Ok((Arc::new(world), config))
     }
 
     /// The journal for reading; an error that says what to do where there is none.
@@ -99,6 +100,16 @@ impl Place {
         let layout = Layout::new(repo.state_dir());
         let journal = Journal::open_existing(&layout.journal())?.ok_or_else(nothing_yet)?;
         Ok((repo, layout, journal))
+    }
+
+    /// What `read` finds in the journal, which is not touched for it; it may be called twice.
+    pub(super) fn look<T>(
+        &self,
+        read: impl Fn(&Layout, &Journal) -> Result<T, CliError>,
+    ) -> Result<T, CliError> {
+        let layout = Layout::new(self.repo()?.state_dir());
+        let found = Journal::look(&layout.journal(), |journal| read(&layout, journal))?;
+        found.ok_or_else(nothing_yet)
     }
 }
 
@@ -111,11 +122,43 @@ pub(super) fn find_run(journal: &Journal, name: &str) -> Result<RunId, CliError>
     journal.find_run(name)?.ok_or_else(nothing_yet)
 }
 
+/// A run of which a person asks something while it may be at work.
+pub(super) struct Asked {
+    /// Its history, to write the request to. The supervisor reads it there, this one or the next.
+    pub(super) ledger: Ledger,
+    /// Whether a supervisor works on it.
+    pub(super) alive: bool,
+}
+
+/// The run that a request is for; `latest` is the one that a supervisor works on, if any.
+pub(super) fn ask(place: &Place, name: &str) -> Result<Asked, CliError> {
+    let (_, layout, journal) = place.history()?;
+    let live = live_run(&layout, &journal)?;
+    let id = match &live {
+        Some(run) if name == "latest" => run.id.clone(),
+        _ => find_run(&journal, name)?,
+    };
+    let alive = live.is_some_and(|run| run.id == id);
+    Ok(Asked { ledger: Ledger::open(journal, &id)?, alive })
+}
+
+/// The run that a supervisor works on.
+pub(super) fn live_run(layout: &Layout, journal: &Journal) -> Result<Option<RunView>, CliError> {
+    let Some(holder) = SupervisorLock::holder(&layout.supervisor_lock()) else { return Ok(None) };
+    let mut runs = journal.unfinished(MOST)?;
+    runs.retain(|run| run.supervisor.pid == Some(holder.pid));
+    Ok(runs.pop())
+}
+
+/// Runs that are not over, looked through for the live one: it is among the newest, unless somebody has
+/// left so many behind.
+const MOST: u32 = 100;
+
 /// Fills in whether the run's supervisor lives; a run whose supervisor died is shown as interrupted.
 /// Returns whether it is that.
 pub(super) fn look_for_supervisor(layout: &Layout, run: &mut RunView) -> bool {
     use crate::model::RunState;
-    if run.state != RunState::Running {
+    if !matches!(run.state, RunState::Running | RunState::Paused) {
         return false;
     }
     let holder = SupervisorLock::holder(&layout.supervisor_lock());

@@ -4,6 +4,7 @@
 //! and its exit code is the contract's. Output goes to stdout, everything about the output to stderr.
 //! Never: knows how anything is done.
 
+mod attach;
 mod cancel;
 mod clean;
 mod completions;
@@ -13,14 +14,17 @@ mod doctor;
 mod error;
 mod execute;
 mod init;
+mod jobs;
 mod logs;
 mod merge;
+mod pause;
 mod plan;
 mod prompts;
 mod ps;
 mod resume;
 mod retry;
 mod run;
+mod selftest;
 mod shim;
 mod status;
 
@@ -62,13 +66,17 @@ enum Command {
     Status(status::Args),
     Logs(logs::Args),
     Ps(ps::Args),
+    Attach(attach::Args),
     Diff(diff::Args),
+    Pause(pause::Args),
     Resume(resume::Args),
+    Jobs(jobs::Args),
     Cancel(cancel::Args),
     Retry(retry::Args),
     Merge(merge::Args),
     Clean(clean::Args),
     Doctor(doctor::Args),
+    Selftest(selftest::Args),
     Completions(completions::Args),
 }
 
@@ -107,13 +115,17 @@ fn dispatch(app: App) -> Result<ExitCode, CliError> {
         Command::Status(args) => status::run(&place, &args),
         Command::Ps(args) => ps::run(&place, &args),
         Command::Logs(args) => logs::run(&place, &args),
+        Command::Attach(args) => attach::run(&place, &args),
         Command::Diff(args) => diff::run(&place, &args),
+        Command::Pause(args) => pause::run(&place, &args),
+        Command::Jobs(args) => jobs::run(&place, &args),
         Command::Resume(args) => resume::run(&place, &args),
         Command::Cancel(args) => cancel::run(&place, &args),
         Command::Retry(args) => retry::run(&place, &args),
         Command::Merge(args) => merge::run(&place, &args),
         Command::Clean(args) => clean::run(&place, &args),
         Command::Doctor(args) => doctor::run(&place, &args),
+        Command::Selftest(args) => selftest::run(&place, &args),
         Command::Completions(args) => completions::run(&args),
     }
 }

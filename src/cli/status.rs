@@ -2,8 +2,9 @@
 
 use super::context::{self, Place, look_for_supervisor};
 use super::error::CliError;
+use crate::git::Repo;
 use crate::journal::{Counts, Journal, Layout};
-use crate::model::{RunId, RunView, TaskState, TaskView};
+use crate::model::{RunId, RunView, SnapshotView, TaskState, TaskView, Timestamp};
 use crate::report::{self, StatusJson};
 use crate::supervisor::now;
 use std::fmt::Write as _;
@@ -40,58 +41,78 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
-    let (_, layout, journal) = place.history()?;
-    if args.runs {
-        let mut runs = journal.runs(50)?;
-        for run in &mut runs {
-            look_for_supervisor(&layout, run);
-        }
-        print(&report::runs(&runs))?;
+    if !args.watch {
+        print(&place.look(|layout, journal| Ok(show(place, layout, journal, args)?.0))?)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let found = if args.what == "latest" || args.what.starts_with("run-") {
-        Err(context::find_run(&journal, &args.what)?)
-    } else {
-        Ok(journal.find_task(None, &args.what)?)
-    };
-    let id = match found {
-        Ok(task) => {
-            let mut view = journal.task_view(&task)?;
-            let mut run = journal.run_view(&task.run)?;
-            mark_lost(look_for_supervisor(&layout, &mut run), std::slice::from_mut(&mut view));
-            if args.json {
-                print(&format!("{}\n", serde_json::to_string_pretty(&view).unwrap_or_default()))?;
-            } else {
-                print(&report::task(&view, now(), place.style()))?;
-            }
-            return Ok(ExitCode::SUCCESS);
-        }
-        Err(run) => run,
-    };
+    let (_, layout, journal) = place.history()?;
     loop {
-        let mut run = journal.run_view(&id)?;
-        let lost = look_for_supervisor(&layout, &mut run);
-        if args.json {
-            print(&json_of(&journal, &run, lost)?)?;
-            return Ok(ExitCode::SUCCESS);
-        }
-        let mut text = human(place, &journal, &run, lost, args.all)?;
-        if args.what == "latest" {
-            for other in journal.unfinished(4)?.iter().filter(|other| other.id != id) {
-                let _ =
-                    writeln!(text, "{0} is not finished; go on with: orch resume {0}", other.id);
-            }
-        }
-        if !args.watch {
-            print(&text)?;
-            return Ok(ExitCode::SUCCESS);
-        }
+        let (text, goes_on) = show(place, &layout, &journal, args)?;
         print(&format!("\x1b[H\x1b[2J{text}"))?;
-        if !run.supervisor.alive {
+        if !goes_on {
             return Ok(ExitCode::SUCCESS);
         }
         std::thread::sleep(Duration::from_secs(1));
     }
+}
+
+/// What is shown, and whether it may change.
+fn show(
+    place: &Place,
+    layout: &Layout,
+    journal: &Journal,
+    args: &Args,
+) -> Result<(String, bool), CliError> {
+    if args.runs {
+        let mut runs = journal.runs(50)?;
+        for run in &mut runs {
+            look_for_supervisor(layout, run);
+        }
+        return Ok((report::runs(&runs), false));
+    }
+    if args.what != "latest" && !args.what.starts_with("run-") {
+        return show_task(place, layout, journal, args);
+    }
+    let id = context::find_run(journal, &args.what)?;
+    let mut run = journal.run_view(&id)?;
+    let lost = look_for_supervisor(layout, &mut run);
+    if args.json {
+        return Ok((json_of(journal, &run, lost)?, false));
+    }
+    let mut text = human(place, journal, &run, lost, args.all)?;
+    if args.what == "latest" {
+        for other in journal.unfinished(4)?.iter().filter(|other| other.id != id) {
+            let _ = writeln!(text, "{0} is not finished; go on with: orch resume {0}", other.id);
+        }
+    }
+    Ok((text, run.supervisor.alive))
+}
+
+fn show_task(
+    place: &Place,
+    layout: &Layout,
+    journal: &Journal,
+    args: &Args,
+) -> Result<(String, bool), CliError> {
+    let task = journal.find_task(None, &args.what)?;
+    let mut view = journal.task_view(&task)?;
+    let mut run = journal.run_view(&task.run)?;
+    mark_lost(look_for_supervisor(layout, &mut run), std::slice::from_mut(&mut view));
+    view.snapshot = snapshot(&place.repo()?, &view);
+    let text = if args.json {
+        format!("{}\n", serde_json::to_string_pretty(&view).unwrap_or_default())
+    } else {
+        report::task(&view, now(), place.style())
+    };
+    Ok((text, false))
+}
+
+/// What is kept of a task's work in progress. A status is shown without it rather than not at all.
+fn snapshot(repo: &Repo, view: &TaskView) -> Option<SnapshotView> {
+    let kept = repo.snapshot_of(view.id.as_str()).ok()??;
+    let files = repo.changed_files(view.start.as_deref()?, &kept.commit).ok()?.len();
+    let taken_at = Timestamp(kept.taken_at.saturating_mul(1000));
+    Some(SnapshotView { commit: kept.commit, taken_at, files, left_out: kept.left_out })
 }
 
 fn human(
@@ -174,7 +195,7 @@ fn json_of(journal: &Journal, run: &RunView, lost: bool) -> Result<String, CliEr
     }
     // Passed on as stored: with ten thousand tasks, reading them would be most of the time.
     let (raw, counts) = (journal.raw_tasks(&run.id)?, journal.counts(&run.id)?);
-    line(&StatusJson::new(run, raw.iter().map(|r| &**r).collect(), &counts))
+    line(&StatusJson::new(run, raw.iter().map(|r| &**r).collect(), &counts, now()))
 }
 
 /// The document made of these tasks.
@@ -188,7 +209,7 @@ pub(super) fn document(
         .map(serde_json::value::to_raw_value)
         .collect::<Result<_, _>>()
         .map_err(CliError::failed)?;
-    line(&StatusJson::new(run, raw.iter().map(|r| &**r).collect(), counts))
+    line(&StatusJson::new(run, raw.iter().map(|r| &**r).collect(), counts, now()))
 }
 
 fn line(document: &StatusJson<'_>) -> Result<String, CliError> {

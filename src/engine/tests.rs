@@ -5,5 +5,6 @@ mod ending;
 mod fixture;
 mod holding;
 mod ordering;
+mod policies;
 mod recovery;
 mod retrying;

@@ -34,6 +34,7 @@ mod rewind;
 mod scan;
 mod scratch;
 mod snapshot;
+mod snapshot_ref;
 mod submodules;
 #[cfg(test)]
 mod tests;
@@ -55,4 +56,5 @@ pub use merge::{Integration, Merge};
 pub use pool::PoolEntry;
 pub use repo::{Head, Repo};
 pub use scratch::Scratch;
+pub use snapshot_ref::{Kept as KeptSnapshot, LARGEST_FILE, Looked, Mark};
 pub use worktree::{Created, PoolLimits, WorktreeSpec, Worktrees};

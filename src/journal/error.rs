@@ -54,3 +54,12 @@ pub enum JournalError {
         candidates: String,
     },
 }
+
+impl JournalError {
+    /// There was no room on the disk: nothing was written, and the same may succeed later.
+    #[must_use]
+    pub fn is_disk_full(&self) -> bool {
+        let Self::Sqlite { source, .. } = self else { return false };
+        source.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
+    }
+}

@@ -9,6 +9,7 @@
 
 mod error;
 mod layout;
+mod look;
 mod read;
 mod schema;
 #[cfg(test)]

@@ -159,14 +159,20 @@ impl Journal {
         states: &[TaskState],
         limit: usize,
     ) -> Result<Vec<TaskView>, JournalError> {
-        // The choice is made on the index alone: what is in the rows is read only for those shown.
-        let names: Vec<String> = states.iter().map(|s| format!("'{s}'")).collect();
+        // The choice is made on the index alone, a state at a time, in its order: what is in the rows is
+        // read only for those shown.
+        let of_state = |state: &TaskState| {
+            format!(
+                "SELECT * FROM (SELECT idx FROM tasks INDEXED BY tasks_by_state
+                 WHERE run = (SELECT ord FROM runs WHERE id = ?1) AND state = '{state}'
+                 ORDER BY idx LIMIT {limit})"
+            )
+        };
+        let chosen: Vec<String> = states.iter().map(of_state).collect();
         let sql = format!(
-            "SELECT view FROM tasks WHERE run = (SELECT ord FROM runs WHERE id = ?1) AND idx IN (
-                 SELECT idx FROM tasks INDEXED BY tasks_by_state
-                 WHERE run = (SELECT ord FROM runs WHERE id = ?1) AND state IN ({}) ORDER BY idx LIMIT {limit}
-             ) ORDER BY idx",
-            names.join(",")
+            "SELECT view FROM tasks WHERE run = (SELECT ord FROM runs WHERE id = ?1)
+             AND idx IN ({} ORDER BY 1 LIMIT {limit}) ORDER BY idx",
+            chosen.join(" UNION ALL ")
         );
         self.views(&sql, [run.as_str()])
     }
@@ -176,8 +182,8 @@ impl Journal {
     /// # Errors
     /// A damaged file.
     pub fn counts(&self, run: &RunId) -> Result<Counts, JournalError> {
-        let sql = "SELECT state, count(*) FROM tasks
-                   WHERE run = (SELECT ord FROM runs WHERE id = ?1) GROUP BY state";
+        let sql = "SELECT state, n FROM task_counts
+                   WHERE run = (SELECT ord FROM runs WHERE id = ?1) AND n > 0";
         let mut query = self.connection.prepare(sql).map_err(|e| self.sql(e))?;
         let rows: Vec<(String, i64)> = query
             .query_map([run.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))

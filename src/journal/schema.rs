@@ -30,7 +30,34 @@ const MIGRATIONS: &[&str] = &["
     CREATE INDEX tasks_by_id ON tasks (id);
     CREATE INDEX tasks_by_name ON tasks (name);
     CREATE INDEX tasks_by_state ON tasks (run, state, idx);
+", "
+    -- How many tasks of a run are in each state: counting ten thousand takes longer than the rest of a status.
+    CREATE TABLE task_counts (
+        run   INTEGER NOT NULL REFERENCES runs(ord),
+        state TEXT NOT NULL,
+        n     INTEGER NOT NULL,
+        PRIMARY KEY (run, state)
+    ) WITHOUT ROWID;
+    INSERT INTO task_counts SELECT run, state, count(*) FROM tasks GROUP BY run, state;
+    CREATE TRIGGER task_counted AFTER INSERT ON tasks BEGIN
+        INSERT INTO task_counts VALUES (new.run, new.state, 1)
+            ON CONFLICT (run, state) DO UPDATE SET n = n + 1;
+    END;
+    CREATE TRIGGER task_uncounted AFTER DELETE ON tasks BEGIN
+        UPDATE task_counts SET n = n - 1 WHERE run = old.run AND state = old.state;
+    END;
+    CREATE TRIGGER task_recounted AFTER UPDATE OF state ON tasks WHEN new.state <> old.state BEGIN
+        UPDATE task_counts SET n = n - 1 WHERE run = old.run AND state = old.state;
+        INSERT INTO task_counts VALUES (new.run, new.state, 1)
+            ON CONFLICT (run, state) DO UPDATE SET n = n + 1;
+    END;
+    PRAGMA application_id = 0x6f726368; -- 'orch', for file(1) and for whoever restores one
 "];
+
+/// Migrations known.
+fn known() -> i64 {
+    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
+}
 
 /// Opens the file with the settings every user of the journal relies on, migrating it forward.
 pub(super) fn open(path: &Path) -> Result<Connection, JournalError> {
@@ -38,7 +65,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, JournalError> {
     let mut connection = Connection::open(path).map_err(sql)?;
     connection.busy_timeout(std::time::Duration::from_secs(30)).map_err(sql)?;
     let version = version(&connection).map_err(sql)?;
-    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    let known = known();
     if version > known {
         return Err(JournalError::Newer { path: path.to_owned(), found: version, known });
     }
@@ -61,11 +88,26 @@ pub(super) fn open_to_read(path: &Path) -> rusqlite::Result<Connection> {
         connection.query_row("SELECT count(*) FROM runs", [], |_| Ok(()))?;
         Ok(connection)
     };
-    Connection::open_with_flags(path, flags).and_then(usable).or_else(|_| {
-        let name =
-            path.display().to_string().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
-        Connection::open_with_flags(format!("file:{name}?immutable=1"), flags).and_then(usable)
-    })
+    Connection::open_with_flags(path, flags)
+        .and_then(usable)
+        .or_else(|_| open_immutable(path).and_then(usable))
+}
+
+/// Opens a file of this version that nobody else has open: without a lock, and without its log.
+pub(super) fn open_quiet(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = open_immutable(path)?;
+    if version(&connection)? == known() {
+        Ok(connection)
+    } else {
+        Err(rusqlite::Error::InvalidQuery)
+    }
+}
+
+fn open_immutable(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    let name =
+        path.display().to_string().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    Connection::open_with_flags(format!("file:{name}?immutable=1"), flags)
 }
 
 fn version(connection: &Connection) -> rusqlite::Result<i64> {
@@ -80,7 +122,6 @@ fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     for script in MIGRATIONS.iter().skip(from) {
         transaction.execute_batch(script)?;
     }
-    let now = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
-    transaction.pragma_update(None, "user_version", now)?;
+    transaction.pragma_update(None, "user_version", known())?;
     transaction.commit()
 }

@@ -64,7 +64,7 @@ impl Journal {
                 source,
             })?;
         }
-        Ok(Self { connection: schema::open(path)?, path: path.to_owned(), wal: Wal::default() })
+        Ok(Self::of(schema::open(path)?, path))
     }
 
     /// Opens the journal if there is one.
@@ -77,10 +77,14 @@ impl Journal {
         }
         // On a full disk, or where one may only read, what happened can still be looked at.
         let open = Self::open(path).or_else(|error| match schema::open_to_read(path) {
-            Ok(connection) => Ok(Self { connection, path: path.to_owned(), wal: Wal::default() }),
+            Ok(connection) => Ok(Self::of(connection, path)),
             Err(_) => Err(error),
         });
         open.map(Some)
+    }
+
+    pub(super) fn of(connection: Connection, path: &Path) -> Self {
+        Self { connection, path: path.to_owned(), wal: Wal::default() }
     }
 
     /// Asks for the turn to append events that directly follow number `after` (0 for a new run).

@@ -4,6 +4,7 @@ use super::{
     AttemptEnd, AttemptId, Resource, RunSpec, RunState, StepId, StopReason, TaskId, Timestamp,
 };
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// An event with its place in the run's history.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -111,6 +112,9 @@ pub enum Event {
         /// Where the target branch was then: what a task starts from whose work conflicted with it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         onto: Option<String>,
+        /// Those that go on from a snapshot of their worktree, and its commit.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        snapshots: BTreeMap<TaskId, String>,
     },
     /// A person asked that nothing new starts for now. What runs goes on.
     PauseRequested,

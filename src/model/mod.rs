@@ -8,6 +8,8 @@ mod action;
 mod event;
 mod ids;
 mod outcome;
+mod policy;
+mod problem;
 mod profile;
 mod size;
 mod spec;
@@ -19,9 +21,11 @@ pub use action::Action;
 pub use event::{Event, Recorded};
 pub use ids::{AttemptId, RunId, StepId, TaskId, slug};
 pub use outcome::{
-    AttemptEnd, Ending, Exit, Failure, FailureClass, Resource, ResourceUse, StopReason, Tokens,
-    Usage,
+    AttemptEnd, Ending, Exit, Failure, FailureClass, FailureContext, Resource, ResourceUse,
+    StopReason, Tokens, Usage,
 };
+pub use policy::{BreakerRule, OnLimit, Policy};
+pub use problem::{Problem, listed, nearest, quoted};
 pub use profile::{AgentProfile, Dialect, PromptDelivery};
 pub use size::bytes;
 pub use spec::{
@@ -29,5 +33,8 @@ pub use spec::{
     TaskSpec, TaskState,
 };
 pub use time::{Timestamp, parse_duration};
-pub use view::{AttemptView, LogView, RunView, StepView, SupervisorView, TaskView};
+pub use view::{
+    AttemptView, BreakerState, BreakerView, BudgetView, LogView, RunView, SnapshotView, StepView,
+    SupervisorView, TaskView,
+};
 pub use work::{Access, Complexity, Evidence, Target, WorkType};

@@ -78,6 +78,8 @@ pub enum FailureClass {
     Git,
     /// The program itself failed (disk full, permission, a bug).
     Internal,
+    /// It was not started, because it might have cost more than it may.
+    Budget,
 }
 
 impl fmt::Display for FailureClass {
@@ -89,7 +91,7 @@ impl fmt::Display for FailureClass {
 }
 
 /// A failure as a person sees it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Failure {
     /// What kind.
     pub class: FailureClass,
@@ -101,13 +103,37 @@ pub struct Failure {
     /// For `rate_limited` and `quota`: when the limit lifts, if the agent said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_at: Option<super::Timestamp>,
+    /// Where it happened and what the machine looked like then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<FailureContext>,
+}
+
+/// The circumstances of a failure. What could not be read is left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FailureContext {
+    /// The phase of the step that failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<super::Phase>,
+    /// Bytes of memory that programs could still get.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub free_memory_bytes: Option<u64>,
+    /// Bytes free on the disk of the worktrees.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub free_disk_bytes: Option<u64>,
+    /// Processes that wanted to run, averaged over the last minute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load: Option<f64>,
+    /// Processes of the run at that time, this one included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub running: Option<u32>,
 }
 
 impl Failure {
     /// A failure without a suggestion.
     #[must_use]
     pub fn new(class: FailureClass, message: impl Into<String>) -> Self {
-        Self { class, message: message.into(), suggestion: None, retry_at: None }
+        let message = message.into();
+        Self { class, message, suggestion: None, retry_at: None, context: None }
     }
 
     /// The same failure with what to do about it.
@@ -164,7 +190,7 @@ pub struct ResourceUse {
 }
 
 /// The end of an attempt.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "outcome")]
 pub enum Ending {
     /// Done, with evidence.

@@ -25,6 +25,15 @@ pub(super) const SELF_EXE: &str = "/proc/self/exe";
 /// that JSON readers keep exactly.
 const TICK_BITS: u32 = 37;
 
+/// The calling thread, with the threads and processes it starts, gives way to everybody else's.
+pub fn lower_priority() {
+    /// Half of the way down: it still goes on where agents keep every core busy.
+    const NICE: libc::c_int = 10;
+    #[expect(unsafe_code, reason = "there is no safe wrapper")]
+    // SAFETY: a plain system call. Of nobody named it means the calling thread, here (setpriority(2), BUGS).
+    let _ = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICE) };
+}
+
 /// The row of one process.
 pub(super) fn process(pid: u32) -> Option<Process> {
     parse_stat(pid, &fs::read(format!("/proc/{pid}/stat")).ok()?)

@@ -13,6 +13,9 @@ use sysinfo::{ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, System, Upda
 /// Empty: the executable is asked for by name.
 pub(super) const SELF_EXE: &str = "";
 
+/// Nothing: a priority is the whole process's here, and the supervisor's must not go down.
+pub fn lower_priority() {}
+
 fn table(which: ProcessesToUpdate<'_>, kind: ProcessRefreshKind) -> Option<System> {
     let mut system = System::new().ok()?;
     system.refresh_processes_specifics(which, true, kind);

@@ -1,13 +1,19 @@
 //! An agent's attempt: its prompt and command line before, its live output meanwhile, the verdict after.
 
-use super::attempt::{Job, internal, stopped_failure};
+use super::attempt::{Job, internal, stopped_failure, tail};
 use super::{Progress, World, clock};
-use crate::agent::{self, Briefing, LaunchContext, Neighbour, Reader, ShellBlock, Variables};
-use crate::model::{AttemptEnd, Dialect, Failure, FailureClass, StepKind, StopReason};
+use crate::agent::{
+    self, Briefing, LaunchContext, Neighbour, Previous, Reader, ShellBlock, Variables,
+};
+use crate::model::{AttemptEnd, Dialect, Failure, FailureClass, StepKind, StopReason, Usage};
 use crate::process::{self, Entry, LogReader, ShimResult, ShimSpec, Stream};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
+
+/// How much of a failed command's output an agent is given, bytes: the end of it, some hundred lines, where
+/// the failing test is named; the rest is in the log.
+const SHOWN: usize = 8 << 10;
 
 /// What is to be run.
 pub(super) struct Plan {
@@ -44,8 +50,17 @@ pub(super) fn plan(world: &World, job: &Job) -> Result<Plan, Failure> {
         .pop()
         .ok_or_else(|| internal(format!("{} is empty", stored.display())))?;
     let worktree = world.worktree(&job.task.worktree);
+    let session = job.beginning.session.as_deref().filter(|_| profile.continues_sessions());
+    let output = job.failed_command.as_deref().map(|dir| tail(dir, SHOWN));
+    let previous = Previous {
+        error: job.previous.as_ref().map(|failure| failure.message.as_str()),
+        output: output.as_deref(),
+        kept: job.beginning.keep || job.snapshot.is_some(),
+    };
     let text = if profile.output == Dialect::Shell {
         prompt.body.clone()
+    } else if session.is_some() {
+        agent::compose_continuation(&previous)
     } else {
         let verify: Vec<String> = job
             .task
@@ -72,7 +87,7 @@ pub(super) fn plan(world: &World, job: &Job) -> Result<Plan, Failure> {
             verify: &verify,
             others: &neighbours,
             hints: &[],
-            previous_error: job.previous.as_ref().map(|f| f.message.as_str()),
+            previous: Some(previous),
         })
     };
     let prompt_file = job.dir.join("prompt.md");
@@ -91,7 +106,7 @@ pub(super) fn plan(world: &World, job: &Job) -> Result<Plan, Failure> {
             prompt_file: &prompt_file,
             worktree: &worktree,
             model: job.task.model.as_deref(),
-            session: None,
+            session,
             attempt_dir: &job.dir,
             shell_blocks: &blocks,
             env: &env,
@@ -176,6 +191,15 @@ fn feed(reader: &mut Reader, log: &mut LogReader, most: u64) -> u64 {
         }
     }
     fed
+}
+
+/// What the log of an attempt says of its session and its costs, also when nothing else is left of it.
+pub(super) fn used(job: &Job) -> Usage {
+    let is_agent = matches!(job.step.kind, StepKind::Agent);
+    let Some(profile) = job.profile.as_ref().filter(|_| is_agent) else { return Usage::default() };
+    let mut reader = Reader::new(profile);
+    feed(&mut reader, &mut LogReader::open(&job.dir), u64::MAX);
+    reader.progress().usage
 }
 
 /// From the agent's output, its exit and what the worktree shows to how the attempt ended.

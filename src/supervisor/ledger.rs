@@ -2,7 +2,8 @@
 
 use super::SupervisorError;
 use super::clock::now;
-use crate::engine::State;
+use super::crash::CrashPoint;
+use crate::engine::{Standing, State};
 use crate::journal::{Journal, Projection};
 use crate::model::{Event, Recorded, RunId, RunSpec, TaskState, TaskView};
 use std::collections::HashSet;
@@ -13,8 +14,9 @@ pub struct Ledger {
     journal: Journal,
     state: State,
     /// What the projections of the tasks say, to write only what changed.
-    shown: Vec<TaskState>,
+    shown: Vec<Shown>,
     version: i64,
+    crash: CrashPoint,
 }
 
 impl Ledger {
@@ -32,12 +34,15 @@ impl Ledger {
         let standings = state.standings();
         let tasks: Vec<(usize, TaskView)> =
             (0..state.tasks.len()).map(|t| (t, state.task_view(t, &standings))).collect();
-        let shown = tasks.iter().map(|(_, view)| view.state).collect();
+        let shown = shown(&state);
         let projection = Projection { run: &state.run_view(), tasks: &tasks };
         let exists = || SupervisorError::Refused(format!("run {run} exists already"));
-        journal.turn(&run, 0)?.ok_or_else(exists)?.commit(&[recorded], &projection, true)?;
+        let (crash, batch) = (CrashPoint::from_environment(), [recorded]);
+        crash.before(&batch);
+        journal.turn(&run, 0)?.ok_or_else(exists)?.commit(&batch, &projection, true)?;
+        crash.after(&batch);
         let version = journal.data_version()?;
-        Ok(Self { journal, state, shown, version })
+        Ok(Self { journal, state, shown, version, crash })
     }
 
     /// Folds the stored history of a run.
@@ -50,7 +55,7 @@ impl Ledger {
         let state =
             State::replay(&history).ok_or_else(|| SupervisorError::NoHistory(run.to_string()))?;
         let shown = shown(&state);
-        Ok(Self { journal, state, shown, version })
+        Ok(Self { journal, state, shown, version, crash: CrashPoint::from_environment() })
     }
 
     /// The state.
@@ -133,6 +138,7 @@ impl Ledger {
         let changed = changed(&self.state, &mut self.shown, &batch);
         let projection = Projection { run: &self.state.run_view(), tasks: &changed };
         let durable = batch.iter().any(|recorded| recorded.event.must_be_durable());
+        self.crash.before(&batch);
         if let Err(error) = turn.commit(&batch, &projection, durable) {
             let history = self.journal.events_after(&run, 0)?;
             if let Some(state) = State::replay(&history) {
@@ -141,12 +147,16 @@ impl Ledger {
             }
             return Err(error.into());
         }
+        self.crash.after(&batch);
         others.extend(batch);
         Ok(others)
     }
 }
 
-fn fold(state: &mut State, known: &mut Vec<TaskState>, new: &[Recorded]) {
+/// What the view of a task depends on beside its own events.
+type Shown = (TaskState, Standing);
+
+fn fold(state: &mut State, known: &mut Vec<Shown>, new: &[Recorded]) {
     for recorded in new {
         state.apply(recorded);
     }
@@ -155,13 +165,14 @@ fn fold(state: &mut State, known: &mut Vec<TaskState>, new: &[Recorded]) {
     }
 }
 
-fn shown(state: &State) -> Vec<TaskState> {
+fn shown(state: &State) -> Vec<Shown> {
     let standings = state.standings();
-    (0..state.tasks.len()).map(|task| state.task_state(task, &standings)).collect()
+    let shown = |task| (state.task_state(task, &standings), standings.of(task));
+    (0..state.tasks.len()).map(shown).collect()
 }
 
 /// Views of the tasks that the events name, and of those whose state follows from theirs.
-fn changed(state: &State, shown: &mut [TaskState], batch: &[Recorded]) -> Vec<(usize, TaskView)> {
+fn changed(state: &State, shown: &mut [Shown], batch: &[Recorded]) -> Vec<(usize, TaskView)> {
     let standings = state.standings();
     let named: HashSet<usize> = batch
         .iter()
@@ -170,12 +181,12 @@ fn changed(state: &State, shown: &mut [TaskState], batch: &[Recorded]) -> Vec<(u
         .collect();
     let mut out = Vec::new();
     for (task, shown) in shown.iter_mut().enumerate() {
-        let now = state.task_state(task, &standings);
+        let now = (state.task_state(task, &standings), standings.of(task));
         let waits_for_named = || {
             let before = &state.spec.tasks[task].depends_on;
             before.iter().any(|d| state.position(&d.task).is_some_and(|b| named.contains(&b)))
         };
-        let blocked = now == TaskState::Blocked && waits_for_named();
+        let blocked = now.0 == TaskState::Blocked && waits_for_named();
         if named.contains(&task) || *shown != now || blocked {
             *shown = now;
             out.push((task, state.task_view(task, &standings)));

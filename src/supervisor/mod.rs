@@ -9,9 +9,12 @@
 
 mod agents;
 mod attempt;
+mod background;
 mod builtin;
+mod circumstances;
 mod clean;
 mod clock;
+mod crash;
 mod delay;
 mod error;
 mod escape;
@@ -22,6 +25,8 @@ mod pressure;
 mod quiet;
 mod recover;
 mod run;
+mod shared_limits;
+mod snapshots;
 mod world;
 
 pub use clean::{Cleaned, Kept, clean, would_clean};

@@ -1,13 +1,15 @@
 //! The loop: decide, record the intents, act, observe, record the outcomes, again.
 
 use super::attempt::{self, Observation};
+use super::background::Background;
 use super::escape::Watch;
 use super::pressure::{self, Governor};
-use super::{Ledger, SupervisorError, World, builtin, clock, delay, recover};
+use super::shared_limits::SharedLimits;
+use super::{Ledger, SupervisorError, World, builtin, circumstances, clock, delay, recover};
 use crate::engine::{self, State};
 use crate::model::{
-    Action, AttemptId, Ending, Event, Recorded, RunState, StepKind, StopReason, TaskId, Timestamp,
-    Usage,
+    Action, AttemptEnd, AttemptId, Ending, Event, Recorded, RunState, StepKind, StopReason, TaskId,
+    Timestamp, Usage,
 };
 use crate::process::{Interrupt, Signals, Stop, Stopper};
 use std::collections::HashMap;
@@ -52,9 +54,13 @@ pub struct Supervisor<'o> {
     pub(super) stoppers: HashMap<AttemptId, Stopper>,
     git: Arc<Semaphore>,
     watch: Watch,
+    background: Background,
+    limits: SharedLimits,
     pub(super) governor: Governor,
     /// An attempt to be ended for want of memory, once that is recorded.
     to_end: Option<AttemptId>,
+    /// What could not be recorded yet, as there was no room on the disk. Nothing is done meanwhile.
+    unrecorded: Vec<Event>,
     /// When something happens by itself.
     wake: Option<Timestamp>,
 }
@@ -71,6 +77,7 @@ impl<'o> Supervisor<'o> {
     ) -> Result<Self, SupervisorError> {
         let (sender, receiver) = mpsc::unbounded_channel();
         let watch = Watch::start(&world)?;
+        let background = Background::new(&world);
         let governor = Governor::new(&world);
         Ok(Self {
             world,
@@ -81,8 +88,11 @@ impl<'o> Supervisor<'o> {
             stoppers: HashMap::new(),
             git: Arc::new(Semaphore::new(GIT_AT_ONCE)),
             watch,
+            background,
+            limits: SharedLimits::new(SharedLimits::of_user()),
             governor,
             to_end: None,
+            unrecorded: Vec::new(),
             wake: None,
         })
     }
@@ -97,7 +107,9 @@ impl<'o> Supervisor<'o> {
             let created = self.ledger.journal().events_after(&self.ledger.state().spec.id, 0)?;
             self.tell(&created);
         }
-        self.record(vec![Event::SupervisorStarted { pid: std::process::id() }])?;
+        let mut first = vec![Event::SupervisorStarted { pid: std::process::id() }];
+        first.extend(self.limits.news(&self.ledger.state().spec.agents, clock::now()));
+        self.record(first)?;
         self.reconcile().await?;
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -117,10 +129,13 @@ impl<'o> Supervisor<'o> {
                         self.watch.refresh(&self.world);
                     }
                     self.tell(&new);
+                    let mut news = self.background.tick(self.ledger.state());
                     self.observer.tick(self.ledger.state());
-                    let due = self.wake.is_some_and(|until| until <= clock::now());
-                    if !new.is_empty() || due {
-                        self.act(Vec::new())?;
+                    let now = clock::now();
+                    news.extend(self.limits.news(&self.ledger.state().spec.agents, now));
+                    let due = self.wake.is_some_and(|until| until <= now);
+                    if !new.is_empty() || !news.is_empty() || due {
+                        self.act(news)?;
                     }
                 }
                 _ = readings.tick() => {
@@ -136,12 +151,26 @@ impl<'o> Supervisor<'o> {
     /// nothing more to do.
     fn act(&mut self, observed: Vec<Event>) -> Result<(), SupervisorError> {
         let mut actions = Vec::new();
-        let new = self.ledger.record_then(observed, |state| {
+        let waited = !self.unrecorded.is_empty();
+        self.unrecorded.extend(observed);
+        let recorded = self.ledger.record_then(self.unrecorded.clone(), |state| {
             let decided = engine::decide(state, clock::now());
             let intents = decided.iter().map(|action| intent(state, action)).collect();
             actions.extend(decided);
             intents
-        })?;
+        });
+        let new = match recorded {
+            Err(SupervisorError::Journal(error)) if error.is_disk_full() => {
+                if !waited && !self.unrecorded.is_empty() {
+                    self.observer.notice(&format!(
+                        "{error}; what runs goes on, and nothing is done until there is room to record it"
+                    ));
+                }
+                return Ok(());
+            }
+            other => other?,
+        };
+        self.unrecorded.clear();
         self.tell(&new);
         for action in actions {
             self.perform(action);
@@ -217,6 +246,8 @@ impl<'o> Supervisor<'o> {
                     if let (Some(failure), Ending::Succeeded) = (escape.failure, &end.ending) {
                         end.ending = Ending::Failed { failure };
                     }
+                    circumstances::describe(&mut end, &self.world, state, &attempt);
+                    self.tell_others(&attempt, &end);
                     events.push(Event::AttemptEnded { attempt, end: Box::new(end) });
                 }
                 Observation::Quiet { attempt, silence } => events.extend(silence.events(attempt)),
@@ -224,6 +255,7 @@ impl<'o> Supervisor<'o> {
                     self.governor.measured(self.ledger.state(), &task, occupied);
                 }
                 Observation::MadeRoom(freed) => {
+                    self.governor.made_room();
                     if let Some(notice) = freed.notice() {
                         self.observer.notice(&notice);
                     }
@@ -238,6 +270,17 @@ impl<'o> Supervisor<'o> {
             events.extend(self.govern(Some(&task)));
         }
         self.act(events)
+    }
+
+    /// A limit of its agent is every run's of this user.
+    fn tell_others(&mut self, id: &AttemptId, end: &AttemptEnd) {
+        let state = self.ledger.state();
+        let Some((task, _)) = state.step_spec(&id.task, &id.step) else { return };
+        let other = state.attempt(id).and_then(|attempt| attempt.beginning.agent.as_ref());
+        let agent = state.spec.agents.get(other.unwrap_or(&task.agent));
+        if let (Some(agent), Some(failure)) = (agent, end.ending.failure()) {
+            self.limits.publish(agent, failure, clock::now());
+        }
     }
 
     /// Looks at the machine, says and does what follows, and returns what is to be recorded of it.
@@ -301,7 +344,15 @@ impl<'o> Supervisor<'o> {
                     });
                 let events = std::iter::once(Event::DrainRequested).chain(stopping).collect();
                 self.observer.notice("stopping everything; go on later with: orch resume");
-                self.act(events)
+                self.act(events)?;
+                if self.unrecorded.is_empty() {
+                    return Ok(());
+                }
+                // Whoever asks twice does not want to wait for room; what ends is found on resume.
+                Err(SupervisorError::Refused(
+                    "there was no room on the disk to record the end; make room, then: orch resume"
+                        .to_owned(),
+                ))
             }
         }
     }
@@ -325,6 +376,22 @@ impl<'o> Supervisor<'o> {
     }
 }
 
+/// How often the attempt's step, or one after it, has failed since a person last asked for the task: attempts
+/// that died with their supervisor say nothing about it, and must not make it wait longer.
+fn failures(state: &State, id: &AttemptId) -> u32 {
+    let Some(task) = state.position(&id.task) else { return 1 };
+    let steps = state.spec.tasks[task].steps.iter().zip(&state.tasks[task].steps);
+    let again = steps.skip_while(|(spec, _)| spec.id != id.step);
+    let attempts = again.flat_map(|(_, step)| {
+        step.attempts.iter().filter(|attempt| attempt.number > step.forgiven)
+    });
+    let failed = attempts.filter(|attempt| {
+        attempt.stopping != Some(StopReason::Interrupted)
+            && attempt.ended.as_ref().is_some_and(|(end, _)| end.ending.failure().is_some())
+    });
+    u32::try_from(failed.count()).unwrap_or(u32::MAX)
+}
+
 /// What is recorded before an action begins.
 fn intent(state: &State, action: &Action) -> Event {
     match action.clone() {
@@ -332,12 +399,9 @@ fn intent(state: &State, action: &Action) -> Event {
         Action::Start { attempt, agent } => Event::AttemptStarting { attempt, agent },
         Action::Stop { attempt, reason } => Event::AttemptStopping { attempt, reason },
         Action::Finish { state } => Event::RunFinished { state },
-        Action::ScheduleRetry { attempt } => {
-            let before = AttemptId { number: attempt.number - 1, ..attempt.clone() };
-            let last = state.attempt(&before).and_then(|a| a.ended.as_ref());
-            let failure = last.and_then(|(end, _)| end.ending.failure());
-            let not_before = delay::not_before(clock::now(), attempt.number - 1, failure);
-            Event::RetryScheduled { attempt, not_before, agent: None, keep: false, session: None }
+        Action::ScheduleRetry { attempt, not_before, agent, keep, session } => {
+            let not_before = delay::not_before(clock::now(), failures(state, &attempt), not_before);
+            Event::RetryScheduled { attempt, not_before, agent, keep, session }
         }
     }
 }

@@ -5,6 +5,7 @@
 mod agent_words;
 mod agents;
 mod execute;
+mod hands;
 mod help;
 mod input_errors;
 mod isolation;
@@ -12,6 +13,7 @@ mod logs;
 mod merge_clean;
 mod plan;
 mod recovery;
+mod snapshots;
 mod status;
 #[path = "../support/mod.rs"]
 mod support;

@@ -228,7 +228,7 @@ impl World<'_> {
             Action::Start { attempt, agent } => Event::AttemptStarting { attempt, agent },
             Action::Stop { attempt, reason } => Event::AttemptStopping { attempt, reason },
             Action::Finish { state } => Event::RunFinished { state },
-            Action::ScheduleRetry { attempt } => {
+            Action::ScheduleRetry { attempt, .. } => {
                 self.tally.count("retried");
                 let delay = [1, 10, 1_000, 100_000][self.script.below(4)];
                 let not_before = Timestamp(self.now + delay);
@@ -398,7 +398,7 @@ impl World<'_> {
     fn retry(&mut self) -> Result<(), String> {
         self.tally.count("retry");
         let tasks = self.some_tasks();
-        self.record(Event::RetryRequested { tasks, onto: None })
+        self.record(Event::RetryRequested { tasks, onto: None, snapshots: BTreeMap::new() })
     }
 
     /// A second Ctrl-C.

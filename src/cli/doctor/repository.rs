@@ -20,7 +20,7 @@ const RUNS: u32 = 20;
 
 pub(super) fn check(found: &mut Findings, place: &Place, repo: Repo, config: &Config, fix: bool) {
     let pool = PoolLimits { count: config.pool as usize, bytes: config.pool_bytes };
-    let world = match World::new(repo, pool) {
+    let world = match World::new(repo, pool, None) {
         Ok(world) => world,
         Err(error) => {
             found.problem("repository", error.to_string());

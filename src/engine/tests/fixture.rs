@@ -85,7 +85,12 @@ impl Run {
             estimate_seconds: None,
             tasks,
             agents: BTreeMap::new(),
+            policy: crate::model::Policy::default(),
         };
+        Self::of(spec)
+    }
+
+    pub fn of(spec: RunSpec) -> Self {
         let state = State::new(spec.clone(), Timestamp(0));
         let mut run = Self { state, journal: Vec::new(), now: 0 };
         run.apply(Event::RunCreated { spec: Box::new(spec) });
@@ -127,11 +132,9 @@ impl Run {
                     Action::Finish { state } => {
                         (format!("finish {state}"), Event::RunFinished { state })
                     }
-                    Action::ScheduleRetry { attempt } => {
-                        let not_before = Timestamp(self.now + 10);
+                    Action::ScheduleRetry { attempt, not_before, agent, keep, session } => {
+                        let not_before = not_before.unwrap_or(Timestamp(self.now + 10));
                         let words = format!("again {attempt}");
-                        let (agent, session) = (None, None);
-                        let keep = false;
                         (words, Event::RetryScheduled { attempt, not_before, agent, keep, session })
                     }
                 };
@@ -174,7 +177,11 @@ impl Run {
     }
 
     pub fn retry(&mut self, task: &str) -> Vec<String> {
-        self.apply(Event::RetryRequested { tasks: vec![task.into()], onto: None });
+        self.apply(Event::RetryRequested {
+            tasks: vec![task.into()],
+            onto: None,
+            snapshots: std::collections::BTreeMap::new(),
+        });
         self.act()
     }
 

@@ -19,7 +19,7 @@ fn a_paused_run_starts_nothing_and_lets_what_runs_go_on() {
     assert_eq!(run.ok("a/commit.1"), [""; 0]);
     assert_eq!(run.state.run_view().state, RunState::Paused);
     run.apply(Event::ContinueRequested);
-    assert_eq!(run.act(), ["start a/verify.1", "start b/agent.1", "start c/branch.1"]);
+    assert_eq!(run.act(), ["start a/verify.1", "start b/agent.1"]);
     assert_eq!(run.state.run_view().state, RunState::Running);
 }
 

@@ -27,7 +27,7 @@ fn eventful() -> Run {
     run.interrupt("a/agent.2");
     run.apply(Event::SupervisorStarted { pid: 2 });
     run.act();
-    run.fail("a/agent.3", FailureClass::Auth);
+    run.fail("a/agent.3", FailureClass::Refused);
     run.apply(Event::TaskWarned { task: "b".into(), message: "mind".into() });
     run.fail("b/branch.1", FailureClass::Git);
     run.retry("d");
@@ -149,7 +149,11 @@ fn a_task_that_landed_stays_landed() {
     assert!(run.view("a").error.is_some());
     let (into, commit) = ("main".into(), "oid".into());
     run.apply(Event::TaskMerged { task: "a".into(), into, commit });
-    run.apply(Event::RetryRequested { tasks: vec!["a".into()], onto: None });
+    run.apply(Event::RetryRequested {
+        tasks: vec!["a".into()],
+        onto: None,
+        snapshots: std::collections::BTreeMap::new(),
+    });
     assert_eq!(run.task_state("a"), TaskState::Merged);
     assert_eq!(run.view("a").error, None);
 }

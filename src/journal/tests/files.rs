@@ -136,3 +136,58 @@ fn what_must_be_durable_is_synced_and_the_rest_waits_for_that() {
     append(&mut journal, "run-1", 0, &[]);
     assert!(journal.has_synced());
 }
+
+#[test]
+fn looking_at_a_quiet_journal_leaves_no_trace_and_sees_everything() {
+    let place = Place::new();
+    append(&mut place.open(), "run-1", 0, &[]);
+    let folder = place.path().parent().unwrap().to_owned();
+    let file = fs::File::options().write(true).open(place.path()).unwrap();
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_hours(1);
+    file.set_modified(long_ago).unwrap();
+    let names = || -> Vec<_> {
+        let entries = fs::read_dir(&folder).unwrap();
+        entries.map(|entry| entry.unwrap().file_name()).collect()
+    };
+    assert_eq!(names().len(), 1, "{:?}", names());
+    let seen = Journal::look(&place.path(), |journal| {
+        assert_eq!(names().len(), 1, "made for a look: {:?}", names());
+        Ok::<_, JournalError>(journal.find_run("latest")?)
+    });
+    assert_eq!(seen.unwrap(), Some(Some(RunId::from("run-1"))));
+    assert_eq!(file.metadata().unwrap().modified().unwrap(), long_ago);
+}
+
+#[test]
+fn what_is_written_while_one_looks_is_seen() {
+    let place = Place::new();
+    append(&mut place.open(), "run-1", 0, &[]);
+    let file = fs::File::options().write(true).open(place.path()).unwrap();
+    file.set_modified(std::time::UNIX_EPOCH).unwrap();
+    let looks = std::cell::Cell::new(0);
+    let seen = Journal::look(&place.path(), |journal| {
+        looks.set(looks.get() + 1);
+        if looks.get() == 1 {
+            // Written, checkpointed and closed behind the back of the one who looks.
+            append(&mut place.open(), "run-1", 1, &[]);
+        }
+        journal.events_after(&RunId::from("run-1"), 0)
+    });
+    assert_eq!((seen.unwrap().unwrap(), looks.get()), (events(0, 2), 2));
+}
+
+#[test]
+fn a_journal_of_the_first_schema_is_counted_when_it_is_opened() {
+    let place = Place::new();
+    let task = super::task_view("task-1", "a", crate::model::TaskState::Queued);
+    append(&mut place.open(), "run-1", 0, &[(0, task)]);
+    let raw = Connection::open(place.path()).unwrap();
+    raw.execute_batch(
+        "DROP TRIGGER task_counted; DROP TRIGGER task_uncounted; DROP TRIGGER task_recounted;
+         DROP TABLE task_counts; PRAGMA user_version = 1",
+    )
+    .unwrap();
+    drop(raw);
+    let counts = place.open().counts(&RunId::from("run-1")).unwrap();
+    assert_eq!(counts, [(crate::model::TaskState::Queued, 1)].into());
+}
