@@ -25,7 +25,9 @@ pub fn retry_verdict(state: &State, task: usize) -> Verdict {
         return Verdict::GiveUp;
     };
     let Some(failure) = last_failure(&progress.steps[failed]) else { return Verdict::GiveUp };
-    let from = restart_point(&spec.steps, failed);
+    // A lost process says nothing against what came before it: only its own step starts again.
+    let lost = failure == FailureClass::Interrupted;
+    let from = if lost { failed } else { restart_point(&spec.steps, failed) };
     // An attempt that was interrupted on purpose, or died with its supervisor, says nothing about the task.
     let on_purpose = |a: &&Attempt| a.stopping == Some(StopReason::Interrupted);
     let counted = |wanted: fn(FailureClass) -> bool| {
@@ -37,7 +39,7 @@ pub fn retry_verdict(state: &State, task: usize) -> Verdict {
             .filter(|class| wanted(*class))
             .count()
     };
-    let again = if failure == FailureClass::Interrupted {
+    let again = if lost {
         counted(|class| class == FailureClass::Interrupted) <= MAX_LOST
     } else {
         let failures = counted(|class| class != FailureClass::Interrupted);
