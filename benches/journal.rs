@@ -4,9 +4,9 @@
 
 use orch::journal::{Journal, Projection};
 use orch::model::{
-    AttemptEnd, AttemptId, Ending, Event, Recorded, RunId, RunState, RunView, SupervisorView,
-    TaskId, TaskState, TaskView, Timestamp,
+    AttemptEnd, AttemptId, Ending, Event, Recorded, RunId, RunView, TaskState, TaskView, Timestamp,
 };
+use serde_json::json;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
@@ -87,48 +87,27 @@ fn append(journal: &mut Journal, run: &RunId, after: u64, tasks: &[(usize, TaskV
     let attempt = AttemptId { task: "task-1".into(), step: "implement".into(), number: 1 };
     let event = Event::AttemptEnded { attempt, end: Box::new(AttemptEnd::of(Ending::Succeeded)) };
     let events = [Recorded { seq: after + 1, at: Timestamp(0), event }];
-    let view = RunView {
-        id: run.clone(),
-        state: RunState::Running,
-        started_at: Timestamp(0),
-        active_seconds: 0.0,
-        finished_at: None,
-        base: "0".repeat(40),
-        target: None,
-        jobs: 8,
-        supervisor: SupervisorView::default(),
-    };
+    let view: RunView = serde_json::from_value(json!({
+        "id": run, "state": "running", "started_at": Timestamp(0), "active_seconds": 0.0,
+        "finished_at": null, "base": "0".repeat(40), "target": null, "jobs": 8,
+        "supervisor": {"pid": 1, "alive": true},
+    }))
+    .unwrap();
     let turn = journal.turn(run, after).unwrap().unwrap();
     turn.commit(&events, &Projection { run: &view, tasks }, true).unwrap();
 }
 
 fn view(n: usize) -> TaskView {
     let text = |words: usize| "some words of a title ".repeat(words);
-    TaskView {
-        id: TaskId(format!("task-{n:05}")),
-        name: format!("name-{n}"),
-        prompt: format!("prompts/name-{n}.md"),
-        title: text(3),
-        agent: "claude".into(),
-        state: TaskState::Succeeded,
-        attempts: Vec::new(),
-        branch: Some(format!("orch/name-{n}")),
-        worktree: Some(format!(".worktrees/task-{n}")),
-        commit: Some("1".repeat(40)),
-        start: Some("0".repeat(40)),
-        files_changed: (0..8).map(|file| format!("src/some/folder/file{file}.rs")).collect(),
-        pull_request: None,
-        issue: None,
-        blocked_on: Vec::new(),
-        error: None,
-        skip_reason: None,
-        warnings: Vec::new(),
-        logs: Vec::new(),
-        steps: Vec::new(),
-        note: Some(text(10)),
-        started_at: None,
-        finished_at: None,
-    }
+    let files: Vec<String> = (0..8).map(|file| format!("src/some/folder/file{file}.rs")).collect();
+    serde_json::from_value(json!({
+        "id": format!("task-{n:05}"), "name": format!("name-{n}"), "title": text(3),
+        "prompt": format!("prompts/name-{n}.md"), "agent": "claude", "state": "succeeded",
+        "attempts": [], "branch": format!("orch/name-{n}"), "worktree": format!(".worktrees/task-{n}"),
+        "commit": "1".repeat(40), "start": "0".repeat(40), "files_changed": files,
+        "pull_request": null, "issue": null, "blocked_on": [], "error": null, "note": text(10),
+    }))
+    .unwrap()
 }
 
 fn median(mut all: Vec<f64>) -> f64 {

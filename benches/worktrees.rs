@@ -1,6 +1,6 @@
 //! Worktree creation against `git worktree add`, in one run, as a table of ratios.
 //!
-//! `cargo bench --bench worktrees` measures 500 and 10,000 files; `-- --large` adds 80,000. The
+//! `cargo bench --bench worktrees` measures 500 and 10,000 files, `-- 80000` what is named. The
 //! repositories are made under `TMPDIR`. Not a criterion bench: every measurement needs a new
 //! worktree, and git and `orch` must take turns so that a busy machine is unfair to both alike.
 //! Nothing is deleted before the end: on ext4 the kernel searches past every inode that was deleted
@@ -17,16 +17,20 @@ use std::time::{Duration, Instant};
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 fn main() -> Outcome<()> {
-    let large = std::env::args().any(|arg| arg == "--large");
+    // Cargo adds arguments of its own.
+    let mut sizes: Vec<usize> = std::env::args().filter_map(|arg| arg.parse().ok()).collect();
+    if sizes.is_empty() {
+        sizes = vec![500, 10_000];
+    }
     println!(
         "| files | what | git ms | orch ms | ratio | git CPU ms | orch CPU ms | status after git ms | after orch ms |"
     );
     println!("|---|---|---|---|---|---|---|---|---|");
     let dir = tempfile::tempdir()?;
-    measure(&dir.path().join("500"), 500, 15)?;
-    measure(&dir.path().join("10000"), 10_000, 5)?;
-    if large {
-        measure(&dir.path().join("80000"), 80_000, 3)?;
+    for files in sizes {
+        // As often as fits: all worktrees together hold about half a million files.
+        let rounds = (100_000 / files).clamp(3, 15);
+        measure(&dir.path().join(files.to_string()), files, rounds)?;
     }
     Ok(())
 }

@@ -36,8 +36,19 @@ pub struct Briefing<'a> {
     pub others: &'a [Neighbour<'a>],
     /// About the environment, one sentence each, such as `use uv run for python`.
     pub hints: &'a [String],
-    /// What went wrong the last time; the worktree is back at its start.
-    pub previous_error: Option<&'a str>,
+    /// The attempt before this one, if there was one.
+    pub previous: Option<Previous<'a>>,
+}
+
+/// What an attempt should know of the one before.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Previous<'a> {
+    /// What went wrong; nothing when it was only interrupted.
+    pub error: Option<&'a str>,
+    /// The end of what the command printed that failed.
+    pub output: Option<&'a str>,
+    /// The worktree is as that attempt left it, and not back at its start.
+    pub kept: bool,
 }
 
 /// A task that runs at the same time.
@@ -62,13 +73,58 @@ pub fn compose(briefing: &Briefing) -> String {
     for rule in rules(briefing) {
         let _ = writeln!(out, "- {rule}");
     }
-    if let Some(error) = briefing.previous_error {
-        let _ = write!(
-            out,
-            "\nAn earlier attempt at this failed. The worktree is back where that attempt began, without its \
-             changes: start afresh, and avoid what went wrong:\n\n{}\n",
-            fenced(error.trim())
-        );
+    if let Some(previous) = &briefing.previous {
+        out.push_str(&before(previous));
+    }
+    out
+}
+
+/// What an agent is told that goes on with its own session: it has read the rest.
+#[must_use]
+pub fn compose_continuation(previous: &Previous) -> String {
+    let mut out = match previous.error {
+        Some(_) => "What you did so far does not do yet:\n\n".to_owned(),
+        None => "You were interrupted before you were done.".to_owned(),
+    };
+    out.push_str(&evidence(previous));
+    out.push_str(if previous.kept {
+        "\nThe worktree is as you left it. What ran in the background has been ended. "
+    } else {
+        "\nThe worktree is back where you began, without your changes. "
+    });
+    out.push_str(
+        "Go on until everything that was asked is done; the working agreement still holds.\n",
+    );
+    out
+}
+
+fn before(previous: &Previous) -> String {
+    let head = match (previous.kept, previous.error) {
+        (false, Some(_)) => {
+            "An earlier attempt at this failed. The worktree is back where that attempt began, without its \
+             changes: start afresh, and avoid what went wrong:\n\n"
+        }
+        (true, Some(_)) => {
+            "An earlier attempt at this failed. The worktree is as that attempt left it: look at what is there \
+             (git status, git diff), keep what is good, and mend what went wrong:\n\n"
+        }
+        (true, None) => {
+            "An earlier attempt at this was interrupted. The worktree is as that attempt left it: look at what \
+             is there (git status, git diff) and go on from it.\n"
+        }
+        (false, None) => return String::new(),
+    };
+    format!("\n{head}{}", evidence(previous))
+}
+
+/// The error and what was printed, in fences.
+fn evidence(previous: &Previous) -> String {
+    let mut out = String::new();
+    if let Some(error) = previous.error {
+        let _ = writeln!(out, "{}", fenced(error.trim()));
+    }
+    if let Some(output) = previous.output.map(str::trim).filter(|output| !output.is_empty()) {
+        let _ = write!(out, "\nThe end of what it printed:\n\n{}\n", fenced(output));
     }
     out
 }

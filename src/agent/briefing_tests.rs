@@ -13,7 +13,7 @@ fn briefing(body: &str) -> Briefing<'_> {
         verify: &[],
         others: &[],
         hints: &[],
-        previous_error: None,
+        previous: None,
     }
 }
 
@@ -45,7 +45,10 @@ fn a_full_briefing() {
         verify: &verify,
         others: &others,
         hints: &hints,
-        previous_error: Some("test failed:\n```\nleft != right\n```"),
+        previous: Some(Previous {
+            error: Some("test failed:\n```\nleft != right\n```"),
+            ..Previous::default()
+        }),
         ..briefing("Add a parser for the new format.")
     });
     insta::assert_snapshot!(text, @r"
@@ -85,4 +88,58 @@ fn a_phase_has_its_focus() {
     assert!(text(Phase::Testing).contains("about tests"));
     assert!(text(Phase::Documentation).contains("about documentation"));
     assert!(text(Phase::Implementation).contains("nothing beyond it"));
+}
+
+#[test]
+fn an_attempt_that_goes_on_is_told_so() {
+    let told = |previous| {
+        let text = compose(&Briefing { previous: Some(previous), ..briefing("Add a parser") });
+        text.split_once("End every process you started.\n").unwrap().1.to_owned()
+    };
+    let error = Some("verify failed with exit code 1");
+    let output = Some("test a ... FAILED\n");
+    insta::assert_snapshot!(told(Previous { error, output, kept: true }), @r"
+
+    An earlier attempt at this failed. The worktree is as that attempt left it: look at what is there (git status, git diff), keep what is good, and mend what went wrong:
+
+    ```
+    verify failed with exit code 1
+    ```
+
+    The end of what it printed:
+
+    ```
+    test a ... FAILED
+    ```
+    ");
+    insta::assert_snapshot!(told(Previous { kept: true, ..Previous::default() }), @r"
+
+    An earlier attempt at this was interrupted. The worktree is as that attempt left it: look at what is there (git status, git diff) and go on from it.
+    ");
+    assert_eq!(told(Previous::default()), "");
+}
+
+#[test]
+fn a_session_that_goes_on_is_told_only_what_is_new() {
+    let error = Some("verify failed with exit code 1");
+    insta::assert_snapshot!(
+        compose_continuation(&Previous { error, output: Some("FAILED"), kept: true }), @r"
+    What you did so far does not do yet:
+
+    ```
+    verify failed with exit code 1
+    ```
+
+    The end of what it printed:
+
+    ```
+    FAILED
+    ```
+
+    The worktree is as you left it. What ran in the background has been ended. Go on until everything that was asked is done; the working agreement still holds.
+    ");
+    insta::assert_snapshot!(compose_continuation(&Previous::default()), @r"
+    You were interrupted before you were done.
+    The worktree is back where you began, without your changes. Go on until everything that was asked is done; the working agreement still holds.
+    ");
 }

@@ -46,6 +46,14 @@ pub enum AgentError {
         /// How the prompt arrives.
         delivery: &'static str,
     },
+    /// A command to go on with a session that does not name it.
+    #[error(
+        "agent '{agent}': resume_command needs {{session}} where the agent expects the session's id"
+    )]
+    NoSession {
+        /// The agent.
+        agent: String,
+    },
     /// A variable name the system does not accept.
     #[error("agent '{agent}': '{name}' is not a name for an environment variable")]
     VariableName {

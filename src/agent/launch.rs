@@ -57,6 +57,9 @@ pub struct Launch {
 /// A wrong profile, a prompt the kernel would not take as an argument, or a block file that cannot be written.
 pub fn launch(profile: &AgentProfile, context: &LaunchContext) -> Result<Launch, AgentError> {
     validate(profile)?;
+    let resuming = context.session.and(profile.resume_command.as_deref());
+    let resuming = resuming.map(|resume| super::profiles::resuming(profile, resume));
+    let profile = resuming.as_ref().unwrap_or(profile);
     let argv = if profile.output == Dialect::Shell {
         let files = shell::write_blocks(profile, context.attempt_dir, context.shell_blocks)?;
         let interpreter = expand(profile, context)?;

@@ -21,11 +21,14 @@ fn custom(command: &[&str], prompt: PromptDelivery) -> AgentProfile {
     AgentProfile {
         name: "mine".to_owned(),
         command: command.iter().map(ToString::to_string).collect(),
+        resume_command: None,
         prompt,
         output: Dialect::Plain,
         requires_changes: None,
         env: BTreeMap::new(),
         model: None,
+        fallback: None,
+        waiting: Vec::new(),
     }
 }
 
@@ -50,7 +53,7 @@ fn the_built_in_commands_are_what_the_clis_take() {
     );
     assert_eq!(
         line("codex", &named),
-        "codex exec --json --sandbox workspace-write --model opus - < /a/prompt.md"
+        "codex exec --json --sandbox workspace-write --model opus resume s-1 - < /a/prompt.md"
     );
     assert_eq!(
         line("gemini", &fresh),

@@ -20,6 +20,8 @@ struct Known {
     version: Vec<String>,
     install: String,
     login: String,
+    #[serde(default)]
+    credentials: Vec<String>,
 }
 
 struct Loaded {
@@ -73,8 +75,16 @@ pub fn install_hint(profile: &AgentProfile) -> Option<&'static str> {
 }
 
 /// How to log in to the agent's provider, where it is known.
-pub(super) fn login_hint(profile: &AgentProfile) -> Option<&'static str> {
+#[must_use]
+pub fn login_hint(profile: &AgentProfile) -> Option<&'static str> {
     known(profile).map(|known| known.login.as_str()).filter(|hint| !hint.is_empty())
+}
+
+/// Where the agent's credentials come from, where that is known: names of variables, and files that begin
+/// with `~/`.
+#[must_use]
+pub fn credentials(profile: &AgentProfile) -> &'static [String] {
+    known(profile).map_or(&[], |known| known.credentials.as_slice())
 }
 
 /// Whether success needs a change in the worktree.
@@ -115,6 +125,12 @@ pub fn validate(profile: &AgentProfile) -> Result<(), AgentError> {
         let delivery = if profile.prompt == PromptDelivery::Stdin { "stdin" } else { "file" };
         return Err(AgentError::PromptTwice { agent: agent(), delivery });
     }
+    if let Some(resume) = &profile.resume_command {
+        if !placeholder::mentions(resume, "session") {
+            return Err(AgentError::NoSession { agent: agent() });
+        }
+        return validate(&resuming(profile, resume));
+    }
     for (name, value) in &profile.env {
         if name.is_empty() || name.contains(['=', '\0']) {
             return Err(AgentError::VariableName { agent: agent(), name: name.clone() });
@@ -124,6 +140,11 @@ pub fn validate(profile: &AgentProfile) -> Result<(), AgentError> {
         }
     }
     Ok(())
+}
+
+/// The profile as it goes on with a session.
+pub(super) fn resuming(profile: &AgentProfile, resume: &[String]) -> AgentProfile {
+    AgentProfile { command: resume.to_vec(), resume_command: None, ..profile.clone() }
 }
 
 /// Where the profile's program is, looking through `path` (the value of `PATH`) for a file that `can_run`.
@@ -154,11 +175,14 @@ mod tests {
         AgentProfile {
             name: "mine".to_owned(),
             command: command.iter().map(ToString::to_string).collect(),
+            resume_command: None,
             prompt,
             output: Dialect::Plain,
             requires_changes: None,
             env: std::collections::BTreeMap::new(),
             model: None,
+            fallback: None,
+            waiting: Vec::new(),
         }
     }
 
@@ -184,6 +208,24 @@ mod tests {
         assert!(unknown.contains("write {{promt}}"), "{unknown}");
         assert!(message(&["a", "{prompt}"], PromptDelivery::Stdin).contains("prompt = \"stdin\""));
         assert!(message(&["a", "{prompt}"], PromptDelivery::File).contains("prompt = \"file\""));
+    }
+
+    #[test]
+    fn a_session_goes_on_only_where_it_can_be_named() {
+        let names: Vec<_> =
+            builtin().iter().filter(|p| p.continues_sessions()).map(|p| p.name.as_str()).collect();
+        assert_eq!(names, ["claude", "codex", "opencode"]);
+        let mut own = custom(&["a"], PromptDelivery::Stdin);
+        let mut refused = |resume: &[&str]| {
+            own.resume_command = Some(resume.iter().map(ToString::to_string).collect());
+            validate(&own).map_err(|error| error.to_string())
+        };
+        assert!(refused(&["a", "--last"]).unwrap_err().contains("needs {session}"));
+        assert!(refused(&["{session}"]).unwrap_err().contains("cannot be a placeholder"));
+        assert!(
+            refused(&["a", "{session}", "{prompt}"]).unwrap_err().contains("prompt = \"stdin\"")
+        );
+        assert_eq!(refused(&["a", "{session}"]), Ok(()));
     }
 
     #[test]

@@ -57,6 +57,7 @@ pub(super) fn suggestion(class: FailureClass, agent: &AgentProfile, facts: &Fact
             ),
             (_, None) => format!("check the command of [agents.{}] in orch.toml", agent.name),
         },
+        FailureClass::Budget => "raise --max-cost-usd, then run `orch retry`".to_owned(),
         FailureClass::Crashed => "see `orch logs` for its last output".to_owned(),
         FailureClass::Killed => killed(facts.signal),
         FailureClass::NoResult => {

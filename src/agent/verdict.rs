@@ -113,7 +113,9 @@ impl Case<'_> {
             StopReason::Timeout => FailureClass::Timeout,
             StopReason::IdleTimeout => FailureClass::Idle,
             StopReason::Cancelled => return (FailureClass::Cancelled, what.clone()),
-            StopReason::Interrupted => return (FailureClass::Interrupted, what.clone()),
+            StopReason::Interrupted | StopReason::OutOfMemory => {
+                return (FailureClass::Interrupted, what.clone());
+            }
         };
         // Where it took too long, what held it up is worth knowing.
         let message = match (self.service_error(), self.account.activity()) {
@@ -256,6 +258,7 @@ impl Case<'_> {
             message: phrase::one_line(message),
             suggestion: Some(self.advice(self.cause(class), retry_at)),
             retry_at,
+            context: None,
         }
     }
 }

@@ -6,11 +6,14 @@ fn profile(dialect: Dialect) -> AgentProfile {
     AgentProfile {
         name: "mine".to_owned(),
         command: vec!["prog".to_owned()],
+        resume_command: None,
         prompt: crate::model::PromptDelivery::Arg,
         output: dialect,
         requires_changes: None,
         env: std::collections::BTreeMap::new(),
         model: None,
+        fallback: None,
+        waiting: Vec::new(),
     }
 }
 

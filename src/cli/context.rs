@@ -7,7 +7,7 @@ use crate::journal::{Journal, Layout};
 use crate::model::{RunId, RunView};
 use crate::process::SupervisorLock;
 use crate::report::Style;
-use crate::supervisor::World;
+use crate::supervisor::{Ledger, Limits, World};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -84,7 +84,14 @@ impl Place {
     pub(super) fn world(&self) -> Result<(Arc<World>, Config), CliError> {
         let (repo, config) = self.configured()?;
         let pool = PoolLimits { count: config.pool as usize, bytes: config.pool_bytes };
-        Ok((Arc::new(World::new(repo, pool)?), config))
+        let limits = Limits {
+            free_memory: config.free_memory,
+            least_memory: config.least_memory,
+            load: config.load,
+            free_disk: config.free_disk,
+        };
+        let world = World::new(repo, pool, config.snapshots)?.with_limits(limits);
+        Ok((Arc::new(world), config))
     }
 
     /// The journal for reading; an error that says what to do where there is none.
@@ -115,11 +122,43 @@ pub(super) fn find_run(journal: &Journal, name: &str) -> Result<RunId, CliError>
     journal.find_run(name)?.ok_or_else(nothing_yet)
 }
 
+/// A run of which a person asks something while it may be at work.
+pub(super) struct Asked {
+    /// Its history, to write the request to. The supervisor reads it there, this one or the next.
+    pub(super) ledger: Ledger,
+    /// Whether a supervisor works on it.
+    pub(super) alive: bool,
+}
+
+/// The run that a request is for; `latest` is the one that a supervisor works on, if any.
+pub(super) fn ask(place: &Place, name: &str) -> Result<Asked, CliError> {
+    let (_, layout, journal) = place.history()?;
+    let live = live_run(&layout, &journal)?;
+    let id = match &live {
+        Some(run) if name == "latest" => run.id.clone(),
+        _ => find_run(&journal, name)?,
+    };
+    let alive = live.is_some_and(|run| run.id == id);
+    Ok(Asked { ledger: Ledger::open(journal, &id)?, alive })
+}
+
+/// The run that a supervisor works on.
+pub(super) fn live_run(layout: &Layout, journal: &Journal) -> Result<Option<RunView>, CliError> {
+    let Some(holder) = SupervisorLock::holder(&layout.supervisor_lock()) else { return Ok(None) };
+    let mut runs = journal.unfinished(MOST)?;
+    runs.retain(|run| run.supervisor.pid == Some(holder.pid));
+    Ok(runs.pop())
+}
+
+/// Runs that are not over, looked through for the live one: it is among the newest, unless somebody has
+/// left so many behind.
+const MOST: u32 = 100;
+
 /// Fills in whether the run's supervisor lives; a run whose supervisor died is shown as interrupted.
 /// Returns whether it is that.
 pub(super) fn look_for_supervisor(layout: &Layout, run: &mut RunView) -> bool {
     use crate::model::RunState;
-    if run.state != RunState::Running {
+    if !matches!(run.state, RunState::Running | RunState::Paused) {
         return false;
     }
     let holder = SupervisorLock::holder(&layout.supervisor_lock());

@@ -78,6 +78,9 @@ pub(super) struct How {
     /// How often a failed attempt is tried again, where that makes sense [default: 0].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100))]
     retries: Option<u32>,
+    /// Start no agent that might make the run cost more, in US dollars [default: no limit].
+    #[arg(long, value_name = "USD", value_parser = dollars)]
+    max_cost_usd: Option<f64>,
     /// A command that must pass in the worktree after the agent (may be repeated).
     #[arg(long, value_name = "CMD")]
     verify: Vec<String>,
@@ -139,6 +142,13 @@ fn limit(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Shared with the commands that change the limit of a run.
+pub(super) fn dollars(text: &str) -> Result<f64, String> {
+    let read = text.strip_prefix('$').unwrap_or(text).parse().ok();
+    let read = read.filter(|dollars: &f64| dollars.is_finite() && *dollars > 0.0);
+    read.ok_or_else(|| format!("'{text}' is not an amount of dollars; write for example 2.50"))
+}
+
 /// The default of `--jobs`.
 pub(super) fn default_jobs() -> u32 {
     u32::try_from(crate::process::default_jobs().jobs).unwrap_or(1)
@@ -166,6 +176,7 @@ impl How {
             timeout: self.timeout,
             idle_timeout: self.idle_timeout,
             retries: self.retries,
+            max_cost_usd: self.max_cost_usd,
             verify: self.verify.clone(),
             merge: self.merge.map(|choice| match choice {
                 MergeChoice::None => MergeMode::None,

@@ -4,6 +4,7 @@
 //! and its exit code is the contract's. Output goes to stdout, everything about the output to stderr.
 //! Never: knows how anything is done.
 
+mod attach;
 mod backup;
 mod cancel;
 mod clean;
@@ -14,10 +15,13 @@ mod doctor;
 mod error;
 mod execute;
 mod init;
+mod jobs;
 mod logs;
 mod merge;
+mod pause;
 mod plan;
 mod prompts;
+mod ps;
 mod restore;
 mod resume;
 mod retry;
@@ -63,8 +67,12 @@ enum Command {
     Run(run::Args),
     Status(status::Args),
     Logs(logs::Args),
+    Ps(ps::Args),
+    Attach(attach::Args),
     Diff(diff::Args),
+    Pause(pause::Args),
     Resume(resume::Args),
+    Jobs(jobs::Args),
     Cancel(cancel::Args),
     Retry(retry::Args),
     Merge(merge::Args),
@@ -109,8 +117,12 @@ fn dispatch(app: App) -> Result<ExitCode, CliError> {
         Command::Execute(args) => execute::run(&place, &args),
         Command::Run(args) => run::run(&place, args),
         Command::Status(args) => status::run(&place, &args),
+        Command::Ps(args) => ps::run(&place, &args),
         Command::Logs(args) => logs::run(&place, &args),
+        Command::Attach(args) => attach::run(&place, &args),
         Command::Diff(args) => diff::run(&place, &args),
+        Command::Pause(args) => pause::run(&place, &args),
+        Command::Jobs(args) => jobs::run(&place, &args),
         Command::Resume(args) => resume::run(&place, &args),
         Command::Cancel(args) => cancel::run(&place, &args),
         Command::Retry(args) => retry::run(&place, &args),

@@ -3,13 +3,13 @@
 use super::context::{self, Place};
 use super::error::CliError;
 use super::execute::{Form, supervise, tell_rebuilt};
-use crate::journal::Journal;
-use crate::model::{RunId, RunState};
+use crate::journal::{Journal, Layout};
+use crate::model::{Event, RunId, RunState};
 use crate::supervisor::{Ledger, SupervisorError, World, restore_prompts};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
-/// Go on with an interrupted run: adopts agents still alive, keeps finished work, re-runs what was lost
+/// Go on with an interrupted (or paused) run: adopts agents still alive, keeps finished work, re-runs what was lost
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  orch resume\n  orch resume run-20260101-120000-ab12 --detach")]
 pub(super) struct Args {
@@ -24,6 +24,12 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
+    // A journal that cannot be read is for whoever holds the lock to look at.
+    if let Ok((_, layout, journal)) = place.history()
+        && let Some(code) = continue_paused(&layout, journal, args)?
+    {
+        return Ok(code);
+    }
     let (world, _) = place.world()?;
     // A clear answer where nothing ever ran, before anything is made.
     if !world.layout.journal().exists() && !world.has_run() {
@@ -97,6 +103,23 @@ fn open(journal: Journal, name: &str) -> Result<Ledger, Stop> {
         None => journal.find_run(name)?.ok_or_else(|| Stop::Other(context::nothing_yet()))?,
     };
     Ok(Ledger::open(journal, &id)?)
+}
+
+/// A paused run that a supervisor works on only needs to be told; `None` for any other.
+fn continue_paused(
+    layout: &Layout,
+    journal: Journal,
+    args: &Args,
+) -> Result<Option<ExitCode>, CliError> {
+    let Some(live) = context::live_run(layout, &journal)? else { return Ok(None) };
+    let meant = args.run == "latest" || context::find_run(&journal, &args.run)? == live.id;
+    if !meant || live.state != RunState::Paused {
+        return Ok(None);
+    }
+    let mut ledger = Ledger::open(journal, &live.id)?;
+    ledger.record(vec![Event::ContinueRequested])?;
+    eprintln!("{} goes on; follow with: orch status --watch", live.id);
+    Ok(Some(ExitCode::SUCCESS))
 }
 
 /// Starts `orch resume RUN` in a session of its own and returns once it has taken the run over.

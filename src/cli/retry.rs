@@ -5,12 +5,14 @@ use super::error::CliError;
 use super::execute::{Form, supervise};
 use crate::model::{Event, TaskId, TaskState};
 use crate::supervisor::{Ledger, SupervisorError, World};
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 /// Run tasks again that failed, were cancelled or lost, or cannot land
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  orch retry fix-login\n  orch retry --failed\n\nWhat the failed attempt left in the \
+    after_help = "Examples:\n  orch retry fix-login\n  orch retry --failed\n  orch retry fix-login \
+                  --from-snapshot\n\nWhat the failed attempt left in the \
                   worktree is kept under refs/orch/graveyard/ and the agent starts\nfrom the task's base again; a task \
                   that conflicted starts from where the target branch is now. A prompt that was\nedited since is used \
                   as it is now."
@@ -22,6 +24,9 @@ pub(super) struct Args {
     /// Every task of the run that did not succeed.
     #[arg(long)]
     failed: bool,
+    /// Go on from the latest snapshot of each task's worktree instead of its base (see: orch status TASK).
+    #[arg(long)]
+    from_snapshot: bool,
     /// The run (id, prefix, or `latest`).
     #[arg(long, default_value = "latest")]
     run: String,
@@ -73,22 +78,54 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     for id in &again {
         refresh_prompt(&world, &ledger, id)?;
     }
+    let snapshots =
+        if args.from_snapshot { hold_snapshots(&world, &ledger, &again)? } else { BTreeMap::new() };
     match world.lock() {
         Ok(lock) => {
             world.repo.identity()?;
-            ledger.record(vec![Event::RetryRequested { tasks: again, onto }])?;
+            ledger.record(vec![Event::RetryRequested { tasks: again, onto, snapshots }])?;
             let code = supervise(place, &world, ledger, args.form)?;
             drop(lock);
             Ok(code)
         }
         Err(SupervisorError::Busy(_)) => {
             let count = again.len();
-            ledger.record(vec![Event::RetryRequested { tasks: again, onto }])?;
+            ledger.record(vec![Event::RetryRequested { tasks: again, onto, snapshots }])?;
             eprintln!("asked the running supervisor to run {count} again; see: orch status");
             Ok(ExitCode::SUCCESS)
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// The snapshots to go on from, held so that a later one does not replace them.
+fn hold_snapshots(
+    world: &World,
+    ledger: &Ledger,
+    tasks: &[TaskId],
+) -> Result<BTreeMap<TaskId, String>, CliError> {
+    let state = ledger.state();
+    let standings = state.standings();
+    let mut held = BTreeMap::new();
+    for id in tasks {
+        let Some(position) = state.position(id) else { continue };
+        let (name, now_is) =
+            (&state.spec.tasks[position].name, state.task_state(position, &standings));
+        // Those start from where the target is now: an older tree would take others' work back.
+        if matches!(now_is, TaskState::Succeeded | TaskState::Conflicted) {
+            return Err(CliError::usage(format!(
+                "{name} is {now_is}: its work is on its branch, and a snapshot of it does not fit where \
+                 it starts again; retry it without --from-snapshot"
+            )));
+        }
+        if world.repo.snapshot_of(id.as_str())?.is_none() {
+            return Err(CliError::usage(format!(
+                "no snapshot is kept of {name}; retry it without --from-snapshot"
+            )));
+        }
+        held.insert(id.clone(), world.repo.hold_snapshot(id.as_str())?);
+    }
+    Ok(held)
 }
 
 /// A prompt that was edited since is what the user wants to be run.

@@ -2,8 +2,9 @@
 
 use super::context::{self, Place, look_for_supervisor};
 use super::error::CliError;
+use crate::git::Repo;
 use crate::journal::{Counts, Journal, Layout};
-use crate::model::{RunId, RunView, TaskState, TaskView};
+use crate::model::{RunId, RunView, SnapshotView, TaskState, TaskView, Timestamp};
 use crate::report::{self, StatusJson};
 use crate::supervisor::now;
 use std::fmt::Write as _;
@@ -97,12 +98,21 @@ fn show_task(
     let mut view = journal.task_view(&task)?;
     let mut run = journal.run_view(&task.run)?;
     mark_lost(look_for_supervisor(layout, &mut run), std::slice::from_mut(&mut view));
+    view.snapshot = snapshot(&place.repo()?, &view);
     let text = if args.json {
         format!("{}\n", serde_json::to_string_pretty(&view).unwrap_or_default())
     } else {
         report::task(&view, now(), place.style())
     };
     Ok((text, false))
+}
+
+/// What is kept of a task's work in progress. A status is shown without it rather than not at all.
+fn snapshot(repo: &Repo, view: &TaskView) -> Option<SnapshotView> {
+    let kept = repo.snapshot_of(view.id.as_str()).ok()??;
+    let files = repo.changed_files(view.start.as_deref()?, &kept.commit).ok()?.len();
+    let taken_at = Timestamp(kept.taken_at.saturating_mul(1000));
+    Some(SnapshotView { commit: kept.commit, taken_at, files, left_out: kept.left_out })
 }
 
 fn human(
@@ -185,7 +195,7 @@ fn json_of(journal: &Journal, run: &RunView, lost: bool) -> Result<String, CliEr
     }
     // Passed on as stored: with ten thousand tasks, reading them would be most of the time.
     let (raw, counts) = (journal.raw_tasks(&run.id)?, journal.counts(&run.id)?);
-    line(&StatusJson::new(run, raw.iter().map(|r| &**r).collect(), &counts))
+    line(&StatusJson::new(run, raw.iter().map(|r| &**r).collect(), &counts, now()))
 }
 
 /// The document made of these tasks.
@@ -199,7 +209,7 @@ pub(super) fn document(
         .map(serde_json::value::to_raw_value)
         .collect::<Result<_, _>>()
         .map_err(CliError::failed)?;
-    line(&StatusJson::new(run, raw.iter().map(|r| &**r).collect(), counts))
+    line(&StatusJson::new(run, raw.iter().map(|r| &**r).collect(), counts, now()))
 }
 
 fn line(document: &StatusJson<'_>) -> Result<String, CliError> {

@@ -1,8 +1,8 @@
 //! `[agents.NAME]`: an agent of one's own, or changes to one that is built in.
 
 use super::keys::{AGENT, names};
-use super::problem::nearest;
 use super::values::{Item, Reader};
+use crate::model::nearest;
 use crate::model::{Dialect, PromptDelivery};
 use serde::de::value::{Error, StrDeserializer};
 use std::collections::BTreeMap;
@@ -24,6 +24,8 @@ pub struct AgentOverride {
     pub line: u32,
     /// Program and arguments, never empty, with `{prompt} {prompt_file} {worktree} {model} {session}`.
     pub command: Option<Vec<String>>,
+    /// The same to go on with an earlier session.
+    pub resume_command: Option<Vec<String>>,
     /// How the prompt arrives.
     pub prompt: Option<PromptDelivery>,
     /// What its output means.
@@ -34,6 +36,10 @@ pub struct AgentOverride {
     pub env: BTreeMap<String, String>,
     /// The model, when the prompt names none.
     pub model: Option<String>,
+    /// The agent that takes over when this one cannot go on.
+    pub fallback: Option<String>,
+    /// What the last line of its output contains when it waits for an answer.
+    pub waiting: Option<Vec<String>>,
 }
 
 /// Reads the table `[agents]`.
@@ -69,11 +75,17 @@ fn read_one(reader: &mut Reader<'_>, name: &str, line: u32, table: &DeTable<'_>)
             "command" => {
                 agent.command = reader.arguments(item, "[\"my-agent\", \"--yes\", \"{prompt}\"]");
             }
+            "resume_command" => {
+                let example = "[\"my-agent\", \"resume\", \"{session}\", \"{prompt}\"]";
+                agent.resume_command = reader.arguments(item, example);
+            }
             "prompt" => agent.prompt = reader.word(item, DELIVERIES).and_then(from_word),
             "output" => agent.output = reader.word(item, DIALECTS).and_then(from_word),
             "requires_changes" => agent.requires_changes = reader.truth(item),
             "env" => agent.env = reader.env(item),
+            "waiting" => agent.waiting = reader.list(item, "[\"[y/n]\"]"),
             "model" => agent.model = reader.text(item, "\"opus\""),
+            "fallback" => agent.fallback = reader.text(item, "\"codex\""),
             _ => reader.forgotten(item),
         }
     }

@@ -1,7 +1,7 @@
 //! The configuration and what holds when nothing is said.
 
 use super::AgentOverride;
-use crate::model::MergeMode;
+use crate::model::{MergeMode, Policy};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -44,8 +44,21 @@ pub struct Config {
     pub pool: u32,
     /// What they may occupy together, bytes.
     pub pool_bytes: u64,
+    /// The least time between two snapshots of a worktree that an agent is at work in; `None`: none are
+    /// taken.
+    pub snapshots: Option<Duration>,
     /// Globs of paths that tasks may change side by side.
     pub ignore_conflicts: Vec<String>,
+    /// When a run waits, falls back or stops.
+    pub policy: Policy,
+    /// Bytes of memory below which fewer agents run at a time; `None`: from the machine.
+    pub free_memory: Option<u64>,
+    /// Bytes of memory below which the newest agent is stopped; `None`: from the machine.
+    pub least_memory: Option<u64>,
+    /// Load for each core above which fewer agents run at a time; 0: it does not matter.
+    pub load: f64,
+    /// Bytes that must stay free on disk; `None`: from the disk.
+    pub free_disk: Option<u64>,
     /// What `[agents.NAME]` says, by name. To be laid over the built-in profiles.
     pub agents: BTreeMap<String, AgentOverride>,
 }
@@ -73,7 +86,15 @@ impl Default for Config {
             setup: None,
             pool: 8,
             pool_bytes: 2 << 30,
+            // What a person can bear to lose; a look at 10,000 files takes some hundredths of it.
+            snapshots: Some(Duration::from_secs(30)),
             ignore_conflicts: Vec::new(),
+            policy: Policy::default(),
+            free_memory: None,
+            least_memory: None,
+            // Agents mostly wait for a model; above this their builds and tests wait for each other.
+            load: 4.0,
+            free_disk: None,
             agents: BTreeMap::new(),
         }
     }

@@ -20,13 +20,16 @@ pub(super) fn home(name: &str) -> Option<&'static str> {
         (SETUP, "in [setup]"),
         (WORKTREES, "in [worktrees]"),
         (CONFLICTS, "in [conflicts]"),
+        (BREAKERS, "in [breakers]"),
+        (LIMITS, "in [limits]"),
         (AGENT, "in a table [agents.NAME]"),
     ];
     places.iter().find(|(keys, _)| names(keys).contains(&name)).map(|(_, place)| *place)
 }
 
 /// Tables at the top level. `agents` holds a table for each agent.
-pub(super) const TABLES: &[&str] = &["setup", "worktrees", "conflicts", "agents"];
+pub(super) const TABLES: &[&str] =
+    &["setup", "worktrees", "conflicts", "breakers", "limits", "agents"];
 
 /// Keys at the top level.
 pub(super) const TOP: &[Key] = &[
@@ -70,6 +73,27 @@ pub(super) const TOP: &[Key] = &[
         name: "retries",
         value: "0",
         doc: &["How often a failed attempt is tried again, where trying again makes sense."],
+    },
+    Key {
+        name: "on_limit",
+        value: "\"wait\"",
+        doc: &[
+            "At a rate or usage limit with a known end: \"wait\" for it, go on with the agent's",
+            "\"fallback\" (see [agents.NAME]), or \"stop\" starting anything with that agent.",
+        ],
+    },
+    Key {
+        name: "max_cost_usd",
+        value: "20.0",
+        doc: &[
+            "No agent starts that might make the run cost more, going by what the dearest one so far",
+            "cost. Only agents that report their cost count. Default: no limit.",
+        ],
+    },
+    Key {
+        name: "max_task_cost_usd",
+        value: "5.0",
+        doc: &["The same for each task: it is not tried again when that might cost more."],
     },
     Key {
         name: "verify",
@@ -130,6 +154,14 @@ pub(super) const WORKTREES: &[Key] = &[
         doc: &["How many prepared worktrees are kept, so that later runs start sooner. 0: none."],
     },
     Key { name: "pool_bytes", value: "\"2GiB\"", doc: &["What they may occupy together."] },
+    Key {
+        name: "snapshots",
+        value: "\"30s\"",
+        doc: &[
+            "While an agent is at work, what changed in its worktree is kept this often, at most, under",
+            "refs/orch/snapshots/. \"none\": never.",
+        ],
+    },
 ];
 
 /// Keys of `[conflicts]`.
@@ -142,6 +174,64 @@ pub(super) const CONFLICTS: &[Key] = &[Key {
     ],
 }];
 
+/// Keys of `[breakers]`.
+pub(super) const BREAKERS: &[Key] = &[
+    Key {
+        name: "agent_failures",
+        value: "3",
+        doc: &[
+            "So many failures in a row that are the agent's own (overloaded, crashed, no result)",
+            "stop its tasks from starting for the cool-down; then one attempt shows whether it works.",
+        ],
+    },
+    Key { name: "agent_cool_down", value: "\"5m\"", doc: &["For how long."] },
+    Key {
+        name: "execution_failures",
+        value: "5",
+        doc: &["The same for set-up, git and orch's own steps: nothing starts any more."],
+    },
+    Key { name: "execution_cool_down", value: "\"10m\"", doc: &["For how long."] },
+    Key { name: "github_failures", value: "3", doc: &["The same for GitHub (not used yet)."] },
+    Key { name: "github_cool_down", value: "\"5m\"", doc: &["For how long."] },
+];
+
+/// Keys of `[limits]`.
+pub(super) const LIMITS: &[Key] = &[
+    Key {
+        name: "free_memory",
+        value: "\"1GiB\"",
+        doc: &[
+            "With less memory free than this, one agent fewer at a time, again and again; with half as",
+            "much again free, one more. Default: 1GiB, or a tenth of the memory where that is less.",
+        ],
+    },
+    Key {
+        name: "least_memory",
+        value: "\"256MiB\"",
+        doc: &[
+            "With less than this nothing new starts, and the newest agent is stopped to start again later.",
+            "Default: a quarter of free_memory.",
+        ],
+    },
+    Key {
+        name: "load",
+        value: "4.0",
+        doc: &[
+            "With a load above this for each core, one agent fewer at a time; below three quarters of it,",
+            "one more. 0: the load does not matter.",
+        ],
+    },
+    Key {
+        name: "free_disk",
+        value: "\"2GiB\"",
+        doc: &[
+            "What must stay free where the worktrees and the git directory are, beside what a worktree is",
+            "expected to grow to. Short of it, build folders that git ignores are removed from finished",
+            "worktrees, and nothing new starts. Default: 2GiB, or a twentieth of the disk where that is less.",
+        ],
+    },
+];
+
 /// Keys of `[agents.NAME]`.
 pub(super) const AGENT: &[Key] = &[
     Key {
@@ -150,6 +240,14 @@ pub(super) const AGENT: &[Key] = &[
         doc: &[
             "Program and arguments, with {prompt}, {prompt_file}, {worktree}, {model} and {session}.",
             "An argument whose placeholder has no value is dropped together with the flag before it.",
+        ],
+    },
+    Key {
+        name: "resume_command",
+        value: "[\"my-agent\", \"resume\", \"{session}\", \"{prompt}\"]",
+        doc: &[
+            "The same to go on with an earlier session, where that takes other arguments than",
+            "`command`. Not needed where `command` has {session} in the right place.",
         ],
     },
     Key {
@@ -181,4 +279,20 @@ pub(super) const AGENT: &[Key] = &[
         doc: &["Added to its environment, for example { RUST_LOG = \"debug\" }."],
     },
     Key { name: "model", value: "\"large\"", doc: &["Its model, for prompts that name none."] },
+    Key {
+        name: "fallback",
+        value: "\"codex\"",
+        doc: &[
+            "The agent that takes over its tasks when this one hangs, or cannot log in or start,",
+            "and, with on_limit = \"fallback\", while it is limited.",
+        ],
+    },
+    Key {
+        name: "waiting",
+        value: "[\"[y/n]\"]",
+        doc: &[
+            "What its last line contains when it waits for an answer that nobody will give. Such an agent",
+            "is reported when it has been quiet for a while.",
+        ],
+    },
 ];

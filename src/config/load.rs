@@ -1,10 +1,11 @@
 //! `orch.toml` -> [`Config`].
 
 use super::agents::from_word;
-use super::keys::{CONFLICTS, SETUP, TABLES, TOP, WORKTREES, names};
-use super::problem::{ConfigError, Problem};
+use super::keys::{BREAKERS, CONFLICTS, LIMITS, SETUP, TABLES, TOP, WORKTREES, names};
+use super::problem::ConfigError;
 use super::values::{Item, Reader};
-use super::{Config, agents};
+use super::{Config, agents, breakers};
+use crate::model::Problem;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
@@ -16,6 +17,8 @@ pub const MAX_BYTES: u64 = 1024 * 1024;
 
 /// What becomes of finished work, as the file spells it.
 pub(super) const MERGES: &[&str] = &["none", "local", "pr"];
+/// What happens at a limit, as the file spells it.
+pub(super) const ON_LIMIT: &[&str] = &["wait", "fallback", "stop"];
 /// More processes than this on one machine are a slip of the keyboard.
 const MAX_JOBS: u32 = 1000;
 /// The same for retries.
@@ -36,10 +39,7 @@ impl Config {
         match read(&file) {
             Ok(Some(text)) => Self::parse(&file, &text),
             Ok(None) => Ok(Self::default()),
-            Err((message, hint)) => {
-                let hint = Some(hint.to_owned());
-                Err(ConfigError(vec![Problem { file, line: None, message, hint }]))
-            }
+            Err((message, hint)) => Err(ConfigError(vec![Problem::new(file, message).hint(hint)])),
         }
     }
 
@@ -80,6 +80,11 @@ impl Config {
                 "idle_timeout" => r.limit(item, &mut self.idle_timeout),
                 "grace" => set(&mut self.grace, r.duration(item)),
                 "retries" => set(&mut self.retries, r.number(item, 0, MAX_RETRIES)),
+                "on_limit" => {
+                    set(&mut self.policy.on_limit, r.word(item, ON_LIMIT).and_then(from_word));
+                }
+                "max_cost_usd" => self.policy.max_cost_usd = r.money(item),
+                "max_task_cost_usd" => self.policy.max_task_cost_usd = r.money(item),
                 "verify" => set(&mut self.verify, r.list(item, "[\"cargo test\"]")),
                 "merge" => set(&mut self.merge, r.word(item, MERGES).and_then(from_word)),
                 "into" => self.into = r.text(item, "\"main\""),
@@ -101,6 +106,8 @@ impl Config {
             "setup" => SETUP,
             "worktrees" => WORKTREES,
             "conflicts" => CONFLICTS,
+            "breakers" => BREAKERS,
+            "limits" => LIMITS,
             _ => return r.forgotten(item),
         };
         let place = format!("[{}]", item.key);
@@ -112,7 +119,13 @@ impl Config {
                 ("setup", "commands") => self.setup = r.list(inner, "[\"npm ci\"]"),
                 ("worktrees", "pool") => set(&mut self.pool, r.number(inner, 0, MAX_POOL)),
                 ("worktrees", "pool_bytes") => set(&mut self.pool_bytes, r.bytes(inner, 0)),
+                ("worktrees", "snapshots") => r.limit(inner, &mut self.snapshots),
                 ("conflicts", "ignore") => set(&mut self.ignore_conflicts, r.globs(inner)),
+                ("breakers", _) if breakers::read(&mut self.policy, r, inner) => {}
+                ("limits", "free_memory") => self.free_memory = r.bytes(inner, 0),
+                ("limits", "least_memory") => self.least_memory = r.bytes(inner, 0),
+                ("limits", "free_disk") => self.free_disk = r.bytes(inner, 0),
+                ("limits", "load") => set(&mut self.load, r.ratio(inner)),
                 _ => r.forgotten(inner),
             }
         }

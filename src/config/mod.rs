@@ -9,6 +9,7 @@
 //! in the configuration are checked by those who use them.
 
 mod agents;
+mod breakers;
 mod defaults;
 mod keys;
 mod load;
@@ -20,7 +21,7 @@ mod values;
 pub use agents::AgentOverride;
 pub use defaults::Config;
 pub use load::{FILE, MAX_BYTES};
-pub use problem::{ConfigError, Problem};
+pub use problem::ConfigError;
 pub use setup::{Recipe, detect_setup};
 pub use template::{FoundAgent, template};
 

@@ -1,8 +1,8 @@
 //! Whole configurations, good and bad. What a message says is part of what is tested.
 
-use super::keys::{AGENT, CONFLICTS, SETUP, TABLES, TOP, WORKTREES, names};
+use super::keys::{AGENT, BREAKERS, CONFLICTS, LIMITS, SETUP, TABLES, TOP, WORKTREES, names};
 use super::*;
-use crate::model::{Dialect, MergeMode, PromptDelivery};
+use crate::model::{BreakerRule, Dialect, MergeMode, OnLimit, Policy, PromptDelivery};
 use proptest::prelude::*;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -44,35 +44,70 @@ fn every_key_is_read() {
         prompts = "docs/prompts"
         workflow = "bugfix"
         log_cap = "1MiB"
+        on_limit = "fallback"
+        max_cost_usd = 20
+        max_task_cost_usd = 1_000.5
         [setup]
         commands = ["npm ci"]
         [worktrees]
         pool = 0
         pool_bytes = 5_000_000
+        snapshots = "none"
         [conflicts]
         ignore = ["CHANGELOG.md", "docs/**"]
+        [breakers]
+        agent_failures = 1
+        agent_cool_down = 1.5
+        execution_failures = 2
+        execution_cool_down = "2m"
+        github_failures = 4
+        github_cool_down = "1h"
         [agents.claude]
         model = "small"
+        fallback = "own"
         [agents.own]
         command = ["own", "--file", "{prompt_file}", ""]
         prompt = "file"
         output = "codex"
         requires_changes = false
+        resume_command = ["own", "{session}"]
         env = { RUST_LOG = "debug", EMPTY = "" }
+        waiting = ["(y/n)"]
+        [limits]
+        free_memory = "2GiB"
+        least_memory = "100MiB"
+        free_disk = "5GB"
+        load = 1.5
         "#,
     )
     .unwrap();
     let own = AgentOverride {
-        line: 24,
+        line: 36,
         command: Some(["own", "--file", "{prompt_file}", ""].map(str::to_owned).into()),
+        resume_command: Some(vec!["own".into(), "{session}".into()]),
         prompt: Some(PromptDelivery::File),
         output: Some(Dialect::Codex),
         requires_changes: Some(false),
         env: [("RUST_LOG", "debug"), ("EMPTY", "")].map(|(k, v)| (k.into(), v.into())).into(),
         model: None,
+        fallback: None,
+        waiting: Some(vec!["(y/n)".into()]),
     };
-    let claude =
-        AgentOverride { line: 22, model: Some("small".into()), ..AgentOverride::default() };
+    let rule = |failures, cool_down_ms| BreakerRule { failures, cool_down_ms };
+    let policy = Policy {
+        agent: rule(1, 1_500),
+        execution: rule(2, 120_000),
+        github: rule(4, 3_600_000),
+        on_limit: OnLimit::Fallback,
+        max_cost_usd: Some(20.0),
+        max_task_cost_usd: Some(1000.5),
+    };
+    let claude = AgentOverride {
+        line: 33,
+        model: Some("small".into()),
+        fallback: Some("own".into()),
+        ..AgentOverride::default()
+    };
     let expected = Config {
         source: Some(FILE.into()),
         agent: "codex".into(),
@@ -91,10 +126,33 @@ fn every_key_is_read() {
         setup: Some(vec!["npm ci".into()]),
         pool: 0,
         pool_bytes: 5_000_000,
+        snapshots: None,
         ignore_conflicts: vec!["CHANGELOG.md".into(), "docs/**".into()],
+        policy,
+        free_memory: Some(2 << 30),
+        least_memory: Some(100 << 20),
+        load: 1.5,
+        free_disk: Some(5_000_000_000),
         agents: [("claude".into(), claude), ("own".into(), own)].into(),
     };
     assert_eq!(config, expected);
+}
+
+#[test]
+fn money_and_breakers_are_checked() {
+    let text = "max_cost_usd = -1\nmax_task_cost_usd = nan\non_limit = \"wiat\"\n[breakers]\nagent_failure = 3\ngithub_failures = 0\n";
+    insta::assert_snapshot!(parse(text).unwrap_err(), @r#"
+    orch.toml:1: `max_cost_usd` must be an amount of dollars above zero, not -1
+      hint: for example: max_cost_usd = 2.50
+    orch.toml:2: `max_task_cost_usd` must be an amount of dollars above zero, not nan
+      hint: for example: max_task_cost_usd = 2.50
+    orch.toml:3: `on_limit` must be one of wait, fallback, stop, not `wiat`
+      hint: for example: on_limit = "wait"
+    orch.toml:5: unknown key `agent_failure` in [breakers]
+      hint: did you mean `agent_failures`?
+    orch.toml:6: `github_failures` must be a number from 1 to 1000, not 0
+      hint: for example: github_failures = 2
+    "#);
 }
 
 #[test]
@@ -130,7 +188,7 @@ fn everything_wrong_is_named_at_once() {
     orch.toml:12: `prompts` must be one line of text, not 7
       hint: for example: prompts = "prompts"
     orch.toml:13: unknown key `banana`
-      hint: known keys are agent, model, jobs, timeout, idle_timeout, grace, retries, verify, merge, into, prompts, workflow, log_cap, setup, worktrees, conflicts, agents
+      hint: known keys are agent, model, jobs, timeout, idle_timeout, grace, retries, on_limit, max_cost_usd, max_task_cost_usd, verify, merge, into, prompts, workflow, log_cap, setup, worktrees, conflicts, breakers, limits, agents
     orch.toml:14: unknown key `commands`
       hint: `commands` belongs in [setup]
     orch.toml:15: `setup` must be a table
@@ -254,6 +312,14 @@ fn the_template_has_every_key_with_its_default() {
         into: Some("main".into()),
         workflow: Some("default".into()),
         setup: Some(Vec::new()),
+        policy: Policy {
+            max_cost_usd: Some(20.0),
+            max_task_cost_usd: Some(5.0),
+            ..Policy::default()
+        },
+        free_memory: Some(1 << 30),
+        least_memory: Some(256 << 20),
+        free_disk: Some(2 << 30),
         agents: all.agents.clone(),
         ..Config::default()
     };
@@ -264,7 +330,10 @@ fn the_template_has_every_key_with_its_default() {
     let lines: Vec<&str> = text.lines().collect();
     let has =
         |start: String| lines.iter().any(|line| line.trim_start_matches('#').starts_with(&start));
-    for key in [TOP, SETUP, WORKTREES, CONFLICTS, AGENT].iter().flat_map(|keys| names(keys)) {
+    for key in [TOP, SETUP, WORKTREES, CONFLICTS, BREAKERS, LIMITS, AGENT]
+        .iter()
+        .flat_map(|keys| names(keys))
+    {
         assert!(has(format!("{key} = ")), "{key}");
     }
     for table in TABLES {
@@ -317,6 +386,17 @@ fn the_template_reads_well() {
     # How often a failed attempt is tried again, where trying again makes sense.
     #retries = 0
 
+    # At a rate or usage limit with a known end: "wait" for it, go on with the agent's
+    # "fallback" (see [agents.NAME]), or "stop" starting anything with that agent.
+    #on_limit = "wait"
+
+    # No agent starts that might make the run cost more, going by what the dearest one so far
+    # cost. Only agents that report their cost count. Default: no limit.
+    #max_cost_usd = 20.0
+
+    # The same for each task: it is not tried again when that might cost more.
+    #max_task_cost_usd = 5.0
+
     # Shell commands that must pass in the worktree when the agent is done,
     # for example ["cargo test"].
     #verify = []
@@ -352,11 +432,55 @@ fn the_template_reads_well() {
     # What they may occupy together.
     #pool_bytes = "2GiB"
 
+    # While an agent is at work, what changed in its worktree is kept this often, at most, under
+    # refs/orch/snapshots/. "none": never.
+    #snapshots = "30s"
+
     [conflicts]
 
     # Paths that tasks may change side by side without being ordered, as globs from the
     # repository's root, for example ["CHANGELOG.md", "docs/**"].
     #ignore = []
+
+    [breakers]
+
+    # So many failures in a row that are the agent's own (overloaded, crashed, no result)
+    # stop its tasks from starting for the cool-down; then one attempt shows whether it works.
+    #agent_failures = 3
+
+    # For how long.
+    #agent_cool_down = "5m"
+
+    # The same for set-up, git and orch's own steps: nothing starts any more.
+    #execution_failures = 5
+
+    # For how long.
+    #execution_cool_down = "10m"
+
+    # The same for GitHub (not used yet).
+    #github_failures = 3
+
+    # For how long.
+    #github_cool_down = "5m"
+
+    [limits]
+
+    # With less memory free than this, one agent fewer at a time, again and again; with half as
+    # much again free, one more. Default: 1GiB, or a tenth of the memory where that is less.
+    #free_memory = "1GiB"
+
+    # With less than this nothing new starts, and the newest agent is stopped to start again later.
+    # Default: a quarter of free_memory.
+    #least_memory = "256MiB"
+
+    # With a load above this for each core, one agent fewer at a time; below three quarters of it,
+    # one more. 0: the load does not matter.
+    #load = 4.0
+
+    # What must stay free where the worktrees and the git directory are, beside what a worktree is
+    # expected to grow to. Short of it, build folders that git ignores are removed from finished
+    # worktrees, and nothing new starts. Default: 2GiB, or a twentieth of the disk where that is less.
+    #free_disk = "2GiB"
 
     # An agent of your own, or changes to one that is built in (then every key is optional).
     #[agents.my-agent]
@@ -364,6 +488,10 @@ fn the_template_reads_well() {
     # Program and arguments, with {prompt}, {prompt_file}, {worktree}, {model} and {session}.
     # An argument whose placeholder has no value is dropped together with the flag before it.
     #command = ["my-agent", "--model", "{model}", "{prompt}"]
+
+    # The same to go on with an earlier session, where that takes other arguments than
+    # `command`. Not needed where `command` has {session} in the right place.
+    #resume_command = ["my-agent", "resume", "{session}", "{prompt}"]
 
     # How the prompt arrives: "stdin", "arg" ({prompt}, or else the last argument) or
     # "file" ({prompt_file}).
@@ -381,6 +509,14 @@ fn the_template_reads_well() {
 
     # Its model, for prompts that name none.
     #model = "large"
+
+    # The agent that takes over its tasks when this one hangs, or cannot log in or start,
+    # and, with on_limit = "fallback", while it is limited.
+    #fallback = "codex"
+
+    # What its last line contains when it waits for an answer that nobody will give. Such an agent
+    # is reported when it has been quiet for a while.
+    #waiting = ["[y/n]"]
     "##);
 }
 

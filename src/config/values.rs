@@ -1,8 +1,8 @@
 //! Values of `orch.toml`: their types, and what is wrong with them.
 
 use super::keys::home;
-use super::problem::{Problem, nearest, quoted};
 use crate::model::parse_duration;
+use crate::model::{Problem, nearest, quoted};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -44,12 +44,8 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn say(&mut self, at: usize, message: impl Into<String>, hint: impl Into<String>) {
-        self.problems.push(Problem {
-            file: self.file.to_owned(),
-            line: Some(self.line(at)),
-            message: message.into(),
-            hint: Some(hint.into()),
-        });
+        let line = self.line(at);
+        self.problems.push(Problem::new(self.file, message).at(line).hint(hint));
     }
 
     pub(super) fn wrong(&mut self, item: Item<'_>, expected: &str, example: &str) {
@@ -143,6 +139,32 @@ impl<'a> Reader<'a> {
                 &format!("a number from {least} to {most}"),
                 &least.max(2).to_string(),
             );
+        }
+        read
+    }
+
+    /// US dollars, above zero.
+    pub(super) fn money(&mut self, item: Item<'_>) -> Option<f64> {
+        let read = match item.value.get_ref() {
+            DeValue::Float(number) => number.as_str().replace('_', "").parse().ok(),
+            number => whole(number).and_then(|n| u32::try_from(n).ok()).map(f64::from),
+        };
+        let read = read.filter(|dollars: &f64| dollars.is_finite() && *dollars > 0.0);
+        if read.is_none() {
+            self.wrong(item, "an amount of dollars above zero", "2.50");
+        }
+        read
+    }
+
+    /// A number of at least 0, such as `1.5`.
+    pub(super) fn ratio(&mut self, item: Item<'_>) -> Option<f64> {
+        let read = match item.value.get_ref() {
+            DeValue::Float(float) => float.as_str().parse::<f64>().ok(),
+            value => whole(value).map(|n| n as f64),
+        };
+        let read = read.filter(|n| n.is_finite() && *n >= 0.0);
+        if read.is_none() {
+            self.wrong(item, "a number of at least 0", "4.0");
         }
         read
     }

@@ -1,13 +1,18 @@
 //! What to do about a state.
 
+use super::agents::{Choice, Taken};
+use super::breaker::Gate;
 use super::derive::Standings;
-use super::retry::{Verdict, retry_verdict};
-use super::state::{State, StepState, TaskProgress};
-use crate::model::{Action, AttemptId, RunState, StepId, StopReason, TaskState, Timestamp};
+use super::progress::StepState;
+use super::retry::{Again, Verdict, retry_verdict};
+use super::state::State;
+use crate::model::{
+    Action, AttemptId, RunState, StepId, StepKind, StopReason, TaskState, Timestamp,
+};
 use std::collections::HashSet;
 
-/// What is to be done now. Deterministic; an empty list means: wait for the world or for
-/// [`next_wakeup`].
+/// What is to be done now. Deterministic; an empty list means: wait for the world, for a person where the
+/// run is paused, or for [`next_wakeup`].
 #[must_use]
 pub fn decide(state: &State, now: Timestamp) -> Vec<Action> {
     if state.finished.is_some() {
@@ -17,13 +22,14 @@ pub fn decide(state: &State, now: Timestamp) -> Vec<Action> {
     let standings = state.standings();
     let order = order(state);
     let mut slots = Slots::of(state, &standings, &order, now);
-    for task in order {
+    for task in order.iter().copied() {
+        if slots.are_taken() && !state.was_started(task) {
+            break;
+        }
         decide_task(state, task, &standings, now, &mut slots, &mut actions);
     }
-    if actions.is_empty()
-        && state.open_attempts().next().is_none()
-        && waiting(state).next().is_none()
-    {
+    let running = order.first().is_some_and(|task| state.is_running(*task));
+    if actions.is_empty() && !running && !waits(state, &standings) {
         actions.push(Action::Finish { state: final_state(state, &standings) });
     }
     actions
@@ -32,23 +38,42 @@ pub fn decide(state: &State, now: Timestamp) -> Vec<Action> {
 /// The next time after `now` at which [`decide`] may say something new without any event.
 #[must_use]
 pub fn next_wakeup(state: &State, now: Timestamp) -> Option<Timestamp> {
-    waiting(state).filter(|at| *at > now).min()
-}
-
-/// The times, past ones included, at which tasks go on by themselves.
-fn waiting(state: &State) -> impl Iterator<Item = Timestamp> {
-    let goes_on = !state.draining && state.finished.is_none();
-    state.tasks.iter().filter(move |_| goes_on).flat_map(waits_until)
-}
-
-/// The times at which steps of the task go on by themselves. None of one that was stopped or has failed
-/// in another step.
-fn waits_until(task: &TaskProgress) -> impl Iterator<Item = Timestamp> {
-    let over = task.cancelled || task.steps.iter().any(|s| s.state == StepState::Failed);
-    task.steps.iter().filter_map(move |step| match step.state {
-        StepState::Waiting(until) if !over => Some(until),
+    if state.draining || state.finished.is_some() {
+        return None;
+    }
+    let steps = (0..state.tasks.len()).filter_map(|task| waits_until(state, task));
+    let agents = state.agents.values().map(|agent| &agent.breaker);
+    let breakers = agents.chain([&state.execution]).filter_map(|breaker| match breaker.gate(now) {
+        Gate::Open(until) => Some(until),
         _ => None,
-    })
+    });
+    steps.chain(breakers).filter(|at| *at > now).min()
+}
+
+/// The time at which a step of the task goes on by itself. None of one that was stopped or has failed in
+/// another step.
+fn waits_until(state: &State, task: usize) -> Option<Timestamp> {
+    let brief = &state.briefs[task];
+    brief.waits.filter(|_| !state.tasks[task].cancelled && !brief.failed)
+}
+
+/// Whether, though nothing is under way, something goes on later: a time comes, the machine recovers, a
+/// person lets the run go on. Whatever else is left over waits for what will never be.
+fn waits(state: &State, standings: &Standings) -> bool {
+    if state.draining {
+        return false;
+    }
+    let mut left = (0..state.tasks.len()).filter(|task| !standings.is_settled(*task)).peekable();
+    if left.peek().is_none() {
+        return false;
+    }
+    let cools_down = state.execution.opened.is_some();
+    state.holds.all()
+        || left.any(|task| {
+            waits_until(state, task).is_some()
+                || (state.waits_for(task, standings).is_empty()
+                    && (cools_down || state.awaits_an_agent(task)))
+        })
 }
 
 /// How much may be started.
@@ -60,45 +85,62 @@ struct Slots {
     /// Without `--parallel`: the one task that may go on, if one was started.
     only: Option<usize>,
     parallel: bool,
+    /// How many steps may begin something new: none while the run is held, one on trial.
+    new: usize,
+    /// Attempts of each agent decided just now.
+    taken: Taken,
 }
 
 impl Slots {
     fn of(state: &State, standings: &Standings, order: &[usize], now: Timestamp) -> Self {
-        let jobs = state.spec.jobs.max(1) as usize;
-        let running = state
-            .open_attempts()
-            .filter(|(id, _)| {
-                state.step_spec(&id.task, &id.step).is_some_and(|(_, step)| step.kind.is_process())
-            })
-            .count();
+        let jobs = state.jobs() as usize;
+        let under_way = order.iter().take_while(|task| state.is_running(**task));
+        let running: u32 = under_way.map(|task| state.briefs[*task].processes).sum();
         let mut started = order
             .iter()
             .copied()
-            .filter(|task| state.was_started(*task) && !standings.is_settled(*task));
+            .take_while(|task| state.was_started(*task))
+            .filter(|task| !standings.is_settled(*task));
         let only = started.clone().next();
         // One that waits for its time to come must not keep the others from theirs.
-        let waits = |task: usize| waits_until(&state.tasks[task]).any(|at| at > now);
+        let none = Taken::default();
+        let waits = |task: usize| {
+            waits_until(state, task).is_some_and(|at| at > now)
+                || !has_an_agent(state, task, now, &none)
+        };
         let ahead = started.by_ref().filter(|t| !state.has_begun(*t) && !waits(*t)).count();
+        let new = match state.execution.gate(now) {
+            _ if state.holds.all() => 0,
+            Gate::Closed => usize::MAX,
+            Gate::Trial => 1,
+            Gate::Open(_) | Gate::Stays | Gate::OnTrial => 0,
+        };
         Self {
-            processes: jobs.saturating_sub(running),
+            processes: jobs.saturating_sub(running as usize),
             ahead: jobs.saturating_sub(ahead),
             only,
             parallel: state.spec.parallel,
+            new,
+            taken: none,
         }
     }
+}
+
+/// Whether the agent step that is next in the task, if one is, could start as far as its agent goes.
+fn has_an_agent(state: &State, task: usize, now: Timestamp, taken: &Taken) -> bool {
+    let next = state.next_agent_step(task);
+    next.is_none_or(|step| matches!(state.choose(task, step, now, taken), Choice::Use(_)))
 }
 
 /// Tasks that can still need something: those with an attempt under way first, then those whose agent
 /// has begun, then those that have a branch, each in plan order.
 fn order(state: &State) -> Vec<usize> {
-    let mut tasks: Vec<usize> = (0..state.tasks.len())
+    let (mut started, fresh): (Vec<usize>, Vec<usize>) = (0..state.tasks.len())
         .filter(|task| state.spec.tasks[*task].skip.is_none() && !state.is_done(*task))
-        .collect();
-    tasks.sort_by_cached_key(|task| {
-        let running = state.is_running(*task);
-        (!running, !state.has_begun(*task), !state.was_started(*task))
-    });
-    tasks
+        .partition(|task| state.was_started(*task));
+    started.sort_by_key(|task| (!state.is_running(*task), !state.has_begun(*task)));
+    started.extend(fresh);
+    started
 }
 
 fn decide_task(
@@ -127,25 +169,34 @@ fn decide_task(
     if progress.merged.is_some() || progress.conflict.is_some() {
         return;
     }
-    if progress.steps.iter().any(|s| s.state == StepState::Failed) {
+    if state.briefs[task].failed {
         // Going back while another step of the task runs would take the ground from under it.
         let settled = !state.draining && !state.is_running(task);
-        if let Verdict::Retry(attempt) = retry_verdict(state, task)
-            && settled
-        {
-            actions.push(Action::ScheduleRetry { attempt });
+        if settled && let Verdict::Retry(again) = retry_verdict(state, task) {
+            let Again { attempt, not_before, agent, keep, session } = again;
+            actions.push(Action::ScheduleRetry { attempt, not_before, agent, keep, session });
         }
         return;
     }
     if !state.waits_for(task, standings).is_empty() || (state.draining && !state.has_begun(task)) {
         return;
     }
-    if slots.admit(task, state.was_started(task)) {
+    let started = state.was_started(task);
+    // No worktree is made for one that could do nothing in it.
+    if !started && (slots.new == 0 || !has_an_agent(state, task, now, &slots.taken)) {
+        return;
+    }
+    if !standings.is_settled(task) && slots.admit(task, started) {
         start_ready_steps(state, task, now, slots, actions);
     }
 }
 
 impl Slots {
+    /// Whether no task that has not started may take its first step.
+    fn are_taken(&self) -> bool {
+        self.ahead == 0 || self.new == 0 || (!self.parallel && self.only.is_some())
+    }
+
     /// Whether a task may take its next step.
     fn admit(&mut self, task: usize, started: bool) -> bool {
         if !self.parallel && *self.only.get_or_insert(task) != task {
@@ -171,7 +222,7 @@ fn start_ready_steps(
     let steps = &state.tasks[task].steps;
     // Steps that those after them need not wait for, those skipped just now included.
     let mut through: HashSet<&StepId> = HashSet::new();
-    for (step_spec, step) in spec.steps.iter().zip(steps) {
+    for (place, (step_spec, step)) in spec.steps.iter().zip(steps).enumerate() {
         let ready = match step.state {
             StepState::Pending => true,
             // Trying again is something new, and a draining run starts nothing new.
@@ -191,14 +242,23 @@ fn start_ready_steps(
             through.insert(&step_spec.id);
             continue;
         }
-        if step_spec.kind.is_process() {
-            if slots.processes == 0 {
-                continue;
-            }
-            slots.processes -= 1;
+        let begins = step_spec.takes_something_new();
+        if (begins && slots.new == 0) || (step_spec.kind.is_process() && slots.processes == 0) {
+            continue;
         }
+        let mut agent = None;
+        if matches!(step_spec.kind, StepKind::Agent) {
+            match state.choose(task, place, now, &slots.taken) {
+                Choice::Use(other) => agent = other,
+                Choice::Wait | Choice::Never(_) => continue,
+            }
+            slots.taken.add(agent.as_deref().unwrap_or(&spec.agent));
+        }
+        slots.new -= usize::from(begins);
+        slots.processes -= usize::from(step_spec.kind.is_process());
         let number = step.attempts.last().map_or(0, |a| a.number) + 1;
-        actions.push(Action::Start { attempt: AttemptId { task: id, step: step_id, number } });
+        let attempt = AttemptId { task: id, step: step_id, number };
+        actions.push(Action::Start { attempt, agent });
     }
 }
 

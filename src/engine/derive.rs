@@ -1,8 +1,9 @@
 //! What follows from the stored facts: the state of a task, and what holds it back.
 
+use super::progress::StepState;
 use super::retry::{Verdict, retry_verdict};
-use super::state::{State, StepState};
-use crate::model::{DependencyKind, Failure, FailureClass, Phase, StepKind, StepSpec, TaskState};
+use super::state::State;
+use crate::model::{DependencyKind, Failure, FailureClass, Phase, StepKind, TaskState};
 
 /// Where a task stands for those that wait for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +37,12 @@ impl Standings {
 }
 
 impl State {
+    /// How many processes may run at the same time now.
+    #[must_use]
+    pub fn jobs(&self) -> u32 {
+        self.holds.jobs(self.spec.jobs)
+    }
+
     /// The state of the task at `task`.
     #[must_use]
     pub fn task_state(&self, task: usize, standings: &Standings) -> TaskState {
@@ -74,6 +81,9 @@ impl State {
         if progress.cancelled {
             return TaskState::Cancelled;
         }
+        if let Some(failure) = self.never_goes_on(task) {
+            return failed_state(failure.class);
+        }
         if self.was_interrupted(task) {
             return TaskState::Interrupted;
         }
@@ -89,34 +99,25 @@ impl State {
     /// Every step ended well or was skipped.
     #[must_use]
     pub fn is_done(&self, task: usize) -> bool {
-        self.tasks[task]
-            .steps
-            .iter()
-            .all(|s| matches!(s.state, StepState::Done | StepState::Skipped(_)))
+        self.briefs[task].done
     }
 
     /// Its agent (in a workflow without one: any process) has been started since the task last began.
     #[must_use]
     pub fn has_begun(&self, task: usize) -> bool {
-        let specs = &self.spec.tasks[task].steps;
-        let is_agent = |spec: &StepSpec| matches!(spec.kind, StepKind::Agent);
-        let has_agent = specs.iter().any(|spec| is_agent(spec) && spec.skip.is_none());
-        specs.iter().zip(&self.tasks[task].steps).any(|(spec, step)| {
-            matches!(step.state, StepState::Running | StepState::Done)
-                && if has_agent { is_agent(spec) } else { spec.kind.is_process() }
-        })
+        self.briefs[task].begun
     }
 
     /// A step of it was started, ever.
     #[must_use]
     pub fn was_started(&self, task: usize) -> bool {
-        self.tasks[task].steps.iter().any(|s| !s.attempts.is_empty())
+        self.briefs[task].started
     }
 
     /// An attempt of it is under way.
     #[must_use]
     pub fn is_running(&self, task: usize) -> bool {
-        self.tasks[task].steps.iter().any(|s| s.state == StepState::Running)
+        self.briefs[task].running
     }
 
     /// The run was interrupted in the middle of this task.
@@ -130,12 +131,12 @@ impl State {
     #[must_use]
     pub fn standings(&self) -> Standings {
         let mut standings: Vec<Standing> = Vec::with_capacity(self.tasks.len());
-        for (task, spec) in self.spec.tasks.iter().enumerate() {
+        for task in 0..self.tasks.len() {
             let stuck = || {
-                spec.depends_on.iter().filter(|d| d.kind.needs_success()).any(|dependency| {
-                    let before = self.position(&dependency.task).and_then(|b| standings.get(b));
-                    matches!(before, Some(Standing::Over | Standing::Stuck))
-                })
+                let declared = self.prerequisites(task).iter().filter(|(_, k)| k.needs_success());
+                declared
+                    .map(|(before, _)| standings.get(*before))
+                    .any(|before| matches!(before, Some(Standing::Over | Standing::Stuck)))
             };
             standings.push(if self.is_good(task) {
                 Standing::Good
@@ -162,12 +163,10 @@ impl State {
             Standing::Over | Standing::Stuck => !kind.needs_success(),
             Standing::Open => false,
         };
-        self.spec.tasks[task]
-            .depends_on
+        self.prerequisites(task)
             .iter()
-            .filter_map(|d| Some((self.position(&d.task)?, d.kind)))
             .filter(|(before, kind)| !is_met(*before, *kind))
-            .map(|(before, _)| before)
+            .map(|(before, _)| *before)
             .collect()
     }
 
@@ -183,8 +182,36 @@ impl State {
         if self.is_running(task) {
             return false;
         }
-        let failed = self.tasks[task].steps.iter().any(|s| s.state == StepState::Failed);
-        self.tasks[task].cancelled || (failed && retry_verdict(self, task) == Verdict::GiveUp)
+        if self.briefs[task].failed {
+            return self.tasks[task].cancelled || retry_verdict(self, task) == Verdict::GiveUp;
+        }
+        self.tasks[task].cancelled || self.never_goes_on(task).is_some()
+    }
+
+    /// For a task that can never start: the names from the task that ended badly to the one it waits for
+    /// itself. In a circle, which no plan has, the first and the last are the same.
+    #[must_use]
+    pub fn blocked_by(&self, task: usize, standings: &Standings) -> Vec<String> {
+        let mut chain = vec![task];
+        loop {
+            let last = chain[chain.len() - 1];
+            let waits_for = self.waits_for(last, standings);
+            let ended = |t: &&usize| standings.is_settled(**t);
+            let Some(before) = waits_for.iter().find(ended).or(waits_for.first()) else { break };
+            let circle = chain.contains(before);
+            chain.push(*before);
+            if circle {
+                break;
+            }
+        }
+        // What is still at work is waited for, and blocks nothing for good.
+        let root = chain[chain.len() - 1];
+        let circle = chain[..chain.len() - 1].contains(&root);
+        if !circle && !standings.is_settled(root) {
+            return Vec::new();
+        }
+        let names = chain[1..].iter().rev().map(|t| self.spec.tasks[*t].name.clone());
+        names.collect()
     }
 
     /// The commits that the task at `task` starts from, beside the run's base: the work of its

@@ -5,15 +5,26 @@
 //! action's intent is in the state before the action happens, so deciding again never doubles it.
 //! Never: I/O, a clock, randomness. Time enters as an argument or inside events.
 
+mod agents;
+mod breaker;
+mod budget;
 mod decide;
 mod derive;
+mod holds;
+mod progress;
 mod retry;
+mod signal;
 mod state;
 #[cfg(test)]
 mod tests;
 mod view;
 
+pub use agents::AgentRecord;
+pub use breaker::{Breaker, Gate, Opened};
+pub use budget::Budget;
 pub use decide::{decide, next_wakeup};
 pub use derive::{Standing, Standings};
-pub use retry::{Verdict, retry_verdict};
-pub use state::{Attempt, Merged, State, Step, StepState, TaskProgress};
+pub use holds::Holds;
+pub use progress::{Attempt, Beginning, Merged, Step, StepState, TaskProgress};
+pub use retry::{Again, Verdict, retry_verdict};
+pub use state::State;

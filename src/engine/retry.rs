@@ -1,59 +1,164 @@
-//! Whether a failed step is tried again.
+//! Whether a failed step is tried again, how, and when.
 
-use super::state::{Attempt, State, Step, StepState, restart_point};
-use crate::model::{AttemptId, FailureClass, StopReason};
+use super::progress::{Attempt, StepState};
+use super::signal;
+use super::state::{State, restart_point};
+use crate::model::{AttemptEnd, AttemptId, FailureClass, OnLimit, StepKind, StopReason, Timestamp};
 
 /// An attempt lost to a dead shim is started again without counting against `retries`, but not for
 /// ever: something kills it each time (three, as systemd's default burst is five and an agent costs more).
-const MAX_LOST: usize = 3;
+pub(super) const MAX_LOST: usize = 3;
+
+/// Waiting for a limit to lift does not count either. An agent that names another time each time is not
+/// believed for ever: windows of five hours, as the longest known, are four days by then.
+const MAX_LIMITED: usize = 20;
 
 /// What to do about a failed step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// This attempt runs next.
-    Retry(AttemptId),
+    /// It is tried again.
+    Retry(Again),
     /// It stays failed.
     GiveUp,
+}
+
+/// How a failed step is tried again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Again {
+    /// The attempt that runs next.
+    pub attempt: AttemptId,
+    /// Not before then; `None`: as the backoff policy has it.
+    pub not_before: Option<Timestamp>,
+    /// The agent that runs it, where it is not the task's own.
+    pub agent: Option<String>,
+    /// The worktree stays as it is.
+    pub keep: bool,
+    /// The agent's session that goes on.
+    pub session: Option<String>,
 }
 
 /// Whether the failure of the task at `task` leads to another attempt.
 #[must_use]
 pub fn retry_verdict(state: &State, task: usize) -> Verdict {
-    let spec = &state.spec.tasks[task];
-    let progress = &state.tasks[task];
-    let Some(failed) = progress.steps.iter().position(|s| s.state == StepState::Failed) else {
-        return Verdict::GiveUp;
-    };
-    let Some(failure) = last_failure(&progress.steps[failed]) else { return Verdict::GiveUp };
-    // A lost process says nothing against what came before it: only its own step starts again.
-    let lost = failure == FailureClass::Interrupted;
-    let from = if lost { failed } else { restart_point(&spec.steps, failed) };
-    // An attempt that was interrupted on purpose, or died with its supervisor, says nothing about the task.
-    let on_purpose = |a: &&Attempt| a.stopping == Some(StopReason::Interrupted);
-    let counted = |wanted: fn(FailureClass) -> bool| {
-        progress.steps[from..]
-            .iter()
-            .flat_map(|step| step.attempts.iter().filter(|a| a.number > step.forgiven))
-            .filter(|attempt| !on_purpose(attempt))
-            .filter_map(|attempt| attempt.ended.as_ref()?.0.ending.failure().map(|f| f.class))
-            .filter(|class| wanted(*class))
-            .count()
-    };
-    let again = if lost {
-        counted(|class| class == FailureClass::Interrupted) <= MAX_LOST
-    } else {
-        let failures = counted(|class| class != FailureClass::Interrupted);
-        is_worth_retrying(failure) && failures <= spec.steps[from].retries as usize
-    };
-    if !again || progress.cancelled {
-        return Verdict::GiveUp;
-    }
-    let number = progress.steps[from].attempts.last().map_or(0, |a| a.number) + 1;
-    Verdict::Retry(AttemptId { task: spec.id.clone(), step: spec.steps[from].id.clone(), number })
+    again(state, task).map_or(Verdict::GiveUp, Verdict::Retry)
 }
 
-fn last_failure(step: &Step) -> Option<FailureClass> {
-    step.attempts.last()?.ended.as_ref()?.0.ending.failure().map(|f| f.class)
+fn again(state: &State, task: usize) -> Option<Again> {
+    let (spec, progress) = (&state.spec.tasks[task], &state.tasks[task]);
+    if progress.cancelled {
+        return None;
+    }
+    let failed = progress.steps.iter().position(|s| s.state == StepState::Failed)?;
+    let last = progress.steps[failed].attempts.last()?;
+    let (end, ended_at) = last.ended.as_ref()?;
+    let class = end.ending.failure()?.class;
+    // What a dead shim took with it is done again; what failed is mended by the agent.
+    let lost = class == FailureClass::Interrupted;
+    let from = if lost { failed } else { restart_point(&spec.steps, failed) };
+    let is_agent = |step: usize| matches!(spec.steps[step].kind, StepKind::Agent);
+    let tally = Tally::of(state, task, from);
+    let policy = &state.spec.policy;
+    let ran = progress.steps[from].attempts.last();
+    let by = ran.and_then(|attempt| attempt.beginning.agent.clone());
+    let own = || by.clone().unwrap_or_else(|| spec.agent.clone());
+    let takes_over = || state.fallback(&own()).map(str::to_owned);
+    let session = || ran.and_then(|attempt| state.session(task, attempt));
+
+    let mut again = Again {
+        attempt: AttemptId {
+            task: spec.id.clone(),
+            step: spec.steps[from].id.clone(),
+            number: ran.map_or(0, |a| a.number) + 1,
+        },
+        not_before: None,
+        agent: by.clone(),
+        keep: false,
+        session: None,
+    };
+    let limit = signal::limit(end, *ended_at).filter(|_| is_agent(failed));
+    let tries_left = tally.counted <= spec.steps[from].retries as usize;
+    if lost {
+        again.session = session().filter(|_| is_agent(failed));
+        again.keep = again.session.is_some();
+        if tally.lost > MAX_LOST {
+            return None;
+        }
+    } else if let Some(lifts) = limit.filter(|_| tally.limited <= MAX_LIMITED) {
+        // Whoever is free by then: the task's own agent first.
+        again.agent = None;
+        again.not_before = match policy.on_limit {
+            OnLimit::Wait => Some(lifts),
+            OnLimit::Stop => return None,
+            OnLimit::Fallback if takes_over().is_some() => Some(*ended_at),
+            OnLimit::Fallback => Some(lifts),
+        };
+    } else if is_agent(failed) && is_misfit(end) {
+        again.agent = Some(takes_over()?);
+        again.not_before = Some(*ended_at);
+    } else {
+        if !tries_left || !is_worth_retrying(class) {
+            return None;
+        }
+        match class {
+            FailureClass::Idle if is_agent(failed) => again.agent = takes_over().or(by),
+            FailureClass::VerifyFailed if is_agent(from) => {
+                again.keep = true;
+                again.session = session();
+            }
+            _ => {}
+        }
+    }
+    again.agent = again.agent.filter(|agent| *agent != spec.agent);
+    if is_agent(from) {
+        let name = again.agent.as_deref().unwrap_or(&spec.agent);
+        if state.never_runs_from(task, name).is_some() {
+            return None;
+        }
+    }
+    Some(again)
+}
+
+/// What came of a step, and of those after it, since a person last asked for the task.
+#[derive(Default)]
+struct Tally {
+    /// Failures that count against `retries`.
+    counted: usize,
+    lost: usize,
+    limited: usize,
+}
+
+impl Tally {
+    fn of(state: &State, task: usize, from: usize) -> Self {
+        let mut tally = Self::default();
+        let specs = &state.spec.tasks[task].steps[from..];
+        for (spec, step) in specs.iter().zip(&state.tasks[task].steps[from..]) {
+            for attempt in step.tried() {
+                tally.add(attempt, matches!(spec.kind, StepKind::Agent));
+            }
+        }
+        tally.counted += tally.limited.saturating_sub(MAX_LIMITED);
+        tally
+    }
+
+    fn add(&mut self, attempt: &Attempt, is_agent: bool) {
+        let Some((end, at)) = &attempt.ended else { return };
+        let Some(failure) = end.ending.failure() else { return };
+        match (attempt.stopping, failure.class) {
+            // Interrupted on purpose, or dead with its supervisor: it says nothing about the task.
+            (Some(StopReason::Interrupted), _) => {}
+            (_, FailureClass::Interrupted) => self.lost += 1,
+            _ if is_agent && signal::limit(end, *at).is_some() => self.limited += 1,
+            _ if is_agent && is_misfit(end) => {}
+            _ => self.counted += 1,
+        }
+    }
+}
+
+/// The agent cannot be used as it is: another one may do.
+fn is_misfit(end: &AttemptEnd) -> bool {
+    let class = end.ending.failure().map(|failure| failure.class);
+    use FailureClass as C;
+    matches!(class, Some(C::Auth | C::Quota | C::BadCommand))
 }
 
 /// A retry makes sense where the same request may end differently. Credentials, an exhausted quota and
@@ -83,6 +188,20 @@ fn is_worth_retrying(class: FailureClass) -> bool {
         | C::Cancelled
         | C::Conflict
         | C::EscapedWorktree
+        | C::Budget
         | C::Internal => false,
+    }
+}
+
+impl State {
+    /// The session of an ended attempt of the task, where its agent can go on with it.
+    pub(super) fn session(&self, task: usize, attempt: &Attempt) -> Option<String> {
+        let own = &self.spec.tasks[task].agent;
+        let agent = attempt.beginning.agent.as_ref().unwrap_or(own);
+        let continues = self.spec.agents.get(agent).is_some_and(|p| p.continues_sessions());
+        let (end, _) = attempt.ended.as_ref()?;
+        // One that was told to go on with a session is still of it if it died before it said so.
+        let said = end.usage.session.clone().or_else(|| attempt.beginning.session.clone());
+        said.filter(|_| continues)
     }
 }

@@ -1,11 +1,23 @@
 //! The state of a run, and how each event changes it.
 
+use super::agents::AgentRecord;
+use super::breaker::Breaker;
+use super::budget::{self, Budget};
+use super::holds::Holds;
+use super::progress::{Attempt, Beginning, Brief, Merged, Step, StepState, TaskProgress};
+use super::retry::MAX_LOST;
+use super::signal;
 use crate::model::{
-    AttemptEnd, AttemptId, BuiltIn, Ending, Event, FailureClass, Recorded, RunSpec, RunState,
-    StepId, StepKind, StepSpec, StopReason, TaskId, TaskSpec, Timestamp,
+    AttemptEnd, AttemptId, BuiltIn, Dependency, DependencyKind, Dialect, Ending, Event,
+    FailureClass, Recorded, RunSpec, RunState, StepId, StepKind, StepSpec, StopReason, TaskId,
+    TaskSpec, Timestamp,
 };
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
+
+/// After an attempt was ended for want of memory, before it takes memory again: what the others need to
+/// get further. The governor admits it or not by then.
+const MEMORY_WAIT: Duration = Duration::from_secs(60);
 
 /// Everything known about a run.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,93 +34,31 @@ pub struct State {
     pub draining: bool,
     /// Nothing starts at all, and what runs is stopped: it was asked to drain twice.
     pub halting: bool,
+    /// What keeps new work from starting.
+    pub holds: Holds,
+    /// What is known of each agent that a task may use.
+    pub agents: BTreeMap<String, AgentRecord>,
+    /// Whether worktrees can be made and set up here.
+    pub execution: Breaker,
+    /// Whether the forge answers.
+    pub github: Breaker,
+    /// What was spent.
+    pub budget: Budget,
     /// How and when it ended.
     pub finished: Option<(RunState, Timestamp)>,
     /// What supervisors before the last one worked.
     worked_before: Duration,
     /// From the last supervisor's start to the last event.
     session: (Timestamp, Timestamp),
+    /// When the last event was recorded.
+    pub(super) latest: Timestamp,
     /// The number of the last event applied.
     pub seq: u64,
     index: HashMap<TaskId, usize>,
-}
-
-/// What became of a task so far.
-#[expect(clippy::struct_excessive_bools, reason = "independent facts, each with its own event")]
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct TaskProgress {
-    /// Parallel to the task's steps.
-    pub steps: Vec<Step>,
-    /// A person asked it to stop.
-    pub cancelled: bool,
-    /// A person asked for it again while an attempt of it was still ending: it starts again after that.
-    pub again: bool,
-    /// Where it landed.
-    pub merged: Option<Merged>,
-    /// Paths that kept it from landing.
-    pub conflict: Option<Vec<String>>,
-    /// When it starts again, it is with its branch.
-    pub(super) anew: bool,
-    /// The commit it starts from anew, in place of the run's base, after it conflicted.
-    pub onto: Option<String>,
-    /// Its worktree is gone.
-    pub cleaned: bool,
-    /// What a person should know.
-    pub warnings: Vec<String>,
-}
-
-/// Where a task landed.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Merged {
-    /// The branch.
-    pub into: String,
-    /// The commit of it that contains the task's work.
-    pub commit: String,
-}
-
-/// What became of a step so far.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Step {
-    /// Its state.
-    pub state: StepState,
-    /// From the first.
-    pub attempts: Vec<Attempt>,
-    /// Attempts numbered up to this one belong to an earlier `orch retry` and no longer count
-    /// against the limits.
-    pub forgiven: u32,
-}
-
-/// The state of a step.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub enum StepState {
-    /// Not started, or to be started again.
-    #[default]
-    Pending,
-    /// Not before the given time.
-    Waiting(Timestamp),
-    /// An attempt is under way.
-    Running,
-    /// Done.
-    Done,
-    /// It cannot apply.
-    Skipped(String),
-    /// It failed and will not be tried again (unless a person asks).
-    Failed,
-}
-
-/// One attempt.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Attempt {
-    /// From 1.
-    pub number: u32,
-    /// When its intent was recorded.
-    pub started_at: Timestamp,
-    /// Its shim's process id.
-    pub pid: Option<u32>,
-    /// Set once its stop was asked for.
-    pub stopping: Option<StopReason>,
-    /// How and when it ended.
-    pub ended: Option<(AttemptEnd, Timestamp)>,
+    /// Parallel to `spec.tasks`: the positions of what each depends on.
+    before: Vec<Vec<(usize, DependencyKind)>>,
+    /// Parallel to `spec.tasks`: what is asked of every task for every decision.
+    pub(super) briefs: Vec<Brief>,
 }
 
 impl State {
@@ -123,17 +73,36 @@ impl State {
                 ..TaskProgress::default()
             })
             .collect();
-        let index = spec.tasks.iter().enumerate().map(|(i, t)| (t.id.clone(), i)).collect();
+        let index: HashMap<TaskId, usize> =
+            spec.tasks.iter().enumerate().map(|(i, t)| (t.id.clone(), i)).collect();
+        let known = |d: &Dependency| Some((*index.get(&d.task)?, d.kind));
+        let before =
+            spec.tasks.iter().map(|t| t.depends_on.iter().filter_map(known).collect()).collect();
+        let briefs = spec.tasks.iter().map(|task| {
+            let steps: Vec<Step> = task.steps.iter().map(|_| Step::default()).collect();
+            Brief::of(&task.steps, &steps)
+        });
+        let named = spec.tasks.iter().map(|task| &task.agent).chain(spec.agents.keys());
+        let fallbacks = spec.agents.values().filter_map(|profile| profile.fallback.as_ref());
+        let agents = named.chain(fallbacks).map(|name| (name.clone(), AgentRecord::default()));
         Self {
+            agents: agents.collect(),
+            briefs: briefs.collect(),
+            before,
+            execution: Breaker::default(),
+            github: Breaker::default(),
+            budget: Budget { most: spec.policy.max_cost_usd.map(budget::micros), spent: 0 },
             spec,
             tasks,
             created_at,
             supervisor: None,
             draining: false,
             halting: false,
+            holds: Holds::default(),
             finished: None,
             worked_before: Duration::ZERO,
             session: (created_at, created_at),
+            latest: created_at,
             seq: 0,
             index,
         }
@@ -158,6 +127,11 @@ impl State {
         self.index.get(task).copied()
     }
 
+    /// Positions of what the task at `task` depends on, with what ties them.
+    pub(super) fn prerequisites(&self, task: usize) -> &[(usize, DependencyKind)] {
+        &self.before[task]
+    }
+
     /// The specification of a step.
     #[must_use]
     pub fn step_spec(&self, task: &TaskId, step: &StepId) -> Option<(&TaskSpec, &StepSpec)> {
@@ -174,7 +148,9 @@ impl State {
 
     /// Attempts whose intent is recorded and whose end is not.
     pub fn open_attempts(&self) -> impl Iterator<Item = (AttemptId, &Attempt)> {
-        self.spec.tasks.iter().zip(&self.tasks).flat_map(|(spec, progress)| {
+        let running = self.briefs.iter().enumerate().filter(|(_, brief)| brief.running);
+        running.flat_map(|(task, _)| {
+            let (spec, progress) = (&self.spec.tasks[task], &self.tasks[task]);
             spec.steps.iter().zip(&progress.steps).filter_map(move |(step, state)| {
                 let attempt = state.attempts.last().filter(|a| a.ended.is_none())?;
                 let (task, step) = (spec.id.clone(), step.id.clone());
@@ -206,11 +182,20 @@ impl State {
 
     /// Folds one event into the state. Events about unknown tasks change nothing.
     pub fn apply(&mut self, recorded: &Recorded) {
+        self.fold(recorded);
+        for task in recorded.event.tasks() {
+            let Some(task) = self.position(task) else { continue };
+            self.briefs[task] = Brief::of(&self.spec.tasks[task].steps, &self.tasks[task].steps);
+        }
+    }
+
+    fn fold(&mut self, recorded: &Recorded) {
         let at = recorded.at;
-        self.seq = recorded.seq;
+        (self.seq, self.latest) = (recorded.seq, at);
         if self.finished.is_none() {
             self.session.1 = at;
         }
+        self.holds.apply(&recorded.event);
         match &recorded.event {
             Event::RunCreated { .. } => {}
             Event::SupervisorStarted { pid } => {
@@ -219,19 +204,28 @@ impl State {
                 self.supervisor = Some(*pid);
                 (self.draining, self.halting) = (false, false);
                 self.finished = None;
+                self.asked(at);
             }
             Event::StepSkipped { task, step, reason } => {
                 if let Some(step) = self.step_mut(task, step) {
                     step.state = StepState::Skipped(reason.clone());
                 }
             }
-            Event::AttemptStarting { attempt } => {
+            Event::AttemptStarting { attempt, agent } => {
+                self.count_start(attempt, agent.as_deref());
                 if let Some(step) = self.step_mut(&attempt.task, &attempt.step) {
                     step.state = StepState::Running;
+                    let mut beginning = std::mem::take(&mut step.next);
+                    if beginning.agent != *agent {
+                        // Another agent's session is not its own.
+                        (beginning.agent, beginning.session) = (agent.clone(), None);
+                    }
                     step.attempts.push(Attempt {
                         number: attempt.number,
                         started_at: at,
                         pid: None,
+                        beginning,
+                        quiet_seconds: None,
                         stopping: None,
                         ended: None,
                     });
@@ -247,10 +241,17 @@ impl State {
                     attempt.stopping = Some(*reason);
                 }
             }
+            Event::AttemptStalled { attempt, quiet_seconds } => {
+                if let Some(attempt) = self.attempt_mut(attempt) {
+                    attempt.quiet_seconds = Some(*quiet_seconds);
+                }
+            }
             Event::AttemptEnded { attempt, end } => self.end_attempt(attempt, end, at),
-            Event::RetryScheduled { attempt, not_before } => {
+            Event::RetryScheduled { attempt, not_before, agent, keep, session } => {
                 if let Some((task, step)) = self.locate(&attempt.task, &attempt.step) {
                     self.rewind(task, step, StepState::Waiting(*not_before));
+                    self.tasks[task].steps[step].next =
+                        Beginning { agent: agent.clone(), keep: *keep, session: session.clone() };
                 }
             }
             Event::CancelRequested { tasks } => {
@@ -265,11 +266,28 @@ impl State {
                     self.finished = None;
                 }
             }
-            Event::RetryRequested { tasks, onto } => {
+            Event::RetryRequested { tasks, onto, snapshots } => {
                 for task in tasks {
-                    self.retry_task(task, onto.as_ref());
+                    self.retry_task(task, onto.as_ref(), snapshots.get(task));
                 }
+                self.asked(at);
                 self.finished = None;
+            }
+            // What keeps new work from starting is kept in one place: see [`Holds`].
+            Event::PauseRequested
+            | Event::ContinueRequested
+            | Event::JobsRequested { .. }
+            | Event::ParallelismLimited { .. }
+            | Event::ResourceShort { .. }
+            | Event::ResourceRecovered { .. } => {}
+            Event::BudgetRequested { max_cost_usd } => {
+                self.budget.most = max_cost_usd.map(budget::micros);
+            }
+            Event::AgentLimited { agent, until, detail } => {
+                let policy = &self.spec.policy;
+                if let Some(agent) = self.agents.get_mut(agent).filter(|_| *until > at) {
+                    agent.limited_elsewhere(*until, detail, policy);
+                }
             }
             Event::DrainRequested => (self.draining, self.halting) = (true, self.draining),
             Event::RunFinished { state } => self.finished = Some((*state, at)),
@@ -303,26 +321,86 @@ impl State {
     }
 
     fn end_attempt(&mut self, id: &AttemptId, end: &AttemptEnd, at: Timestamp) {
-        let Some((task, step)) = self.locate(&id.task, &id.step) else { return };
-        let step = &mut self.tasks[task].steps[step];
+        let Some((task, step_at)) = self.locate(&id.task, &id.step) else { return };
+        let step = &mut self.tasks[task].steps[step_at];
         let open = step.attempts.iter_mut().find(|a| a.number == id.number && a.ended.is_none());
         let Some(attempt) = open else { return };
         let stopped = attempt.stopping;
         attempt.ended = Some((end.clone(), at));
+        let starved = |a: &&Attempt| a.stopping == Some(StopReason::OutOfMemory);
+        let ended = attempt.clone();
         step.state = match &end.ending {
             Ending::Succeeded => StepState::Done,
             // Interrupted on purpose (a second Ctrl-C): it starts again when the run is resumed.
-            Ending::Failed { failure }
-                if failure.class == FailureClass::Interrupted
-                    && stopped == Some(StopReason::Interrupted) =>
-            {
-                StepState::Pending
+            Ending::Failed { failure } if failure.class == FailureClass::Interrupted => {
+                match stopped {
+                    Some(StopReason::Interrupted) => StepState::Pending,
+                    // Not for ever: some tasks are too large for the machine.
+                    Some(StopReason::OutOfMemory)
+                        if step.tried().filter(starved).count() <= MAX_LOST =>
+                    {
+                        StepState::Waiting(at.after(MEMORY_WAIT))
+                    }
+                    _ => StepState::Failed,
+                }
             }
             Ending::Failed { .. } => StepState::Failed,
         };
-        if self.tasks[task].again && !self.is_running(task) {
+        // On purpose: it goes on where it was, where its agent can.
+        if matches!(step.state, StepState::Pending | StepState::Waiting(_)) {
+            let (agent, session) = (ended.beginning.agent.clone(), self.session(task, &ended));
+            let step = &mut self.tasks[task].steps[step_at];
+            step.next = Beginning { agent, keep: session.is_some(), session };
+        }
+        self.count_end(task, step_at, id, &ended);
+        let running = self.tasks[task].steps.iter().any(|s| s.state == StepState::Running);
+        if self.tasks[task].again && !running {
             self.start_again(task);
         }
+    }
+
+    /// A person wants the run to go on, and may have mended what kept it.
+    fn asked(&mut self, at: Timestamp) {
+        for agent in self.agents.values_mut() {
+            agent.breaker.asked(at);
+        }
+        self.execution.asked(at);
+    }
+
+    /// What guards attempts learns that one starts.
+    fn count_start(&mut self, id: &AttemptId, agent: Option<&str>) {
+        let Some((task, step)) = self.locate(&id.task, &id.step) else { return };
+        let spec = &self.spec.tasks[task];
+        if spec.steps[step].takes_something_new() {
+            self.execution.started(id);
+        }
+        if matches!(spec.steps[step].kind, StepKind::Agent)
+            && let Some(agent) = self.agents.get_mut(agent.unwrap_or(&spec.agent))
+        {
+            agent.started(id);
+        }
+    }
+
+    /// What guards attempts learns how one ended.
+    fn count_end(&mut self, task: usize, step: usize, id: &AttemptId, attempt: &Attempt) {
+        let Some((end, at)) = &attempt.ended else { return };
+        let (spec, policy) = (&self.spec.tasks[task], &self.spec.policy);
+        let kind = &spec.steps[step].kind;
+        let why = end.ending.failure();
+        let signal = signal::of_execution(end, kind, attempt.stopping);
+        self.execution.ended(id, signal, why, *at, policy.execution);
+        if !matches!(kind, StepKind::Agent) {
+            return;
+        }
+        let name = attempt.beginning.agent.as_ref().unwrap_or(&spec.agent);
+        let Some(agent) = self.agents.get_mut(name) else { return };
+        let dialect = self.spec.agents.get(name).map_or(Dialect::Plain, |profile| profile.output);
+        agent.ended(id, end, attempt.stopping, *at, policy, dialect);
+        let cost = budget::charge(attempt, end, agent.dearest);
+        agent.dearest = budget::learn(agent.dearest, end);
+        self.budget.spent += cost;
+        self.tasks[task].spent += cost;
+        self.tasks[task].dearest = self.tasks[task].dearest.max(cost);
     }
 
     /// The given step and everything after it start again.
@@ -331,6 +409,7 @@ impl State {
         for later in &mut steps[step..] {
             if !matches!(later.state, StepState::Skipped(_)) {
                 later.state = StepState::Pending;
+                later.next = Beginning::default();
             }
         }
         steps[step].state = state;
@@ -342,12 +421,13 @@ impl State {
         self.worked_before + self.session.1.since(self.session.0)
     }
 
-    fn retry_task(&mut self, task: &TaskId, onto: Option<&String>) {
+    fn retry_task(&mut self, task: &TaskId, onto: Option<&String>, snapshot: Option<&String>) {
         let Some(position) = self.position(task) else { return };
         let progress = &mut self.tasks[position];
         if progress.merged.is_some() {
             return;
         }
+        progress.snapshot = snapshot.cloned();
         let is_done = |s: &Step| matches!(s.state, StepState::Done | StepState::Skipped(_));
         let done = !progress.steps.is_empty() && progress.steps.iter().all(is_done);
         let was_cancelled = std::mem::take(&mut progress.cancelled);

@@ -3,6 +3,8 @@
 mod cancelling;
 mod ending;
 mod fixture;
+mod holding;
 mod ordering;
+mod policies;
 mod recovery;
 mod retrying;

@@ -1,10 +1,11 @@
 //! From the state to what `orch status` shows.
 
 use super::derive::Standings;
-use super::state::{State, Step, StepState};
+use super::progress::{Step, StepState, TaskProgress};
+use super::state::State;
 use crate::model::{
-    AttemptView, Ending, Failure, FailureClass, LogView, RunState, RunView, StepKind, StepSpec,
-    StepView, SupervisorView, TaskState, TaskView,
+    AttemptView, BreakerState, BreakerView, Ending, Failure, FailureClass, LogView, Resource,
+    RunState, RunView, StepKind, StepSpec, StepView, SupervisorView, TaskState, TaskView,
 };
 
 impl State {
@@ -13,15 +14,47 @@ impl State {
     pub fn run_view(&self) -> RunView {
         RunView {
             id: self.spec.id.clone(),
-            state: self.finished.map_or(RunState::Running, |(state, _)| state),
+            state: match self.finished {
+                Some((state, _)) => state,
+                None if self.holds.paused => RunState::Paused,
+                None => RunState::Running,
+            },
             started_at: self.created_at,
             finished_at: self.finished.map(|(_, at)| at),
             active_seconds: self.worked().as_secs_f64(),
             base: self.spec.base.clone(),
             target: self.spec.target.clone(),
-            jobs: self.spec.jobs,
+            jobs: self.jobs(),
             supervisor: SupervisorView { pid: self.supervisor, alive: false },
+            breakers: self.breakers(),
+            budget: self.budget_view(),
+            limited: self
+                .holds
+                .limit
+                .as_ref()
+                .map(|(most, why)| format!("{most} at a time: {why}")),
         }
+    }
+
+    /// The circuit breakers at the time of the last event.
+    fn breakers(&self) -> Vec<BreakerView> {
+        let agents =
+            self.agents.iter().map(|(name, agent)| (format!("agent:{name}"), &agent.breaker));
+        let others = [("execution", &self.execution), ("github", &self.github)];
+        let others = others.map(|(name, breaker)| (name.to_owned(), breaker));
+        let counted = agents.chain(others).map(|(name, breaker)| breaker.view(name, self.latest));
+        let resources = [("disk", Resource::Disk), ("memory", Resource::Memory)];
+        let measured = resources.map(|(name, resource)| {
+            let short = self.holds.short.get(&resource);
+            BreakerView {
+                name: name.to_owned(),
+                state: if short.is_some() { BreakerState::Open } else { BreakerState::Closed },
+                failures: 0,
+                retry_at: None,
+                reason: short.cloned(),
+            }
+        });
+        counted.chain(measured).collect()
     }
 
     /// The task at `task` at a glance.
@@ -45,7 +78,8 @@ impl State {
                     .suggest("merge the branch by hand, or run orch retry on the new tip"),
             ),
             (None, s) if s.is_good() => None,
-            _ => self.last_failure(task),
+            _ if self.briefs[task].failed => self.last_failure(task),
+            _ => self.never_goes_on(task).or_else(|| self.last_failure(task)),
         };
         let times = || progress.steps.iter().flat_map(|s| &s.attempts);
         TaskView {
@@ -68,11 +102,17 @@ impl State {
             pull_request: None,
             issue: None,
             blocked_on,
+            blocked_by: if state == TaskState::Blocked {
+                self.blocked_by(task, standings)
+            } else {
+                Vec::new()
+            },
             error,
             skip_reason: spec.skip.clone(),
-            warnings: progress.warnings.clone(),
+            warnings: warnings(&spec.steps, progress),
             logs: logs(&spec.steps, &progress.steps),
             steps: spec.steps.iter().zip(&progress.steps).map(|(s, p)| step_view(s, p)).collect(),
+            snapshot: None,
             note: self.ends(task).filter_map(|end| end.note.clone()).last(),
             started_at: times().map(|a| a.started_at).min(),
             finished_at: if state.is_final() {
@@ -88,6 +128,17 @@ impl State {
         let (last, _) = ended.max_by_key(|(_, at)| *at)?;
         last.ending.failure().cloned()
     }
+}
+
+/// What was recorded for a person, and the attempts that are quiet.
+fn warnings(specs: &[StepSpec], progress: &TaskProgress) -> Vec<String> {
+    let quiet = specs.iter().zip(&progress.steps).filter_map(|(spec, step)| {
+        let attempt = step.attempts.last().filter(|a| a.ended.is_none())?;
+        let seconds = attempt.quiet_seconds?;
+        let id = &spec.id;
+        Some(format!("{id}, attempt {}: no output and no work for {seconds} s", attempt.number))
+    });
+    progress.warnings.iter().cloned().chain(quiet).collect()
 }
 
 /// The agent's attempts, and those of other processes or failed steps.
@@ -116,6 +167,8 @@ fn attempts(specs: &[StepSpec], steps: &[Step]) -> Vec<AttemptView> {
                 session: usage.session,
                 cost_usd: usage.cost_usd,
                 tokens: usage.tokens,
+                agent: attempt.beginning.agent.clone(),
+                resources: end.and_then(|end| end.resources),
             };
             view.set_exit(end.and_then(|end| end.exit));
             out.push(view);

@@ -117,6 +117,20 @@ impl Repo {
         Ok(merged.is_ok_and(|merged| tree(repo, into).is_ok_and(|t| t.id().to_string() == merged)))
     }
 
+    /// Whether a commit is merged where the work that `proof` is about is.
+    ///
+    /// # Errors
+    /// As [`Repo::is_merged`].
+    pub fn is_contained(&self, proof: &Proof, commit: &str) -> Result<bool, GitError> {
+        let Ground::Merged(into) = &proof.ground else { return Ok(false) };
+        for target in into {
+            if self.is_merged(commit, target)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     fn commit_named(&self, name: &str) -> Result<String, GitError> {
         let peeled = format!("{name}^{{commit}}");
         let args = ["rev-parse", "--verify", "--end-of-options", peeled.as_str()];

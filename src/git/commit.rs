@@ -117,6 +117,14 @@ impl Repo {
         Ok(Committed { head, created, files, skipped, notes })
     }
 
+    /// Removes the locks that a killed git left in a worktree in which no process is at work.
+    ///
+    /// # Errors
+    /// [`GitError::InTheWay`] when it is no usable worktree; a lock that cannot be removed.
+    pub fn unlock_worktree(&self, worktree: &Path, branch: &str) -> Result<(), GitError> {
+        self.remove_stale_locks(&self.linked(worktree)?, branch).map(drop)
+    }
+
     /// Removes the locks that a killed git leaves: the worktree's own, and its branch's.
     pub(crate) fn remove_stale_locks(
         &self,

@@ -333,9 +333,9 @@ mod tests {
             assert_eq!(names(&fixture), ["conversion"], "{line}");
         }
         let fixture = Fixture::varied();
-        fixture.write(".git/info/attributes", "*.bin filter=lfs diff=lfs -text\n");
+        fixture.write(".git/info/attributes", "*.bin filter=ours diff=ours -text\n");
         assert_eq!(names(&fixture), Vec::<&str>::new());
-        fixture.git(&["config", "filter.lfs.process", "git-lfs filter-process"]);
+        fixture.git(&["config", "filter.ours.process", "cat"]);
         assert_eq!(names(&fixture), ["filter"]);
     }
 

@@ -18,8 +18,10 @@ mod features;
 mod fingerprint;
 #[cfg(test)]
 mod fixture;
+mod gone;
 mod graveyard;
 mod identity;
+mod ignored;
 mod land;
 mod landing_note;
 mod landing_repair;
@@ -32,6 +34,7 @@ mod rewind;
 mod scan;
 mod scratch;
 mod snapshot;
+mod snapshot_ref;
 mod submodules;
 mod sweep;
 #[cfg(test)]
@@ -54,4 +57,5 @@ pub use merge::{Integration, Merge};
 pub use pool::PoolEntry;
 pub use repo::{Head, Repo};
 pub use scratch::Scratch;
+pub use snapshot_ref::{Kept as KeptSnapshot, LARGEST_FILE, Looked, Mark};
 pub use worktree::{Created, PoolLimits, WorktreeSpec, Worktrees};

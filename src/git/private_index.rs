@@ -11,6 +11,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 
+/// Names of private indexes begin with this.
+pub(crate) const PREFIX: &str = "orch-index-";
+
 /// A copy of a checkout's index, removed on drop.
 pub(crate) struct PrivateIndex<'c> {
     checkout: &'c Checkout,
@@ -23,7 +26,7 @@ impl<'c> PrivateIndex<'c> {
     /// Without entries; new objects go to the repository.
     pub(crate) fn empty(checkout: &'c Checkout) -> Result<Self, GitError> {
         let place = tempfile::Builder::new()
-            .prefix("orch-index-")
+            .prefix(PREFIX)
             .tempdir_in(&checkout.git_dir)
             .map_err(GitError::io(format!("write in {}", checkout.git_dir.display())))?;
         Ok(Self { checkout, place, objects: None })

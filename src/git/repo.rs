@@ -194,15 +194,7 @@ impl Repo {
                 line.split_once(' ').filter(|(n, _)| *n == name).map(|(_, oid)| oid.to_owned())
             }));
         }
-        let repo = self.open()?;
-        match repo.find_reference(&name) {
-            Ok(reference) => {
-                let commit = reference.peel_to_commit().map_err(GitError::lib(name))?;
-                Ok(Some(commit.id().to_string()))
-            }
-            Err(e) if e.code() == git2::ErrorCode::NotFound => Ok(None),
-            Err(e) => Err(GitError::lib(format!("read {name}"))(e)),
-        }
+        branch_tip(&self.open()?, branch)
     }
 
     /// For each local branch (short name), whether it exists.
@@ -210,6 +202,10 @@ impl Repo {
     /// # Errors
     /// Whatever git refuses.
     pub fn branches_exist(&self, branches: &[String]) -> Result<Vec<bool>, GitError> {
+        if self.refused.is_none() {
+            let handle = self.open()?;
+            return branches.iter().map(|b| Ok(branch_tip(&handle, b)?.is_some())).collect();
+        }
         branches.iter().map(|b| Ok(self.branch_tip(b)?.is_some())).collect()
     }
 
@@ -231,6 +227,22 @@ impl Repo {
             Ok(blob) => Ok(Some(blob.content().to_vec())),
             Err(_) => Ok(None),
         }
+    }
+}
+
+/// As [`Repo::branch_tip`], on a handle.
+pub(super) fn branch_tip(
+    handle: &git2::Repository,
+    branch: &str,
+) -> Result<Option<String>, GitError> {
+    let doing = || format!("read branch {branch}");
+    match handle.find_reference(&format!("refs/heads/{branch}")) {
+        Ok(reference) => {
+            let commit = reference.peel_to_commit().map_err(GitError::lib(doing()))?;
+            Ok(Some(commit.id().to_string()))
+        }
+        Err(e) if e.code() == git2::ErrorCode::NotFound => Ok(None),
+        Err(e) => Err(GitError::lib(doing())(e)),
     }
 }
 

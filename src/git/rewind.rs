@@ -1,7 +1,12 @@
 //! Putting a task's worktree back to where it started, for another attempt.
 
+use super::uncommitted::Look;
 use super::{GitError, Repo};
 use std::path::Path;
+
+/// An untracked `.gitignore` goes with the first cleaning, and what only it ignored with the next, which
+/// may uncover another: tools write such files into their own folders, one in another.
+const LAYERS: u32 = 4;
 
 impl Repo {
     /// Brings `worktree` back to `start` on `branch`, as if nothing had happened in it; ignored files
@@ -38,7 +43,12 @@ impl Repo {
         _ = quiet(&["bisect", "reset"]);
         quiet(&["reset", "--hard", "--quiet"])?;
         quiet(&["checkout", "--force", "--quiet", "-B", branch, start])?;
-        quiet(&["clean", "-ffd", "--quiet"])?;
+        for _ in 0..LAYERS {
+            quiet(&["clean", "-ffd", "--quiet"])?;
+            if checkout.uncommitted(Look::default())?.all().is_empty() {
+                break;
+            }
+        }
         Ok(Some(kept))
     }
 }

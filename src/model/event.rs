@@ -1,7 +1,10 @@
 //! Facts. Everything the program knows about a run is a fold over these.
 
-use super::{AttemptEnd, AttemptId, RunSpec, RunState, StepId, StopReason, TaskId, Timestamp};
+use super::{
+    AttemptEnd, AttemptId, Resource, RunSpec, RunState, StepId, StopReason, TaskId, Timestamp,
+};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// An event with its place in the run's history.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,6 +45,9 @@ pub enum Event {
     AttemptStarting {
         /// Which attempt.
         attempt: AttemptId,
+        /// The agent that runs it, where it is not the task's own: its fallback.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        agent: Option<String>,
     },
     /// Outcome of the start: its shim runs.
     AttemptStarted {
@@ -64,6 +70,13 @@ pub enum Event {
         /// Why.
         reason: StopReason,
     },
+    /// Neither output nor work for a while. Changes nothing by itself: the idle limit stops it.
+    AttemptStalled {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// For how long by then.
+        quiet_seconds: u64,
+    },
     /// The attempt ended.
     AttemptEnded {
         /// Which attempt.
@@ -77,6 +90,15 @@ pub enum Event {
         attempt: AttemptId,
         /// Drawn from the backoff policy (with jitter) when the failure was recorded.
         not_before: Timestamp,
+        /// The agent that runs it, where it is not the task's own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        agent: Option<String>,
+        /// The worktree stays as it is, instead of being brought back to its start.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        keep: bool,
+        /// The agent's session that goes on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        session: Option<String>,
     },
     /// A person asked for tasks to stop.
     CancelRequested {
@@ -90,6 +112,53 @@ pub enum Event {
         /// Where the target branch was then: what a task starts from whose work conflicted with it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         onto: Option<String>,
+        /// Those that go on from a snapshot of their worktree, and its commit.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        snapshots: BTreeMap<TaskId, String>,
+    },
+    /// A person asked that nothing new starts for now. What runs goes on.
+    PauseRequested,
+    /// A person asked a paused run to go on.
+    ContinueRequested,
+    /// A person changed how many processes may run at the same time.
+    JobsRequested {
+        /// At least 1.
+        jobs: u32,
+    },
+    /// A person changed what the run may cost.
+    BudgetRequested {
+        /// US dollars in all, what was spent included; `None`: no limit.
+        max_cost_usd: Option<f64>,
+    },
+    /// The machine is short of something: fewer processes at the same time, whatever was asked for.
+    /// Holds until the next one, or until another supervisor takes the run.
+    ParallelismLimited {
+        /// The most; `None` lifts the limit.
+        limit: Option<u32>,
+        /// One line.
+        reason: String,
+    },
+    /// So little is left that nothing new starts. Holds until [`Event::ResourceRecovered`], or until
+    /// another supervisor takes the run.
+    ResourceShort {
+        /// Of what.
+        resource: Resource,
+        /// One line, with how much is left.
+        detail: String,
+    },
+    /// There is enough again.
+    ResourceRecovered {
+        /// Of what.
+        resource: Resource,
+    },
+    /// Another process of this user met a limit of this agent.
+    AgentLimited {
+        /// The agent.
+        agent: String,
+        /// When it lifts.
+        until: Timestamp,
+        /// One line.
+        detail: String,
     },
     /// Ctrl-C: nothing new starts, what runs may finish.
     DrainRequested,
@@ -151,6 +220,10 @@ impl Event {
                 | Self::StepSkipped { .. }
                 | Self::AttemptStarted { .. }
                 | Self::AttemptAdopted { .. }
+                | Self::AttemptStalled { .. }
+                | Self::ParallelismLimited { .. }
+                | Self::ResourceShort { .. }
+                | Self::ResourceRecovered { .. }
                 | Self::TaskWarned { .. }
         )
     }
@@ -164,7 +237,8 @@ impl Event {
             | Self::MergeConflicted { task, .. }
             | Self::TaskRestored { task }
             | Self::TaskCleaned { task, .. } => Box::new(std::iter::once(task)),
-            Self::AttemptStarting { attempt }
+            Self::AttemptStarting { attempt, .. }
+            | Self::AttemptStalled { attempt, .. }
             | Self::AttemptStarted { attempt, .. }
             | Self::AttemptAdopted { attempt, .. }
             | Self::AttemptStopping { attempt, .. }
@@ -175,6 +249,14 @@ impl Event {
             }
             Self::RunCreated { .. }
             | Self::SupervisorStarted { .. }
+            | Self::PauseRequested
+            | Self::ContinueRequested
+            | Self::JobsRequested { .. }
+            | Self::BudgetRequested { .. }
+            | Self::ParallelismLimited { .. }
+            | Self::ResourceShort { .. }
+            | Self::ResourceRecovered { .. }
+            | Self::AgentLimited { .. }
             | Self::DrainRequested
             | Self::RunFinished { .. } => Box::new(std::iter::empty()),
         }

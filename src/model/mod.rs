@@ -8,7 +8,10 @@ mod action;
 mod event;
 mod ids;
 mod outcome;
+mod policy;
+mod problem;
 mod profile;
+mod size;
 mod spec;
 mod time;
 mod view;
@@ -17,12 +20,21 @@ mod work;
 pub use action::Action;
 pub use event::{Event, Recorded};
 pub use ids::{AttemptId, RunId, StepId, TaskId, slug};
-pub use outcome::{AttemptEnd, Ending, Exit, Failure, FailureClass, StopReason, Tokens, Usage};
+pub use outcome::{
+    AttemptEnd, Ending, Exit, Failure, FailureClass, FailureContext, Resource, ResourceUse,
+    StopReason, Tokens, Usage,
+};
+pub use policy::{BreakerRule, OnLimit, Policy};
+pub use problem::{Problem, listed, nearest, quoted};
 pub use profile::{AgentProfile, Dialect, PromptDelivery};
+pub use size::bytes;
 pub use spec::{
     BuiltIn, Dependency, DependencyKind, MergeMode, Phase, RunSpec, RunState, StepKind, StepSpec,
     TaskSpec, TaskState,
 };
 pub use time::{Timestamp, parse_duration};
-pub use view::{AttemptView, LogView, RunView, StepView, SupervisorView, TaskView};
+pub use view::{
+    AttemptView, BreakerState, BreakerView, BudgetView, LogView, RunView, SnapshotView, StepView,
+    SupervisorView, TaskView,
+};
 pub use work::{Access, Complexity, Evidence, Target, WorkType};

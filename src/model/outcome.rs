@@ -24,6 +24,8 @@ pub enum StopReason {
     Cancelled,
     /// The supervisor was interrupted, or the attempt's shim died.
     Interrupted,
+    /// The machine was about to run out of memory: it starts again later.
+    OutOfMemory,
 }
 
 /// What kind of failure it was: it decides whether a retry makes sense and what to suggest.
@@ -76,6 +78,8 @@ pub enum FailureClass {
     Git,
     /// The program itself failed (disk full, permission, a bug).
     Internal,
+    /// It was not started, because it might have cost more than it may.
+    Budget,
 }
 
 impl fmt::Display for FailureClass {
@@ -87,7 +91,7 @@ impl fmt::Display for FailureClass {
 }
 
 /// A failure as a person sees it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Failure {
     /// What kind.
     pub class: FailureClass,
@@ -99,13 +103,37 @@ pub struct Failure {
     /// For `rate_limited` and `quota`: when the limit lifts, if the agent said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_at: Option<super::Timestamp>,
+    /// Where it happened and what the machine looked like then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<FailureContext>,
+}
+
+/// The circumstances of a failure. What could not be read is left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FailureContext {
+    /// The phase of the step that failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<super::Phase>,
+    /// Bytes of memory that programs could still get.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub free_memory_bytes: Option<u64>,
+    /// Bytes free on the disk of the worktrees.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub free_disk_bytes: Option<u64>,
+    /// Processes that wanted to run, averaged over the last minute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load: Option<f64>,
+    /// Processes of the run at that time, this one included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub running: Option<u32>,
 }
 
 impl Failure {
     /// A failure without a suggestion.
     #[must_use]
     pub fn new(class: FailureClass, message: impl Into<String>) -> Self {
-        Self { class, message: message.into(), suggestion: None, retry_at: None }
+        let message = message.into();
+        Self { class, message, suggestion: None, retry_at: None, context: None }
     }
 
     /// The same failure with what to do about it.
@@ -142,8 +170,27 @@ pub struct Usage {
     pub turns: Option<u64>,
 }
 
+/// Something of which a machine has only so much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Resource {
+    /// Room on the disks that hold the worktrees and the journal.
+    Disk,
+    /// Memory.
+    Memory,
+}
+
+/// What the processes of an attempt took of the machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ResourceUse {
+    /// Bytes that they held together, at the most.
+    pub peak_memory_bytes: u64,
+    /// Seconds of CPU time, user and system.
+    pub cpu_seconds: f64,
+}
+
 /// The end of an attempt.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "outcome")]
 pub enum Ending {
     /// Done, with evidence.
@@ -186,6 +233,9 @@ pub struct AttemptEnd {
     /// One line for a person: the agent's closing words, or what the step did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// What its processes took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<ResourceUse>,
 }
 
 impl AttemptEnd {
@@ -199,6 +249,7 @@ impl AttemptEnd {
             commit: None,
             files_changed: None,
             note: None,
+            resources: None,
         }
     }
 

@@ -47,6 +47,9 @@ pub struct AgentProfile {
     /// Program and arguments, with `{prompt} {prompt_file} {worktree} {model} {session}`.
     /// An argument whose placeholder has no value is dropped together with the flag before it.
     pub command: Vec<String>,
+    /// The same to go on with an earlier session, named by `{session}`, where that takes other arguments.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resume_command: Option<Vec<String>>,
     /// How the prompt arrives.
     pub prompt: PromptDelivery,
     /// What its output means.
@@ -58,4 +61,20 @@ pub struct AgentProfile {
     pub env: BTreeMap<String, String>,
     /// The model, when the prompt names none.
     pub model: Option<String>,
+    /// The agent that takes over when this one hangs, cannot log in or start, or (as the run's policy
+    /// has it) meets a limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<String>,
+    /// What the last line of its output contains when it waits for an answer (upper and lower case alike).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waiting: Vec<String>,
+}
+
+impl AgentProfile {
+    /// Whether a session of it can be continued.
+    #[must_use]
+    pub fn continues_sessions(&self) -> bool {
+        let names = |argument: &String| argument.contains("{session}");
+        self.resume_command.is_some() || self.command.iter().any(names)
+    }
 }

@@ -1,6 +1,6 @@
 //! What a run was asked to do: fixed when the run is created, never changed afterwards.
 
-use super::{AgentProfile, Complexity, RunId, StepId, TaskId, WorkType};
+use super::{AgentProfile, Complexity, Policy, RunId, StepId, TaskId, WorkType};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -30,8 +30,11 @@ pub struct RunSpec {
     pub estimate_seconds: Option<f64>,
     /// In plan order.
     pub tasks: Vec<TaskSpec>,
-    /// The agents the tasks name, as they were configured then.
+    /// The agents the tasks name and their fallbacks, as they were configured then.
     pub agents: BTreeMap<String, AgentProfile>,
+    /// When it waits, falls back or stops.
+    #[serde(default)]
+    pub policy: Policy,
 }
 
 /// What happens to finished work.
@@ -174,6 +177,15 @@ pub enum StepKind {
         /// Which one.
         action: BuiltIn,
     },
+}
+
+impl StepSpec {
+    /// Whether the step begins something: a process, or a worktree. What is done is committed whatever
+    /// keeps new work from starting.
+    #[must_use]
+    pub fn takes_something_new(&self) -> bool {
+        self.kind.is_process() || self.kind == StepKind::BuiltIn { action: BuiltIn::Branch }
+    }
 }
 
 impl StepKind {

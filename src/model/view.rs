@@ -1,7 +1,7 @@
 //! What `orch status --json` shows: the shape that scripts rely on (`orch.status/1`). The journal
 //! keeps these beside the events, so that a status never replays a history.
 
-use super::{Exit, Failure, RunId, RunState, TaskId, TaskState, Timestamp, Tokens};
+use super::{Exit, Failure, ResourceUse, RunId, RunState, TaskId, TaskState, Timestamp, Tokens};
 use serde::{Deserialize, Serialize};
 
 /// A run at a glance.
@@ -27,6 +27,65 @@ pub struct RunView {
     pub jobs: u32,
     /// Who works on it.
     pub supervisor: SupervisorView,
+    /// Its circuit breakers; the closed ones too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub breakers: Vec<BreakerView>,
+    /// What was spent of what may be spent, where there is a limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<BudgetView>,
+    /// Why fewer processes run at the same time than was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limited: Option<String>,
+}
+
+/// Whether something is let through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BreakerState {
+    /// Everything is.
+    Closed,
+    /// Nothing is.
+    Open,
+    /// One attempt is, to see whether it works again.
+    HalfOpen,
+}
+
+/// A circuit breaker at a glance.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BreakerView {
+    /// `agent:NAME`, `execution`, `github`, `disk` or `memory`.
+    pub name: String,
+    /// Its state when it was recorded; see [`BreakerView::state_at`].
+    pub state: BreakerState,
+    /// Failures in a row.
+    pub failures: u32,
+    /// When the next attempt is let through; `None` for one that is closed, or that opens when a
+    /// person asks or the machine has recovered.
+    pub retry_at: Option<Timestamp>,
+    /// What opened it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl BreakerView {
+    /// Its state at a time: one that is open lets an attempt through when its time has come.
+    #[must_use]
+    pub fn state_at(&self, now: Timestamp) -> BreakerState {
+        match (self.state, self.retry_at) {
+            (BreakerState::Open, Some(at)) if at <= now => BreakerState::HalfOpen,
+            (state, _) => state,
+        }
+    }
+}
+
+/// Money, US dollars.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BudgetView {
+    /// Spent, as far as the agents say; an attempt that was stopped before it said is charged as the
+    /// dearest one of its agent.
+    pub spent_usd: f64,
+    /// The most that may be.
+    pub max_usd: f64,
 }
 
 /// The process that works on a run.
@@ -71,6 +130,10 @@ pub struct TaskView {
     pub issue: Option<String>,
     /// Names of the tasks it waits for.
     pub blocked_on: Vec<String>,
+    /// For one that can never start: the names of the tasks from the one that ended badly to the one it
+    /// waits for itself. One that begins and ends with the same name is a circle.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blocked_by: Vec<String>,
     /// Why it is not done.
     pub error: Option<Failure>,
     /// Why it was skipped.
@@ -84,6 +147,9 @@ pub struct TaskView {
     pub logs: Vec<LogView>,
     /// Steps in order, with what became of them.
     pub steps: Vec<StepView>,
+    /// What is kept of its work in progress; looked up where one task is shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<SnapshotView>,
     /// The closing words of its agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
@@ -91,6 +157,20 @@ pub struct TaskView {
     pub started_at: Option<Timestamp>,
     /// When its last attempt ended.
     pub finished_at: Option<Timestamp>,
+}
+
+/// What is kept of the work in progress of a task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotView {
+    /// The commit that holds it.
+    pub commit: String,
+    /// When it was taken.
+    pub taken_at: Timestamp,
+    /// How many files differ from where the task started.
+    pub files: usize,
+    /// Paths that are not in it: too large, or repositories of their own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
 }
 
 /// An attempt that has a log.
@@ -144,6 +224,12 @@ pub struct AttemptView {
     pub cost_usd: Option<f64>,
     /// Tokens.
     pub tokens: Tokens,
+    /// The agent that ran it, where it is not the task's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// What its processes took of the machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<ResourceUse>,
 }
 
 impl AttemptView {

@@ -28,6 +28,11 @@ pub(super) fn result(dir: &Path) -> PathBuf {
     dir.join("result.json")
 }
 
+/// What a living attempt uses; written anew from time to time.
+pub(super) fn heartbeat(dir: &Path) -> PathBuf {
+    dir.join("heartbeat.json")
+}
+
 /// Left by a recovery: a shim that comes to life after it must not run.
 pub(super) fn refused(dir: &Path) -> PathBuf {
     dir.join("refused")

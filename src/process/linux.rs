@@ -25,6 +25,15 @@ pub(super) const SELF_EXE: &str = "/proc/self/exe";
 /// that JSON readers keep exactly.
 const TICK_BITS: u32 = 37;
 
+/// The calling thread, with the threads and processes it starts, gives way to everybody else's.
+pub fn lower_priority() {
+    /// Half of the way down: it still goes on where agents keep every core busy.
+    const NICE: libc::c_int = 10;
+    #[expect(unsafe_code, reason = "there is no safe wrapper")]
+    // SAFETY: a plain system call. Of nobody named it means the calling thread, here (setpriority(2), BUGS).
+    let _ = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICE) };
+}
+
 /// The row of one process.
 pub(super) fn process(pid: u32) -> Option<Process> {
     parse_stat(pid, &fs::read(format!("/proc/{pid}/stat")).ok()?)
@@ -46,6 +55,32 @@ fn parse_stat(pid: u32, line: &[u8]) -> Option<Process> {
     let ticks: u64 = fields.nth(17)?.parse().ok()?;
     let start = (boot() << TICK_BITS) | (ticks & ((1 << TICK_BITS) - 1));
     Some(Process { id: ProcessId { pid, start }, parent, zombie: matches!(state, "Z" | "X" | "x") })
+}
+
+/// Milliseconds of CPU time of a process and of those it has waited for. sysinfo leaves the latter
+/// out, and with them most of what a build uses.
+pub(super) fn cpu_ms(pid: u32) -> Option<u64> {
+    cpu_ticks(&fs::read(format!("/proc/{pid}/stat")).ok()?).map(|ticks| ticks * 1000 / USER_HZ)
+}
+
+/// The kernel's unit towards programs, the same on every machine Rust runs on (sysconf(3) for it
+/// would be unsafe code to read a constant).
+const USER_HZ: u64 = 100;
+
+fn cpu_ticks(line: &[u8]) -> Option<u64> {
+    let after = line.iter().rposition(|&b| b == b')')? + 1;
+    let text = std::str::from_utf8(&line[after..]).ok()?;
+    // proc(5): fields 14 to 17 are its own user and system time and those of ended children.
+    let times: Vec<u64> =
+        text.split_ascii_whitespace().skip(11).take(4).filter_map(|t| t.parse().ok()).collect();
+    (times.len() == 4).then(|| times.iter().sum())
+}
+
+/// Bytes of memory of a process, a page it shares with n others counted as its nth part.
+pub(super) fn memory(pid: u32) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
 }
 
 /// Sixteen bits of this boot's random id.
@@ -249,6 +284,13 @@ mod tests {
         let process = parse_stat(7, stat).unwrap();
         assert_eq!((process.parent, process.zombie), (42, false));
         assert_eq!(process.id.start & ((1 << TICK_BITS) - 1), 12345);
+    }
+
+    #[test]
+    fn the_time_of_ended_children_counts() {
+        let stat = b"7 (a) S 42 7 7 0 -1 0 0 0 0 0 1 20 300 4000 20 0 1 0 12345 0 0";
+        assert_eq!(cpu_ticks(stat), Some(4321));
+        assert_eq!(cpu_ticks(b"7 (a) S 42"), None);
     }
 
     #[test]

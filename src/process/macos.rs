@@ -13,6 +13,9 @@ use sysinfo::{ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, System, Upda
 /// Empty: the executable is asked for by name.
 pub(super) const SELF_EXE: &str = "";
 
+/// Nothing: a priority is the whole process's here, and the supervisor's must not go down.
+pub fn lower_priority() {}
+
 fn table(which: ProcessesToUpdate<'_>, kind: ProcessRefreshKind) -> Option<System> {
     let mut system = System::new().ok()?;
     system.refresh_processes_specifics(which, true, kind);
@@ -32,6 +35,20 @@ pub(super) fn process(pid: u32) -> Option<Process> {
     let pid = sysinfo::Pid::from_u32(pid);
     let system = table(ProcessesToUpdate::Some(&[pid]), ProcessRefreshKind::nothing())?;
     system.process(pid).map(row)
+}
+
+/// Milliseconds of CPU time of a process; what its ended children used is not told here.
+pub(super) fn cpu_ms(pid: u32) -> Option<u64> {
+    let pid = sysinfo::Pid::from_u32(pid);
+    let system = table(ProcessesToUpdate::Some(&[pid]), ProcessRefreshKind::nothing().with_cpu())?;
+    system.process(pid).map(sysinfo::Process::accumulated_cpu_time)
+}
+
+/// Bytes of a process's resident memory.
+pub(super) fn memory(pid: u32) -> Option<u64> {
+    let pid = sysinfo::Pid::from_u32(pid);
+    let kind = ProcessRefreshKind::nothing().with_memory();
+    table(ProcessesToUpdate::Some(&[pid]), kind)?.process(pid).map(sysinfo::Process::memory)
 }
 
 /// All rows.

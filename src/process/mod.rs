@@ -10,14 +10,17 @@
 //!
 //! An attempt's directory, in the order of its files' lives: `spec.json` (the claim), `lock` (held
 //! by the shim while it lives), `shim.json` (the acknowledgement), `agent.json`, `log*` (see
-//! [`LogReader`]), `result.json`, and `refused` where a recovery has ruled it out.
+//! [`LogReader`]), `heartbeat.json` (again and again), `result.json`, and `refused` where a recovery has ruled it out.
 
 mod durable;
 mod error;
+mod heartbeat;
 mod identity;
 mod layout;
+mod live;
 mod lock;
 mod log;
+mod pace;
 mod recover;
 mod result;
 mod running;
@@ -42,8 +45,12 @@ mod macos;
 use macos as platform;
 
 pub use error::ProcessError;
+pub use heartbeat::Heartbeat;
 pub use identity::ProcessId;
+pub use live::{LiveAttempt, LiveProcess, left_over, live};
 pub use log::{Entry, Follower, LogReader, LogStat, Stream, StreamReader};
+pub use pace::until_next;
+pub use platform::lower_priority;
 pub use recover::{Adopted, Recovery, has_ended, recover};
 pub use result::ShimResult;
 pub use running::{Finished, Running};
@@ -53,7 +60,10 @@ pub use spec::{KEY_VARIABLE, ShimSpec};
 pub use start::{Launcher, start, start_with};
 pub use stop::{Stop, Stopper};
 pub use supervisor_lock::SupervisorLock;
-pub use system::{DefaultJobs, System, can_run, default_jobs, system};
+pub use system::{
+    DefaultJobs, DiskSpace, ProcessLimits, System, can_run, default_jobs, disk_space, load,
+    process_limits, system,
+};
 pub use terminal::{columns, in_own_session, is_own_output, rows};
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use super::running::{Finished, settle_elsewhere};
 use super::shim::ShimRecord;
 use super::spec::StoredSpec;
 use super::tree::Hunt;
-use super::{ProcessError, ShimResult, Stop, Stopper, durable, layout, tree};
+use super::{ProcessError, ShimResult, Stop, Stopper, durable, layout, tree, until_next};
 use nix::sys::signal::Signal;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -71,7 +71,7 @@ impl Adopted {
         let doing = || format!("watch the lock of {}", self.dir.display());
         if let Some(probe) = LockProbe::open(&self.dir).map_err(ProcessError::io(doing()))? {
             while probe.is_held().map_err(ProcessError::io(doing()))? {
-                tokio::time::sleep(Self::PERIOD).await;
+                tokio::time::sleep(until_next(Self::PERIOD)).await;
             }
         }
         settle_elsewhere(self.dir).await

@@ -26,6 +26,10 @@ pub struct ShimResult {
     pub sys_ms: u64,
     /// The largest resident size of any one of them, in bytes.
     pub max_rss_bytes: u64,
+    /// The largest memory of all processes together that a reading saw (every few seconds, see
+    /// [`Heartbeat`](super::Heartbeat)), and at least `max_rss_bytes`.
+    #[serde(default)]
+    pub peak_memory_bytes: u64,
     /// Bytes of output received.
     pub log_bytes: u64,
     /// Bytes of output that were not kept: the middle, or what a full disk refused.

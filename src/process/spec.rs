@@ -24,7 +24,7 @@ pub struct ShimSpec {
     pub stdin: Option<PathBuf>,
     /// Milliseconds after which the attempt is stopped.
     pub timeout_ms: Option<u64>,
-    /// Milliseconds without output after which the attempt is stopped.
+    /// Milliseconds without output and without CPU use after which the attempt is stopped.
     pub idle_timeout_ms: Option<u64>,
     /// Milliseconds between SIGTERM and SIGKILL.
     pub grace_ms: u64,

@@ -1,8 +1,8 @@
 //! What the front matter says: its keys.
 
-use super::problem::{Problem, nearest, quoted};
 use super::values::Reader;
 use super::yaml::{At, Node, parse};
+use crate::model::{Problem, nearest, quoted};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
@@ -86,20 +86,20 @@ impl FrontMatter {
         let mut reader = Reader { file, problems };
         let mut front = Self::default();
         if yaml.len() > MAX_BYTES {
-            reader.say(1, None, "the front matter is larger than 256 KiB", "close it with `---`");
+            reader.say(1, "the front matter is larger than 256 KiB", "close it with `---`");
             return front;
         }
         let entries = match parse(yaml) {
             Ok(At { value: Node::Map(entries), .. }) => entries,
             Ok(At { value: Node::Null, .. }) => return front,
-            Ok(At { line, column, .. }) => {
+            Ok(At { line, .. }) => {
                 let message = "the front matter is not a list of `key: value` lines";
-                reader.say(line, Some(column), message, "for example: agent: claude");
+                reader.say(line, message, "for example: agent: claude");
                 return front;
             }
             Err(refused) => {
                 let message = format!("the front matter is not valid YAML: {}", refused.message);
-                reader.say(refused.line.unwrap_or(1), refused.column, message, refused.hint);
+                reader.say(refused.line.unwrap_or(1), message, refused.hint);
                 return front;
             }
         };
@@ -112,7 +112,7 @@ impl FrontMatter {
     fn take(&mut self, reader: &mut Reader<'_>, key: &At<Node>, value: &At<Node>) {
         let Node::Scalar(word) = &key.value else {
             let message = "a key of the front matter is not a word";
-            reader.say(key.line, Some(key.column), message, "for example: agent: claude");
+            reader.say(key.line, message, "for example: agent: claude");
             return;
         };
         let Some(name) = KEYS.iter().find(|k| *k == word).copied() else {
@@ -121,12 +121,12 @@ impl FrontMatter {
                 None => format!("known keys are {}", KEYS.join(", ")),
             };
             let message = format!("unknown key {} in the front matter", quoted(word));
-            reader.say(key.line, Some(key.column), message, hint);
+            reader.say(key.line, message, hint);
             return;
         };
         if let Some(first) = self.lines.get(name) {
             let message = format!("`{name}` is set twice, first on line {first}");
-            reader.say(key.line, Some(key.column), message, "keep one of them");
+            reader.say(key.line, message, "keep one of them");
             return;
         }
         self.lines.insert(name, key.line);

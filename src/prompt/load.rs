@@ -2,11 +2,12 @@
 
 use super::front::FrontMatter;
 use super::outline::{Outline, outline};
-use super::problem::{Problem, PromptErrors, quoted};
+use super::problem::PromptErrors;
 use super::split::{Split, split};
 use super::status::done;
 use super::values::check_name;
 use super::{Prompt, read};
+use crate::model::{Problem, quoted};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -40,7 +41,7 @@ pub(super) fn understand(path: &Path, text: &str, problems: &mut Vec<Problem>) -
         Split::Unclosed { line } => {
             problems.push(
                 Problem::new(path, "the front matter that `---` opens here is never closed")
-                    .at(line, None)
+                    .at(line)
                     .hint("put a line `---` below its last key"),
             );
             return None;
@@ -85,7 +86,7 @@ fn check_body(path: &Path, body: &str, body_line: u32, problems: &mut Vec<Proble
         };
         problems.push(
             Problem::new(path, what)
-                .at(body_line, None)
+                .at(body_line)
                 .hint("say what the agent is to do, or leave the file out"),
         );
     }
@@ -99,17 +100,15 @@ fn check_shell(path: &Path, body_line: u32, outline: &Outline, problems: &mut Ve
         let hint = "the agent `shell` runs code blocks that begin with ```sh";
         problems.push(match other {
             Some(block) => Problem::new(path, "this code block is not marked as `sh`")
-                .at(block.line, None)
+                .at(block.line)
                 .hint(format!("{hint}, and there is none")),
-            None => {
-                Problem::new(path, "there is no `sh` code block").at(body_line, None).hint(hint)
-            }
+            None => Problem::new(path, "there is no `sh` code block").at(body_line).hint(hint),
         });
     }
     for block in shell.filter(|block| !block.closed) {
         problems.push(
             Problem::new(path, "the code block that begins here is never closed")
-                .at(block.line, None)
+                .at(block.line)
                 .hint("everything below it would be run; put a line ``` where it ends"),
         );
     }
@@ -171,7 +170,7 @@ fn compare_names(prompts: &[Prompt], problems: &mut Vec<Problem>) {
         };
         let problem = Problem::new(&prompt.path, message).hint(hint);
         problems.push(match prompt.front.line("id") {
-            Some(line) => problem.at(line, None),
+            Some(line) => problem.at(line),
             None => problem,
         });
     }

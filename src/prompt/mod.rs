@@ -26,7 +26,7 @@ mod yaml;
 pub use front::{FrontMatter, KEYS};
 pub use load::load;
 pub use outline::CodeBlock;
-pub use problem::{Problem, PromptErrors};
+pub use problem::PromptErrors;
 pub use read::MAX_BYTES;
 pub use scan::scan;
 

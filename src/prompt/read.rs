@@ -1,6 +1,6 @@
 //! A path -> text with `\n` line ends. Nothing but regular files is opened, so nothing can hang.
 
-use super::problem::{Problem, nearest};
+use crate::model::{Problem, nearest};
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -68,7 +68,7 @@ fn similar(shown: &Path, missing: &Path) -> Option<PathBuf> {
 pub(super) fn text(shown: &Path, bytes: Vec<u8>) -> Result<String, Problem> {
     if let Some(encoding) = foreign_encoding(&bytes) {
         return Err(Problem::new(shown, format!("the file is {encoding}, not UTF-8"))
-            .at(1, None)
+            .at(1)
             .hint(format!("convert it: iconv -f {encoding} -t UTF-8")));
     }
     let line_of = |bytes: &[u8], offset: usize| {
@@ -82,7 +82,7 @@ pub(super) fn text(shown: &Path, bytes: Vec<u8>) -> Result<String, Problem> {
             shown,
             format!("the file is not UTF-8: invalid byte 0x{byte:02x} at offset {offset}"),
         )
-        .at(line_of(error.as_bytes(), offset), None)
+        .at(line_of(error.as_bytes(), offset))
         .hint("save it as UTF-8, or convert it with iconv")
     })?;
     if let Some(offset) = text.find('\0') {
@@ -90,7 +90,7 @@ pub(super) fn text(shown: &Path, bytes: Vec<u8>) -> Result<String, Problem> {
             shown,
             format!("the file contains a NUL byte at offset {offset}"),
         )
-        .at(line_of(text.as_bytes(), offset), None)
+        .at(line_of(text.as_bytes(), offset))
         .hint("a prompt is text; is this the right file?"));
     }
     if text.starts_with('\u{feff}') {

@@ -1,6 +1,7 @@
 //! The prompt folder -> the prompt files in it.
 
-use super::problem::{Problem, PromptErrors};
+use super::problem::PromptErrors;
+use crate::model::Problem;
 use std::path::{Path, PathBuf};
 
 /// Folders below the prompt folder that are looked into, so that a mount that contains itself ends.

@@ -1,7 +1,7 @@
 //! Whether a prompt says of itself that it is done.
 
 use super::outline::{Line, Outline};
-use super::problem::quoted;
+use crate::model::quoted;
 use std::collections::HashSet;
 
 /// Why there is nothing to do, with the line that says so.

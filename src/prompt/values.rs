@@ -1,8 +1,8 @@
 //! The values of the front matter's keys: their types, and what is wrong with them.
 
-use super::problem::{Problem, quoted};
 use super::yaml::{At, Node};
 use crate::model::parse_duration;
+use crate::model::{Problem, quoted};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
@@ -40,20 +40,14 @@ pub(super) struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    pub(super) fn say(
-        &mut self,
-        line: u32,
-        column: Option<u32>,
-        message: impl Into<String>,
-        hint: impl Into<String>,
-    ) {
-        self.problems.push(Problem::new(self.file, message).at(line, column).hint(hint));
+    pub(super) fn say(&mut self, line: u32, message: impl Into<String>, hint: impl Into<String>) {
+        self.problems.push(Problem::new(self.file, message).at(line).hint(hint));
     }
 
     fn wrong(&mut self, key: &str, expected: &str, example: &str, found: &At<Node>) {
         let what = describe(&found.value);
         let message = format!("`{key}` must be {expected}, not {what}");
-        self.say(found.line, Some(found.column), message, format!("for example: {key}: {example}"));
+        self.say(found.line, message, format!("for example: {key}: {example}"));
     }
 
     pub(super) fn text(&mut self, key: &str, example: &str, value: &At<Node>) -> Option<String> {
@@ -87,7 +81,7 @@ impl Reader<'_> {
         };
         if let Err(why) = check_name(name) {
             let message = format!("the id {} {why}", quoted(name));
-            self.say(value.line, Some(value.column), message, "for example: id: parser-cache");
+            self.say(value.line, message, "for example: id: parser-cache");
             return None;
         }
         Some(name.clone())
@@ -102,13 +96,13 @@ impl Reader<'_> {
             match &item.value {
                 Node::Scalar(text) if !text.trim().is_empty() && !text.contains('\0') => {
                     let value = text.trim().to_owned();
-                    found.push(At { value, line: item.line, column: item.column });
+                    found.push(At { value, line: item.line });
                 }
                 _ if matches!(value.value, Node::List(_)) => {
                     let what = describe(&item.value);
                     let message = format!("every entry of `{key}` must be a text, not {what}");
                     let hint = format!("for example: {key}: {example}");
-                    self.say(item.line, Some(item.column), message, hint);
+                    self.say(item.line, message, hint);
                 }
                 _ => self.wrong(key, "a list of texts", example, item),
             }
@@ -151,7 +145,7 @@ impl Reader<'_> {
                 Some(why) => {
                     let message = format!("{} in `{key}` {why}", quoted(&item.value));
                     let hint = format!("for example: {key}: {example}");
-                    self.say(item.line, Some(item.column), message, hint);
+                    self.say(item.line, message, hint);
                 }
             }
         }
@@ -210,7 +204,7 @@ impl Reader<'_> {
                 Node::Scalar(name) => {
                     let message = format!("{} is not the name of a variable", quoted(name));
                     let hint = "letters, digits and `_`, not beginning with a digit: env: {RUST_LOG: debug}";
-                    self.say(key.line, Some(key.column), message, hint);
+                    self.say(key.line, message, hint);
                     continue;
                 }
                 _ => {
@@ -220,7 +214,7 @@ impl Reader<'_> {
             };
             if name.starts_with("ORCH_") {
                 let message = format!("`{name}` is set by orch itself");
-                self.say(key.line, Some(key.column), message, "use another name");
+                self.say(key.line, message, "use another name");
                 continue;
             }
             let text = match &value.value {
@@ -233,7 +227,7 @@ impl Reader<'_> {
             };
             if env.insert(name.clone(), text.to_owned()).is_some() {
                 let message = format!("`{name}` is set twice in `env`");
-                self.say(key.line, Some(key.column), message, "keep one of them");
+                self.say(key.line, message, "keep one of them");
             }
         }
         env

@@ -9,12 +9,11 @@ use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy, NonFiniteFloatPo
 use serde_saphyr::{Error, MessageFormatter as _, Options, Spanned, UserMessageFormatter};
 use std::fmt;
 
-/// A value with its place in the file, both from 1.
+/// A value with its line in the file, from 1.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct At<T> {
     pub value: T,
     pub line: u32,
-    pub column: u32,
 }
 
 /// A YAML value.
@@ -35,7 +34,6 @@ pub(super) struct Refused {
     pub message: String,
     pub hint: &'static str,
     pub line: Option<u32>,
-    pub column: Option<u32>,
 }
 
 /// Parses one document. Lines are counted from the beginning of `text`.
@@ -49,7 +47,6 @@ fn refusal(text: &str, error: &Error) -> Refused {
     let place = error.location();
     let positive = |n: u64| u32::try_from(n).ok().filter(|n| *n > 0);
     let mut line = place.and_then(|p| positive(p.line()));
-    let mut column = place.and_then(|p| positive(p.column()));
     let said = UserMessageFormatter.format_message(error);
     let mut message = said.lines().next().unwrap_or("it ends too early").to_owned();
     let hint = if is_limit(error) {
@@ -58,7 +55,7 @@ fn refusal(text: &str, error: &Error) -> Refused {
     } else if message.contains("mapping values are not allowed") {
         // Either this line has one `: ` too many, or the line above was taken for text that goes on.
         if let Some(above) = line.and_then(|line| without_colon_above(text, line)) {
-            (line, column) = (Some(above), None);
+            line = Some(above);
             "a line has no `: ` between key and value".clone_into(&mut message);
             "for example: agent: claude"
         } else {
@@ -67,7 +64,7 @@ fn refusal(text: &str, error: &Error) -> Refused {
     } else if message.contains("tab") {
         // The parser names the line above.
         if let Some(at) = text.lines().position(|line| line.starts_with('\t')) {
-            (line, column) = (u32::try_from(at + 1).ok(), Some(1));
+            line = u32::try_from(at + 1).ok();
         }
         "indent with spaces"
     } else if message.contains("quote") {
@@ -77,7 +74,7 @@ fn refusal(text: &str, error: &Error) -> Refused {
     } else {
         "put values that begin with a special character or contain ` #` in quotes"
     };
-    Refused { message, hint, line, column }
+    Refused { message, hint, line }
 }
 
 /// The number of the line above `line`, when it has no `: ` and `line` has at most one.
@@ -213,8 +210,7 @@ fn resolve(text: &str, raw: Spanned<Raw>) -> At<Node> {
             entries.into_iter().map(|(k, v)| (resolve(text, k), resolve(text, v))).collect(),
         ),
     };
-    let number = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
-    At { value, line: number(place.line()), column: number(place.column()) }
+    At { value, line: u32::try_from(place.line()).unwrap_or(u32::MAX) }
 }
 
 /// What the file has at a scalar's place.

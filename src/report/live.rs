@@ -89,7 +89,7 @@ impl<W: Write> Live<W> {
                 self.doing.remove(&attempt.task);
                 self.tell_end(state, attempt, &end.ending, &name(&attempt.task));
             }
-            Event::RetryScheduled { attempt, not_before } => {
+            Event::RetryScheduled { attempt, not_before, .. } => {
                 let wait = duration(not_before.since(now()));
                 self.say(&format!("· {}: tried again in {wait}", name(&attempt.task)));
             }
@@ -101,6 +101,13 @@ impl<W: Write> Live<W> {
                     self.say(&format!("- {}: cancel requested", name(task)));
                 }
             }
+            Event::PauseRequested => {
+                self.say(
+                    "- paused: what runs may finish, nothing new starts; go on with: orch resume",
+                );
+            }
+            Event::ContinueRequested => self.say("- going on"),
+            Event::JobsRequested { jobs } => self.say(&format!("- jobs: {jobs}")),
             _ => {}
         }
     }

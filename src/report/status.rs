@@ -1,8 +1,9 @@
 //! `orch status`: a run, its tasks, and what to do next.
 
 use super::style::{Style, columns, fit, mark};
-use super::words::{count, duration, money};
-use crate::model::{RunState, RunView, TaskState, TaskView, Timestamp};
+use super::waits;
+use super::words::{bytes, count, duration, money};
+use crate::model::{BreakerView, Failure, RunState, RunView, TaskState, TaskView, Timestamp};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -13,19 +14,20 @@ use std::time::Duration;
 #[derive(Debug, Serialize)]
 pub struct StatusJson<'a> {
     schema: &'static str,
-    run: &'a RunView,
+    run: RunView,
     tasks: Vec<&'a RawValue>,
     totals: BTreeMap<String, u64>,
-    breakers: [(); 0],
+    breakers: Vec<BreakerView>,
 }
 
 impl<'a> StatusJson<'a> {
     /// The document, from the tasks as the journal has them (each a JSON object already).
     #[must_use]
     pub fn new(
-        run: &'a RunView,
+        run: &RunView,
         tasks: Vec<&'a RawValue>,
         counts: &BTreeMap<TaskState, u64>,
+        now: Timestamp,
     ) -> Self {
         use TaskState as S;
         let mut totals = BTreeMap::new();
@@ -47,7 +49,12 @@ impl<'a> StatusJson<'a> {
         ] {
             totals.insert(state.to_string(), counts.get(&state).copied().unwrap_or(0));
         }
-        Self { schema: "orch.status/1", run, tasks, totals, breakers: [] }
+        let mut run = run.clone();
+        let mut breakers = std::mem::take(&mut run.breakers);
+        for breaker in &mut breakers {
+            breaker.state = breaker.state_at(now);
+        }
+        Self { schema: "orch.status/1", run, tasks, totals, breakers }
     }
 }
 
@@ -72,10 +79,17 @@ pub fn status(
         duration(time),
         run.base.get(..10).unwrap_or(&run.base),
     );
+    for line in waits::lines(run, now) {
+        let _ = writeln!(out, "{}", style.dim(&line));
+    }
     let total: u64 = counts.values().sum();
     let width = tasks.iter().map(|t| columns(&t.name)).max().unwrap_or(4).min(40);
     for view in tasks {
-        let _ = writeln!(out, "{}", line(view, width, now, style));
+        let mut text = line(view, width, now, style);
+        if let Some(why) = waits::of_task(run, view, now) {
+            text = format!("{text}  {why}");
+        }
+        let _ = writeln!(out, "{text}");
         hints(&mut out, view, style);
     }
     let hidden = usize::try_from(total).unwrap_or(0).saturating_sub(tasks.len());
@@ -91,7 +105,9 @@ pub fn status(
 
 fn run_word(run: &RunView) -> String {
     match (run.state, run.supervisor.alive, run.supervisor.pid) {
-        (RunState::Running, true, Some(pid)) => format!("running (process {pid})"),
+        (RunState::Running | RunState::Paused, true, Some(pid)) => {
+            format!("{} (process {pid})", run.state)
+        }
         (state, ..) => state.to_string(),
     }
 }
@@ -131,6 +147,9 @@ fn details(view: &TaskView) -> String {
         parts.push(money(cost));
     }
     match view.state {
+        TaskState::Blocked if !view.blocked_by.is_empty() => {
+            parts.push(format!("blocked by {}", chain(view)));
+        }
         TaskState::Blocked => parts.push(format!("waits for {}", view.blocked_on.join(", "))),
         TaskState::Skipped => parts.extend(view.skip_reason.clone()),
         TaskState::Succeeded | TaskState::Merged => {
@@ -144,6 +163,12 @@ fn details(view: &TaskView) -> String {
         parts.push(format!("{}: {}", error.class, error.message));
     }
     parts.join("  ")
+}
+
+/// `a <- b <- c`: what ended badly, down to the task itself.
+fn chain(view: &TaskView) -> String {
+    let names = view.blocked_by.iter().chain([&view.name]);
+    names.map(String::as_str).collect::<Vec<_>>().join(" <- ")
 }
 
 /// What a person should read and do, below the line of a task.
@@ -166,11 +191,11 @@ fn totals(counts: &BTreeMap<TaskState, u64>) -> String {
 fn next(run: &RunView, tasks: &[TaskView], counts: &BTreeMap<TaskState, u64>) -> Option<String> {
     let has = |state| counts.get(&state).is_some_and(|n| *n > 0);
     match run.state {
-        RunState::Running | RunState::Paused => {
+        RunState::Running => {
             let busy = tasks.iter().find(|t| t.state == TaskState::Running)?;
             Some(format!("orch logs {} -f", busy.name))
         }
-        RunState::Interrupted => Some("orch resume".to_owned()),
+        RunState::Paused | RunState::Interrupted => Some("orch resume".to_owned()),
         _ => {
             let bad = tasks.iter().find(|t| t.state.is_final() && !t.state.is_good());
             match bad {
@@ -188,12 +213,18 @@ fn next(run: &RunView, tasks: &[TaskView], counts: &BTreeMap<TaskState, u64>) ->
     }
 }
 
+/// One line about a task, with a line break.
+#[must_use]
+pub fn task_line(view: &TaskView, now: Timestamp, style: Style) -> String {
+    format!("{}\n", line(view, view.name.chars().count(), now, style))
+}
+
 /// `orch status TASK`: everything about one task.
 #[must_use]
 pub fn task(view: &TaskView, now: Timestamp, style: Style) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "{}  {}", style.bold(&view.name), view.title);
-    let _ = writeln!(out, "{}", line(view, view.name.chars().count(), now, style));
+    out.push_str(&task_line(view, now, style));
     hints(&mut out, view, style);
     let mut fact = |name: &str, value: &str| {
         let _ = writeln!(out, "  {name:<9} {value}");
@@ -212,8 +243,18 @@ pub fn task(view: &TaskView, now: Timestamp, style: Style) -> String {
             fact(name, value);
         }
     }
+    if let Some(kept) = &view.snapshot {
+        let mut text = format!("{}  {}", kept.taken_at, count(kept.files, "file"));
+        if !kept.left_out.is_empty() {
+            let _ = write!(text, ", without {}", kept.left_out.join(", "));
+        }
+        fact("snapshot", &format!("{text}  (orch diff {} --snapshot)", view.name));
+    }
     if !view.files_changed.is_empty() {
         fact("files", &view.files_changed.join(", "));
+    }
+    if let Some(error) = &view.error {
+        fact("failure", &circumstances(error));
     }
     for step in &view.steps {
         let time = step.seconds.map_or(String::new(), |s| duration(Duration::from_secs_f64(s)));
@@ -230,10 +271,29 @@ pub fn task(view: &TaskView, now: Timestamp, style: Style) -> String {
         };
         let cost = attempt.cost_usd.map_or(String::new(), money);
         let session = attempt.session.as_deref().unwrap_or_default();
-        let text = format!("{}.{} {outcome} {exit} {cost} {session}", attempt.step, attempt.number);
+        let by = attempt.agent.as_ref().map_or(String::new(), |agent| format!("by {agent}"));
+        let used = attempt.resources.map_or(String::new(), |used| {
+            let cpu = Duration::try_from_secs_f64(used.cpu_seconds).unwrap_or_default();
+            format!("peak {}, CPU {}", bytes(used.peak_memory_bytes), duration(cpu))
+        });
+        let number = format!("{}.{}", attempt.step, attempt.number);
+        let text = format!("{number} {outcome} {by} {exit} {cost} {used} {session}");
         fact("attempt", text.split_whitespace().collect::<Vec<_>>().join(" ").as_str());
     }
     out
+}
+
+/// The class of a failure, its phase, and what the machine looked like.
+fn circumstances(error: &Failure) -> String {
+    let mut parts = vec![error.class.to_string()];
+    if let Some(context) = &error.context {
+        parts.extend(context.phase.map(|phase| format!("in {phase}")));
+        parts.extend(context.free_memory_bytes.map(|n| format!("{} of memory free", bytes(n))));
+        parts.extend(context.free_disk_bytes.map(|n| format!("{} of disk free", bytes(n))));
+        parts.extend(context.load.map(|load| format!("load {load:.1}")));
+        parts.extend(context.running.map(|n| format!("{n} running")));
+    }
+    parts.join(", ")
 }
 
 /// `orch status --runs`.

@@ -1,12 +1,19 @@
 //! An agent's attempt: its prompt and command line before, its live output meanwhile, the verdict after.
 
-use super::attempt::{Job, internal, stopped_failure};
+use super::attempt::{Job, internal, stopped_failure, tail};
 use super::{Progress, World, clock};
-use crate::agent::{self, Briefing, LaunchContext, Neighbour, Reader, ShellBlock, Variables};
-use crate::model::{AttemptEnd, Dialect, Failure, FailureClass, StepKind, StopReason};
-use crate::process::{Entry, LogReader, ShimResult, ShimSpec, Stream};
+use crate::agent::{
+    self, Briefing, LaunchContext, Neighbour, Previous, Reader, ShellBlock, Variables,
+};
+use crate::model::{AttemptEnd, Dialect, Failure, FailureClass, StepKind, StopReason, Usage};
+use crate::process::{self, Entry, LogReader, ShimResult, ShimSpec, Stream};
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
+
+/// How much of a failed command's output an agent is given, bytes: the end of it, some hundred lines, where
+/// the failing test is named; the rest is in the log.
+const SHOWN: usize = 8 << 10;
 
 /// What is to be run.
 pub(super) struct Plan {
@@ -43,8 +50,17 @@ pub(super) fn plan(world: &World, job: &Job) -> Result<Plan, Failure> {
         .pop()
         .ok_or_else(|| internal(format!("{} is empty", stored.display())))?;
     let worktree = world.worktree(&job.task.worktree);
+    let session = job.beginning.session.as_deref().filter(|_| profile.continues_sessions());
+    let output = job.failed_command.as_deref().map(|dir| tail(dir, SHOWN));
+    let previous = Previous {
+        error: job.previous.as_ref().map(|failure| failure.message.as_str()),
+        output: output.as_deref(),
+        kept: job.beginning.keep || job.snapshot.is_some(),
+    };
     let text = if profile.output == Dialect::Shell {
         prompt.body.clone()
+    } else if session.is_some() {
+        agent::compose_continuation(&previous)
     } else {
         let verify: Vec<String> = job
             .task
@@ -71,7 +87,7 @@ pub(super) fn plan(world: &World, job: &Job) -> Result<Plan, Failure> {
             verify: &verify,
             others: &neighbours,
             hints: &[],
-            previous_error: job.previous.as_ref().map(|f| f.message.as_str()),
+            previous: Some(previous),
         })
     };
     let prompt_file = job.dir.join("prompt.md");
@@ -90,7 +106,7 @@ pub(super) fn plan(world: &World, job: &Job) -> Result<Plan, Failure> {
             prompt_file: &prompt_file,
             worktree: &worktree,
             model: job.task.model.as_deref(),
-            session: None,
+            session,
             attempt_dir: &job.dir,
             shell_blocks: &blocks,
             env: &env,
@@ -116,31 +132,57 @@ pub(super) fn plan(world: &World, job: &Job) -> Result<Plan, Failure> {
 pub(super) struct Live {
     reader: Option<Reader>,
     log: LogReader,
+    /// Looks in a row that found nothing.
+    idle: u32,
 }
+
+/// How often new output is read for the live view; of an agent that is silent, half as often each time, up
+/// to [`SILENT`].
+const LOOK: Duration = Duration::from_secs(1);
+const SILENT: Duration = Duration::from_secs(4);
+
+/// Bytes that are read at one look, at most: an agent that prints faster is shown by its last lines, and
+/// nobody else has to wait.
+const READ_AT_ONCE: u64 = 128 << 10;
 
 impl Live {
     pub(super) fn new(job: &Job) -> Self {
         let is_agent = matches!(job.step.kind, StepKind::Agent);
         let reader = job.profile.as_ref().filter(|_| is_agent).map(Reader::new);
-        Self { reader, log: LogReader::open(&job.dir) }
+        Self { reader, log: LogReader::open(&job.dir), idle: 0 }
+    }
+
+    /// How long to wait before the next look.
+    pub(super) fn pause(&self) -> Duration {
+        process::until_next(if self.idle < 4 { LOOK } else { SILENT })
     }
 
     /// What the output since the last look says; `None` when there is nothing new.
     pub(super) fn read_new(&mut self) -> Option<Progress> {
+        self.idle = self.idle.saturating_add(1);
         let reader = self.reader.as_mut()?;
-        if !feed(reader, &mut self.log) {
+        if self.log.skip_to_last(READ_AT_ONCE).is_ok_and(|skipped| skipped > 0) {
+            reader.feed(b"\n");
+        }
+        if feed(reader, &mut self.log, READ_AT_ONCE) == 0 {
             return None;
         }
+        self.idle = 0;
         let progress = reader.progress();
         Some(Progress { last: progress.last, usage: progress.usage })
     }
 }
 
-/// Feeds what the log has to the reader; whether there was anything.
-fn feed(reader: &mut Reader, log: &mut LogReader) -> bool {
-    let mut any = false;
-    for entry in log.map_while(Result::ok) {
-        any = true;
+/// Feeds what the log has to the reader, and stops after about `most` bytes. How many there were.
+fn feed(reader: &mut Reader, log: &mut LogReader, most: u64) -> u64 {
+    let mut fed = 0;
+    while fed < most
+        && let Some(Ok(entry)) = log.next()
+    {
+        fed += match &entry {
+            Entry::Output { bytes, .. } => bytes.len() as u64,
+            Entry::Dropped(_) => 1,
+        };
         match entry {
             Entry::Output { stream: Stream::Stdout, bytes, .. } => reader.feed(&bytes),
             Entry::Output { stream: Stream::Stderr, bytes, .. } => reader.feed_stderr(&bytes),
@@ -148,7 +190,16 @@ fn feed(reader: &mut Reader, log: &mut LogReader) -> bool {
             Entry::Dropped(_) => reader.feed(b"\n"),
         }
     }
-    any
+    fed
+}
+
+/// What the log of an attempt says of its session and its costs, also when nothing else is left of it.
+pub(super) fn used(job: &Job) -> Usage {
+    let is_agent = matches!(job.step.kind, StepKind::Agent);
+    let Some(profile) = job.profile.as_ref().filter(|_| is_agent) else { return Usage::default() };
+    let mut reader = Reader::new(profile);
+    feed(&mut reader, &mut LogReader::open(&job.dir), u64::MAX);
+    reader.progress().usage
 }
 
 /// From the agent's output, its exit and what the worktree shows to how the attempt ended.
@@ -162,7 +213,7 @@ pub(super) fn judge(
         return AttemptEnd::failed(internal("the agent's profile is gone"));
     };
     let mut reader = Reader::new(profile);
-    feed(&mut reader, &mut LogReader::open(&job.dir));
+    feed(&mut reader, &mut LogReader::open(&job.dir), u64::MAX);
     let worktree = world.worktree(&job.task.worktree);
     // Where it is no proof of anything it is not asked for: it costs a look at every file.
     let changed = if agent::requires_changes(profile) {

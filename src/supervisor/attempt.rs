@@ -1,24 +1,23 @@
 //! One attempt of a step that is a process: prepared, started through its shim, followed, judged.
 
 use super::agents::{self, Plan};
+use super::pressure::Freed;
+use super::quiet::{Quiet, Silence};
 use super::world::create_dir;
-use super::{Progress, SupervisorError, World};
-use crate::engine::State;
+use super::{Progress, SupervisorError, World, clock, snapshots};
+use crate::engine::{Beginning, State};
 use crate::git::WorktreeSpec;
 use crate::model::{
-    AgentProfile, AttemptEnd, AttemptId, Ending, Exit, Failure, FailureClass, Phase, StepKind,
-    StepSpec, StopReason, TaskSpec,
+    AgentProfile, AttemptEnd, AttemptId, Ending, Exit, Failure, FailureClass, Phase, ResourceUse,
+    StepKind, StepSpec, StopReason, TaskId, TaskSpec,
 };
 use crate::process::{
     self, Entry, Finished, LogReader, ProcessError, ShimResult, ShimSpec, Stopper,
 };
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc};
-
-/// How often a running agent's new output is read for the live view.
-const READ_OUTPUT: Duration = Duration::from_secs(1);
 
 /// What the attempts tell the loop.
 pub(super) enum Observation {
@@ -26,6 +25,12 @@ pub(super) enum Observation {
     Started { attempt: AttemptId, pid: u32, stopper: Stopper },
     /// It ended.
     Ended { attempt: AttemptId, end: Box<AttemptEnd> },
+    /// It neither prints nor computes.
+    Quiet { attempt: AttemptId, silence: Silence },
+    /// What its worktree occupies, bytes.
+    Measured { task: TaskId, occupied: u64 },
+    /// Room was made on the disk.
+    MadeRoom(Freed),
     /// What it is doing.
     Progress { attempt: AttemptId, progress: Progress },
 }
@@ -43,8 +48,14 @@ pub(super) struct Job {
     pub(super) profile: Option<AgentProfile>,
     pub(super) grace_ms: u64,
     pub(super) log_cap: u64,
+    /// The commit whose tree the worktree is brought to, where a person asked for a snapshot.
+    pub(super) snapshot: Option<String>,
+    /// How it begins, where not as the first did.
+    pub(super) beginning: Beginning,
     /// The failure that led to this attempt.
     pub(super) previous: Option<Failure>,
+    /// Where the command's output is that failed before this attempt.
+    pub(super) failed_command: Option<PathBuf>,
     /// Paths that other tasks of the run are expected to write, by their names.
     pub(super) others: Vec<(String, Vec<String>)>,
 }
@@ -57,6 +68,8 @@ impl Job {
         let others = state.spec.tasks.iter().zip(&state.tasks).filter(|(other, _)| {
             other.id != id.task && other.skip.is_none() && !other.writes.is_empty()
         });
+        let beginning = state.attempt(id).map(|a| a.beginning.clone()).unwrap_or_default();
+        let agent = beginning.agent.as_ref().unwrap_or(&task.agent);
         Some(Self {
             id: id.clone(),
             dir: world.layout.attempt(&state.spec.id, id),
@@ -64,13 +77,33 @@ impl Job {
             step: step.clone(),
             run: state.spec.id.clone(),
             start: state.start(position).unwrap_or(&state.spec.base).to_owned(),
-            profile: state.spec.agents.get(&task.agent).cloned(),
+            profile: state.spec.agents.get(agent).cloned(),
             grace_ms: state.spec.grace_ms,
             log_cap: state.spec.log_cap,
+            snapshot: state.tasks[position].snapshot.clone(),
             previous: state.previous_failure(position),
+            failed_command: failed_command(state, position)
+                .map(|failed| world.layout.attempt(&state.spec.id, &failed)),
+            beginning,
             others: others.map(|(other, _)| (other.name.clone(), other.writes.clone())).collect(),
         })
     }
+}
+
+/// The attempt of a command that was the last of the task's to end, if it failed.
+fn failed_command(state: &State, position: usize) -> Option<AttemptId> {
+    let (spec, progress) = (&state.spec.tasks[position], &state.tasks[position]);
+    let attempts =
+        spec.steps.iter().zip(&progress.steps).flat_map(|(step, progress)| {
+            progress.attempts.iter().map(move |attempt| (step, attempt))
+        });
+    let ended = attempts.filter_map(|(step, attempt)| {
+        let (end, at) = attempt.ended.as_ref()?;
+        Some((at, step, attempt.number, end))
+    });
+    let (_, step, number, end) = ended.max_by_key(|(at, ..)| **at)?;
+    let failed = matches!(step.kind, StepKind::Commands { .. }) && end.ending.failure().is_some();
+    failed.then(|| AttemptId { task: spec.id.clone(), step: step.id.clone(), number })
 }
 
 /// Starts the attempt and follows it to its end.
@@ -114,21 +147,32 @@ pub(super) async fn follow(
 ) {
     let mut live = agents::Live::new(&job);
     let mut wait = std::pin::pin!(ended);
-    let mut tick = tokio::time::interval(READ_OUTPUT);
-    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut quiet = Quiet::new(&job, clock::now());
     let ended = loop {
-        tokio::select! {
-            ended = &mut wait => break ended,
-            _ = tick.tick() => {
+        let pause = quiet.next(clock::now()).map_or(live.pause(), |due| due.min(live.pause()));
+        // A look that is due is not taken again and again within the same millisecond.
+        let pause = pause.max(Duration::from_millis(10));
+        match tokio::time::timeout(pause, &mut wait).await {
+            Ok(ended) => break ended,
+            Err(_) => {
+                let attempt = job.id.clone();
+                if let Some(silence) = quiet.look(clock::now()) {
+                    let attempt = attempt.clone();
+                    let _ = sender.send(Observation::Quiet { attempt, silence });
+                }
                 if let Some(progress) = live.read_new() {
-                    let attempt = job.id.clone();
                     let _ = sender.send(Observation::Progress { attempt, progress });
                 }
             }
         }
     };
     let attempt = job.id.clone();
-    let judged = tokio::task::spawn_blocking(move || judge(&world, &job, ended)).await;
+    let judged = tokio::task::spawn_blocking(move || {
+        let end = judge(&world, &job, ended);
+        snapshots::at_end(&world, &job, &end);
+        end
+    })
+    .await;
     let end = judged.unwrap_or_else(|panic| AttemptEnd::failed(internal(panic)));
     finish(&sender, attempt, end);
 }
@@ -147,8 +191,19 @@ fn prepare(world: &World, job: &Job) -> Result<Plan, Failure> {
     create_dir(&job.dir).map_err(internal)?;
     match &job.step.kind {
         StepKind::Agent => {
-            if job.id.number > 1 {
+            let (keep, snapshot) = (job.beginning.keep, &job.snapshot);
+            if job.id.number > 1 || snapshot.is_some() {
+                make_again(world, job)?;
+            }
+            if keep {
+                // What a killed git left would keep the agent's own from working.
+                let worktree = world.worktree(&job.task.worktree);
+                world.repo.unlock_worktree(&worktree, &job.task.branch).map_err(git)?;
+            } else if job.id.number > 1 || snapshot.is_some() {
                 start_afresh(world, job)?;
+            }
+            if let Some(snapshot) = snapshot.as_ref().filter(|_| !keep) {
+                world.repo.unpack(snapshot, &world.worktree(&job.task.worktree)).map_err(git)?;
             }
             agents::plan(world, job)
         }
@@ -157,21 +212,27 @@ fn prepare(world: &World, job: &Job) -> Result<Plan, Failure> {
     }
 }
 
-/// What an earlier attempt left half-done must not become part of this one, and is kept. An attempt that
-/// removed its own worktree gets another.
-fn start_afresh(world: &World, job: &Job) -> Result<(), Failure> {
-    let git = |error: crate::git::GitError| Failure::new(FailureClass::Git, error.to_string());
-    let worktree = world.worktree(&job.task.worktree);
-    let task = job.id.task.as_str();
-    if !worktree.exists() {
-        let (branch, base) = (job.task.branch.clone(), job.start.clone());
-        let tip = world.repo.branch_tip(&branch).map_err(git)?;
-        let base = tip.unwrap_or(base);
-        let spec = WorktreeSpec { id: task.to_owned(), path: worktree.clone(), branch, base };
-        world.worktrees.create(&spec).map_err(git)?;
+fn git(error: impl std::fmt::Display) -> Failure {
+    Failure::new(FailureClass::Git, error.to_string())
+}
+
+/// An attempt that removed its own worktree gets another.
+fn make_again(world: &World, job: &Job) -> Result<(), Failure> {
+    let path = world.worktree(&job.task.worktree);
+    if path.exists() {
+        return Ok(());
     }
-    let kept = world.repo.rewind_worktree(&worktree, &job.task.branch, &job.start, task);
-    kept.map(drop).map_err(git)
+    let branch = job.task.branch.clone();
+    let base = world.repo.branch_tip(&branch).map_err(git)?.unwrap_or_else(|| job.start.clone());
+    let spec = WorktreeSpec { id: job.id.task.to_string(), path, branch, base };
+    world.worktrees.create(&spec).map(drop).map_err(git)
+}
+
+/// What an earlier attempt left half-done must not become part of this one, and is kept.
+fn start_afresh(world: &World, job: &Job) -> Result<(), Failure> {
+    let worktree = world.worktree(&job.task.worktree);
+    let (branch, task) = (&job.task.branch, job.id.task.as_str());
+    world.repo.rewind_worktree(&worktree, branch, &job.start, task).map(drop).map_err(git)
 }
 
 /// `sh -c` for each command, one after another; what is run is printed first.
@@ -197,7 +258,10 @@ fn commands(world: &World, job: &Job, run: &[String]) -> ShimSpec {
 pub(super) fn judge(world: &World, job: &Job, ended: Result<Finished, ProcessError>) -> AttemptEnd {
     let result = match ended {
         Ok(Finished::Done(result)) => result,
-        Ok(Finished::Lost { survivors_ended }) => return lost(survivors_ended),
+        Ok(Finished::Lost { survivors_ended }) => {
+            let usage = agents::used(job);
+            return AttemptEnd { usage, ..lost(survivors_ended) };
+        }
         Err(error) => return AttemptEnd::failed(internal(error)),
     };
     let stopped = result.stopped;
@@ -206,6 +270,10 @@ pub(super) fn judge(world: &World, job: &Job, ended: Result<Finished, ProcessErr
         _ => judge_commands(job, &result, stopped),
     };
     end.exit = Some(result.exit);
+    end.resources = Some(ResourceUse {
+        peak_memory_bytes: result.peak_memory_bytes,
+        cpu_seconds: Duration::from_millis(result.user_ms + result.sys_ms).as_secs_f64(),
+    });
     end
 }
 
@@ -225,6 +293,7 @@ fn lost(survivors: usize) -> AttemptEnd {
 /// Shown after the class (`cancelled: ...`), so they do not say it again.
 const CANCELLED: &str = "stopped by a person or by --fail-fast";
 const INTERRUPTED: &str = "the supervisor was stopped";
+const OUT_OF_MEMORY: &str = "the machine was running out of memory";
 
 /// The shim knows that it was told to stop; why is in the journal.
 pub(super) fn with_reason(mut end: AttemptEnd, stopping: Option<StopReason>) -> AttemptEnd {
@@ -234,6 +303,8 @@ pub(super) fn with_reason(mut end: AttemptEnd, stopping: Option<StopReason>) -> 
     if matches!(failure.class, FailureClass::Cancelled | FailureClass::Interrupted) {
         *failure = match reason {
             StopReason::Cancelled => Failure::new(FailureClass::Cancelled, CANCELLED),
+            StopReason::OutOfMemory => Failure::new(FailureClass::Interrupted, OUT_OF_MEMORY)
+                .suggest("it starts again by itself; fewer at a time: --jobs"),
             _ => Failure::new(FailureClass::Interrupted, INTERRUPTED)
                 .suggest("go on with: orch resume"),
         };
@@ -273,28 +344,35 @@ pub(super) fn stopped_failure(reason: StopReason, step: &StepSpec) -> Failure {
         ),
         StopReason::IdleTimeout => Failure::new(
             FailureClass::Idle,
-            format!("stopped after {} s without output", seconds(step.idle_timeout_ms)),
+            format!("stopped after {} s without output and CPU use", seconds(step.idle_timeout_ms)),
         ),
         StopReason::Cancelled => Failure::new(FailureClass::Cancelled, CANCELLED),
         StopReason::Interrupted => Failure::new(FailureClass::Interrupted, INTERRUPTED),
+        StopReason::OutOfMemory => Failure::new(FailureClass::Interrupted, OUT_OF_MEMORY),
     }
+}
+
+/// The end of what a process printed, at most so many bytes.
+pub(super) fn tail(dir: &Path, most: usize) -> String {
+    let mut tail = Vec::new();
+    for entry in LogReader::open(dir).map_while(Result::ok) {
+        if let Entry::Output { bytes, .. } = entry {
+            tail.extend_from_slice(&bytes);
+            let cut = tail.len().saturating_sub(most);
+            tail.drain(..cut);
+        }
+    }
+    String::from_utf8_lossy(&tail).into_owned()
 }
 
 /// The last line of what the failing command said, for the one line that a status shows.
 fn last_line(job: &Job) -> String {
-    let mut tail = Vec::new();
-    for entry in LogReader::open(&job.dir).map_while(Result::ok) {
-        if let Entry::Output { bytes, .. } = entry {
-            tail.extend_from_slice(&bytes);
-            let cut = tail.len().saturating_sub(4096);
-            tail.drain(..cut);
-        }
-    }
+    let tail = tail(&job.dir, 4096);
     let run = match &job.step.kind {
         StepKind::Commands { run } => run.as_slice(),
         _ => &[],
     };
-    last_words(&String::from_utf8_lossy(&tail), run).map_or_else(String::new, |line| {
+    last_words(&tail, run).map_or_else(String::new, |line| {
         format!(": {}", line.chars().take(160).collect::<String>())
     })
 }

@@ -58,6 +58,7 @@ pub fn clean(
         Ok(proof) => proof,
         Err(reason) => return Ok(Err(reason)),
     };
+    let snapshot = snapshot(world, &proof, task, view)?;
     let recycled =
         worktree.is_dir() && world.worktrees.recycle(task.id.as_str(), &worktree).unwrap_or(false);
     match world.repo.remove_worktree(&proof) {
@@ -65,8 +66,27 @@ pub fn clean(
         // It changed while we looked, or git refused: kept, as promised; the others go on.
         Err(error) => return kept(error.to_string()),
     }
+    if let Some((commit, true)) = &snapshot
+        && let Err(error) = world.repo.forget_snapshot(task.id.as_str(), Some(commit))
+    {
+        // It moved meanwhile, or git refused: kept, and harmless.
+        tracing::warn!(task = %view.name, %error, "its snapshot was kept");
+    }
     ledger.record(vec![Event::TaskCleaned { task: task.id.clone(), graveyard: None }])?;
     Ok(Ok(Cleaned { task: view.name.clone(), recycled, graveyard: None }))
+}
+
+/// The snapshot of a task, and whether it may go: its task has landed, or all of it is merged.
+fn snapshot(
+    world: &World,
+    proof: &Proof,
+    task: &TaskRef,
+    view: &TaskView,
+) -> Result<Option<(String, bool)>, SupervisorError> {
+    let Some(kept) = world.repo.snapshot_commit(task.id.as_str())? else { return Ok(None) };
+    let landed = matches!(view.state, TaskState::Succeeded | TaskState::Merged);
+    let may_go = landed || world.repo.is_contained(proof, &kept)?;
+    Ok(Some((kept, may_go)))
 }
 
 /// The step of a task of which something still runs.

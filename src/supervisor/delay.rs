@@ -1,7 +1,7 @@
 //! How long to wait before an attempt is tried again: the one module that names the `backoff` crate,
 //! which is unmaintained; replacing it is a change of this file.
 
-use crate::model::{Failure, Timestamp};
+use crate::model::Timestamp;
 use backoff::backoff::Backoff;
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use std::time::Duration;
 const FIRST: Duration = Duration::from_secs(2);
 const LONGEST: Duration = Duration::from_mins(2);
 
-/// When the attempt after `failures` failures may start. A failure that names the time its limit lifts
-/// is believed, with a few seconds of jitter so that waiting tasks do not come back all at once.
+/// When the attempt after `failures` failures may start: at the time that is `known`, where one is, with a
+/// few seconds of jitter so that waiting tasks do not come back all at once.
 #[must_use]
-pub fn not_before(now: Timestamp, failures: u32, last: Option<&Failure>) -> Timestamp {
+pub fn not_before(now: Timestamp, failures: u32, known: Option<Timestamp>) -> Timestamp {
     let mut policy = backoff::ExponentialBackoff {
         current_interval: FIRST,
         initial_interval: FIRST,
@@ -27,16 +27,16 @@ pub fn not_before(now: Timestamp, failures: u32, last: Option<&Failure>) -> Time
     for _ in 0..failures.clamp(1, 16) {
         delay = policy.next_backoff().unwrap_or(LONGEST);
     }
-    match last.and_then(|failure| failure.retry_at) {
+    match known {
         Some(lifts) if lifts > now => lifts.after(delay.min(FIRST * 2)),
-        _ => now.after(delay),
+        Some(_) => now,
+        None => now.after(delay),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::FailureClass;
 
     #[test]
     fn delays_grow_and_stay_bounded() {
@@ -50,9 +50,7 @@ mod tests {
 
     #[test]
     fn a_known_reset_time_is_believed() {
-        let mut failure = Failure::new(FailureClass::RateLimited, "slow down");
-        failure.retry_at = Some(Timestamp(3_600_000));
-        let at = not_before(Timestamp(0), 1, Some(&failure));
+        let at = not_before(Timestamp(0), 1, Some(Timestamp(3_600_000)));
         assert!(at > Timestamp(3_600_000) && at < Timestamp(3_620_000), "{at}");
     }
 }

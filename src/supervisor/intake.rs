@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::git::Repo;
 use crate::journal::Layout;
 use crate::model::{
-    AgentProfile, Dependency, Dialect, MergeMode, RunId, RunSpec, TaskId, TaskSpec, slug,
+    AgentProfile, Dependency, Dialect, MergeMode, Policy, RunId, RunSpec, TaskId, TaskSpec, slug,
 };
 use crate::plan::{self, Declared, Plan, PlanInput, PlanOptions, PlanTaskState};
 use crate::prompt::Prompt;
@@ -38,6 +38,8 @@ pub struct Options {
     pub timeout: Option<Duration>,
     /// `--idle-timeout`.
     pub idle_timeout: Option<Duration>,
+    /// `--max-cost-usd`.
+    pub max_cost_usd: Option<f64>,
     /// `--retries`.
     pub retries: Option<u32>,
     /// `--verify`, beside what the configuration and the prompts say.
@@ -172,11 +174,14 @@ pub fn profiles(config: &Config) -> Result<BTreeMap<String, AgentProfile>, Intak
             Some(AgentProfile {
                 name: name.clone(),
                 command,
+                resume_command: None,
                 prompt,
                 output: Dialect::Plain,
                 requires_changes: None,
                 env: BTreeMap::new(),
                 model: None,
+                fallback: None,
+                waiting: Vec::new(),
             })
         });
         let Some(mut profile) = base else {
@@ -187,18 +192,49 @@ pub fn profiles(config: &Config) -> Result<BTreeMap<String, AgentProfile>, Intak
         };
         if let Some(command) = &own.command {
             profile.command.clone_from(command);
+            // A command of one's own says what the agent may do; the one built in may say something else.
+            profile.resume_command = None;
         }
+        profile.resume_command = own.resume_command.clone().or(profile.resume_command);
         profile.prompt = own.prompt.unwrap_or(profile.prompt);
         profile.output = own.output.unwrap_or(profile.output);
         profile.requires_changes = own.requires_changes.or(profile.requires_changes);
         profile.model = own.model.clone().or(profile.model);
+        profile.waiting = own.waiting.clone().unwrap_or(profile.waiting);
         profile.env.extend(own.env.clone());
+        if own.fallback.is_some() {
+            profile.fallback.clone_from(&own.fallback);
+        }
         if let Err(error) = agent::validate(&profile) {
             say(error.to_string());
         }
         all.insert(name.clone(), profile);
     }
+    problems.extend(fallback_problems(config, &all));
     if problems.is_empty() { Ok(all) } else { Err(IntakeError::Input(problems.join("\n"))) }
+}
+
+/// A fallback that does not exist, or leads back to where it began.
+fn fallback_problems(config: &Config, all: &BTreeMap<String, AgentProfile>) -> Vec<String> {
+    let mut problems = Vec::new();
+    for (name, own) in &config.agents {
+        let Some(fallback) = &own.fallback else { continue };
+        let place = format!("orch.toml:{}: agents.{name}.fallback", own.line);
+        if !all.contains_key(fallback) {
+            let known: Vec<&str> = all.keys().map(String::as_str).collect();
+            let known = known.join(", ");
+            problems.push(format!("{place}: no agent '{fallback}'; known: {known}"));
+            continue;
+        }
+        let next = |name: &&String| all.get(*name)?.fallback.as_ref();
+        let mut chain = std::iter::successors(Some(fallback), next).take(all.len());
+        if chain.any(|other| other == name) {
+            problems.push(format!(
+                "{place}: '{fallback}' falls back to '{name}' itself; leave one out"
+            ));
+        }
+    }
+    problems
 }
 
 /// The specification of a run, with a copy of each prompt stored where a resumed run finds it.
@@ -274,6 +310,7 @@ pub fn run_spec(
         estimate_seconds: Some(intake.plan.estimate.sequential_seconds),
         tasks,
         agents: builder.agents,
+        policy: policy(config, options),
     })
 }
 
@@ -310,6 +347,12 @@ pub fn store_prompts(
         prompts.insert(task.id.to_string(), text);
     }
     RunRecord { created_at: now(), spec: spec.clone(), prompts }.store(layout)
+}
+
+fn policy(config: &Config, options: &Options) -> Policy {
+    let mut policy = config.policy.clone();
+    policy.max_cost_usd = options.max_cost_usd.or(policy.max_cost_usd);
+    policy
 }
 
 fn millis(time: Duration) -> u64 {
@@ -462,7 +505,14 @@ impl Builder<'_> {
                 prompt.path.display()
             )));
         }
-        self.agents.insert(name.to_owned(), profile.clone());
+        // With those that may take over from it.
+        let mut next = Some(profile);
+        while let Some(profile) = next {
+            if self.agents.insert(profile.name.clone(), profile.clone()).is_some() {
+                break;
+            }
+            next = profile.fallback.as_ref().and_then(|name| self.all.get(name));
+        }
         Ok(())
     }
 }

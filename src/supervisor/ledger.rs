@@ -3,7 +3,7 @@
 use super::SupervisorError;
 use super::clock::now;
 use super::crash::CrashPoint;
-use crate::engine::State;
+use crate::engine::{Standing, State};
 use crate::journal::{Journal, Projection};
 use crate::model::{Event, Recorded, RunId, RunSpec, TaskState, TaskView};
 use std::collections::HashSet;
@@ -14,7 +14,7 @@ pub struct Ledger {
     journal: Journal,
     state: State,
     /// What the projections of the tasks say, to write only what changed.
-    shown: Vec<TaskState>,
+    shown: Vec<Shown>,
     version: i64,
     crash: CrashPoint,
 }
@@ -43,7 +43,7 @@ impl Ledger {
         let standings = state.standings();
         let tasks: Vec<(usize, TaskView)> =
             (0..state.tasks.len()).map(|t| (t, state.task_view(t, &standings))).collect();
-        let shown = tasks.iter().map(|(_, view)| view.state).collect();
+        let shown = shown(&state);
         let projection = Projection { run: &state.run_view(), tasks: &tasks };
         let exists = || SupervisorError::Refused(format!("run {run} exists already"));
         let crash = CrashPoint::from_environment();
@@ -162,7 +162,10 @@ impl Ledger {
     }
 }
 
-fn fold(state: &mut State, known: &mut Vec<TaskState>, new: &[Recorded]) {
+/// What the view of a task depends on beside its own events.
+type Shown = (TaskState, Standing);
+
+fn fold(state: &mut State, known: &mut Vec<Shown>, new: &[Recorded]) {
     for recorded in new {
         state.apply(recorded);
     }
@@ -171,13 +174,14 @@ fn fold(state: &mut State, known: &mut Vec<TaskState>, new: &[Recorded]) {
     }
 }
 
-fn shown(state: &State) -> Vec<TaskState> {
+fn shown(state: &State) -> Vec<Shown> {
     let standings = state.standings();
-    (0..state.tasks.len()).map(|task| state.task_state(task, &standings)).collect()
+    let shown = |task| (state.task_state(task, &standings), standings.of(task));
+    (0..state.tasks.len()).map(shown).collect()
 }
 
 /// Views of the tasks that the events name, and of those whose state follows from theirs.
-fn changed(state: &State, shown: &mut [TaskState], batch: &[Recorded]) -> Vec<(usize, TaskView)> {
+fn changed(state: &State, shown: &mut [Shown], batch: &[Recorded]) -> Vec<(usize, TaskView)> {
     let standings = state.standings();
     let named: HashSet<usize> = batch
         .iter()
@@ -186,12 +190,12 @@ fn changed(state: &State, shown: &mut [TaskState], batch: &[Recorded]) -> Vec<(u
         .collect();
     let mut out = Vec::new();
     for (task, shown) in shown.iter_mut().enumerate() {
-        let now = state.task_state(task, &standings);
+        let now = (state.task_state(task, &standings), standings.of(task));
         let waits_for_named = || {
             let before = &state.spec.tasks[task].depends_on;
             before.iter().any(|d| state.position(&d.task).is_some_and(|b| named.contains(&b)))
         };
-        let blocked = now == TaskState::Blocked && waits_for_named();
+        let blocked = now.0 == TaskState::Blocked && waits_for_named();
         if named.contains(&task) || *shown != now || blocked {
             *shown = now;
             out.push((task, state.task_view(task, &standings)));

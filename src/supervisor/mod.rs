@@ -9,7 +9,9 @@
 
 mod agents;
 mod attempt;
+mod background;
 mod builtin;
+mod circumstances;
 mod clean;
 mod clock;
 mod crash;
@@ -19,10 +21,14 @@ mod escape;
 mod intake;
 mod land;
 mod ledger;
+mod pressure;
+mod quiet;
 mod rebuild;
 mod record;
 mod recover;
 mod run;
+mod shared_limits;
+mod snapshots;
 mod world;
 
 pub use clean::{Cleaned, Kept, clean, would_clean};
@@ -31,6 +37,7 @@ pub use error::SupervisorError;
 pub use intake::{Intake, IntakeError, Options, intake, profiles, run_spec, store_prompts};
 pub use land::{LandOptions, Landing, Outcome, land};
 pub use ledger::Ledger;
+pub use pressure::{Limits, least_disk};
 pub use rebuild::Rebuilt;
 pub use record::restore_prompts;
 pub use recover::cancel_without_supervisor;

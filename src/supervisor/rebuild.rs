@@ -233,7 +233,7 @@ impl<'a> Witness<'a> {
         let mut end = AttemptEnd::of(Ending::Succeeded);
         end.commit = commit;
         if self.state.attempt(&attempt).is_none() {
-            self.add(at, Event::AttemptStarting { attempt: attempt.clone() });
+            self.add(at, Event::AttemptStarting { attempt: attempt.clone(), agent: None });
         }
         self.add(at, Event::AttemptEnded { attempt, end: Box::new(end) });
     }
@@ -256,7 +256,7 @@ impl<'a> Witness<'a> {
         let at = result.as_ref().map_or_else(clock::now, |result| result.started_at);
         if self.state.attempt(&attempt).is_none() {
             self.told.attempts += 1;
-            self.add(at, Event::AttemptStarting { attempt: attempt.clone() });
+            self.add(at, Event::AttemptStarting { attempt: attempt.clone(), agent: None });
         }
         let next = dir.with_file_name(format!("{}.{}", step.id, number + 1));
         if let Some(result) = result {

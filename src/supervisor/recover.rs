@@ -2,9 +2,9 @@
 //! with the world and gets its outcome.
 
 use super::attempt::{self, Job, Observation};
-use super::{Ledger, Supervisor, SupervisorError, World};
+use super::{Ledger, Supervisor, SupervisorError, World, agents, snapshots};
 use crate::model::{
-    AttemptEnd, AttemptId, Event, Failure, FailureClass, StepKind, StopReason, TaskId,
+    AttemptEnd, AttemptId, Event, Failure, FailureClass, StepKind, StopReason, TaskId, Usage,
 };
 use crate::process::{self, Adopted, Finished, Recovery, Stop};
 use std::sync::Arc;
@@ -15,8 +15,8 @@ enum Found {
     Alive(Adopted),
     /// It ended, and this is how.
     Ended(Box<AttemptEnd>),
-    /// Nothing is left of it; it starts again.
-    Gone(String),
+    /// Nothing is left of it but perhaps its log; it starts again.
+    Gone(String, Usage),
 }
 
 /// The outcomes of all open attempts; those alive are adopted.
@@ -40,7 +40,16 @@ pub(super) async fn reconcile(
                     tokio::spawn(attempt::follow(world, job, running.wait(), sender));
                 }
             }
-            found => events.extend(outcome(id, found)),
+            Found::Ended(end) => {
+                let state = supervisor.ledger.state();
+                let world = &supervisor.world;
+                // There may be room again by now, which does not make it the task's failure.
+                match supervisor.governor.lost_to_disk(world, state, &id, &end, true) {
+                    Some(end) => events.extend(lost(id, end)),
+                    None => events.extend(outcome(id, Found::Ended(end))),
+                }
+            }
+            found @ Found::Gone(..) => events.extend(outcome(id, found)),
         }
     }
     Ok(events)
@@ -61,25 +70,28 @@ async fn examine(
     for id in open {
         let Some((_, step)) = state.step_spec(&id.task, &id.step) else { continue };
         if matches!(step.kind, StepKind::BuiltIn { .. }) {
-            out.push((id, Found::Gone("the supervisor died while it did this step".to_owned())));
+            let why = "the supervisor died while it did this step".to_owned();
+            out.push((id, Found::Gone(why, Usage::default())));
             continue;
         }
         let Some(job) = Job::of(world, state, &id) else { continue };
         let dir = job.dir.clone();
         let recovered = tokio::task::spawn_blocking(move || process::recover(&dir));
+        let used = job.clone();
+        let gone = |why: String| Found::Gone(why, agents::used(&used));
         let found = match recovered.await.map_err(|error| panicked(&error))?? {
-            Recovery::NeverStarted => {
-                Found::Gone("the supervisor died before it was started".to_owned())
-            }
+            Recovery::NeverStarted => gone("the supervisor died before it was started".to_owned()),
             Recovery::Alive(running) => Found::Alive(running),
-            Recovery::Lost { survivors_ended: 0 } => Found::Gone("it did not survive".to_owned()),
-            Recovery::Lost { survivors_ended } => Found::Gone(format!(
+            Recovery::Lost { survivors_ended: 0 } => gone("it did not survive".to_owned()),
+            Recovery::Lost { survivors_ended } => gone(format!(
                 "its shim was gone; {survivors_ended} processes it left behind were ended"
             )),
             Recovery::Finished(result) => {
                 let world = Arc::clone(world);
                 let judged = tokio::task::spawn_blocking(move || {
-                    attempt::judge(&world, &job, Ok(Finished::Done(result)))
+                    let end = attempt::judge(&world, &job, Ok(Finished::Done(result)));
+                    snapshots::at_end(&world, &job, &end);
+                    end
                 });
                 let end = judged.await.unwrap_or_else(|panic| {
                     AttemptEnd::failed(Failure::new(FailureClass::Internal, panic.to_string()))
@@ -88,6 +100,13 @@ async fn examine(
                 Found::Ended(Box::new(attempt::with_reason(end, stopping)))
             }
         };
+        if matches!(found, Found::Gone(..))
+            && let Some(job) = Job::of(world, state, &id)
+        {
+            let world = Arc::clone(world);
+            let kept = tokio::task::spawn_blocking(move || snapshots::keep(&world, &job));
+            kept.await.map_err(|error| panicked(&error))?;
+        }
         out.push((id, found));
     }
     Ok(out)
@@ -97,16 +116,21 @@ fn panicked(error: &tokio::task::JoinError) -> SupervisorError {
     SupervisorError::Refused(format!("taking over an attempt failed: {error}"))
 }
 
+/// The end of an attempt that says nothing against its task.
+pub(super) fn lost(id: AttemptId, end: AttemptEnd) -> Vec<Event> {
+    vec![
+        Event::AttemptStopping { attempt: id.clone(), reason: StopReason::Interrupted },
+        Event::AttemptEnded { attempt: id, end: Box::new(end) },
+    ]
+}
+
 fn outcome(id: AttemptId, found: Found) -> Vec<Event> {
     match found {
         // An attempt that died with its supervisor says nothing against its task: it is recorded as
         // interrupted on purpose, which starts it again without counting.
-        Found::Gone(message) => {
+        Found::Gone(message, usage) => {
             let failure = Failure::new(FailureClass::Interrupted, message);
-            vec![
-                Event::AttemptStopping { attempt: id.clone(), reason: StopReason::Interrupted },
-                Event::AttemptEnded { attempt: id, end: Box::new(AttemptEnd::failed(failure)) },
-            ]
+            lost(id, AttemptEnd { usage, ..AttemptEnd::failed(failure) })
         }
         Found::Ended(end) => vec![Event::AttemptEnded { attempt: id, end }],
         Found::Alive(_) => Vec::new(),

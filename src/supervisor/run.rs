@@ -1,11 +1,15 @@
 //! The loop: decide, record the intents, act, observe, record the outcomes, again.
 
 use super::attempt::{self, Observation};
+use super::background::Background;
 use super::escape::Watch;
-use super::{Ledger, SupervisorError, World, builtin, clock, delay, recover};
+use super::pressure::{self, Governor};
+use super::shared_limits::SharedLimits;
+use super::{Ledger, SupervisorError, World, builtin, circumstances, clock, delay, recover};
 use crate::engine::{self, State};
 use crate::model::{
-    Action, AttemptId, Ending, Event, Recorded, RunState, StepKind, StopReason, Timestamp, Usage,
+    Action, AttemptEnd, AttemptId, Ending, Event, Recorded, RunState, StepKind, StopReason, TaskId,
+    Timestamp, Usage,
 };
 use crate::process::{Interrupt, Signals, Stop, Stopper};
 use std::collections::HashMap;
@@ -50,6 +54,11 @@ pub struct Supervisor<'o> {
     pub(super) stoppers: HashMap<AttemptId, Stopper>,
     git: Arc<Semaphore>,
     watch: Watch,
+    background: Background,
+    limits: SharedLimits,
+    pub(super) governor: Governor,
+    /// An attempt to be ended for want of memory, once that is recorded.
+    to_end: Option<AttemptId>,
     /// When something happens by itself.
     wake: Option<Timestamp>,
 }
@@ -66,6 +75,8 @@ impl<'o> Supervisor<'o> {
     ) -> Result<Self, SupervisorError> {
         let (sender, receiver) = mpsc::unbounded_channel();
         let watch = Watch::start(&world)?;
+        let background = Background::new(&world);
+        let governor = Governor::new(&world);
         Ok(Self {
             world,
             ledger,
@@ -75,6 +86,10 @@ impl<'o> Supervisor<'o> {
             stoppers: HashMap::new(),
             git: Arc::new(Semaphore::new(GIT_AT_ONCE)),
             watch,
+            background,
+            limits: SharedLimits::new(SharedLimits::of_user()),
+            governor,
+            to_end: None,
             wake: None,
         })
     }
@@ -89,10 +104,14 @@ impl<'o> Supervisor<'o> {
             let created = self.ledger.journal().events_after(&self.ledger.state().spec.id, 0)?;
             self.tell(&created);
         }
-        self.record(vec![Event::SupervisorStarted { pid: std::process::id() }])?;
+        let mut first = vec![Event::SupervisorStarted { pid: std::process::id() }];
+        first.extend(self.limits.news(&self.ledger.state().spec.agents, clock::now()));
+        self.record(first)?;
         self.reconcile().await?;
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut readings = tokio::time::interval(pressure::PERIOD);
+        readings.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             if let Some((state, _)) = self.ledger.state().finished {
                 let late = self.watch.last_look(&self.world, self.ledger.state());
@@ -107,11 +126,19 @@ impl<'o> Supervisor<'o> {
                         self.watch.refresh(&self.world);
                     }
                     self.tell(&new);
+                    let warnings = self.background.tick(self.ledger.state());
+                    self.record(warnings)?;
                     self.observer.tick(self.ledger.state());
-                    let due = self.wake.is_some_and(|until| until <= clock::now());
-                    if !new.is_empty() || due {
-                        self.act(Vec::new())?;
+                    let now = clock::now();
+                    let limits = self.limits.news(&self.ledger.state().spec.agents, now);
+                    let due = self.wake.is_some_and(|until| until <= now);
+                    if !new.is_empty() || !limits.is_empty() || due {
+                        self.act(limits)?;
                     }
+                }
+                _ = readings.tick() => {
+                    let measures = self.govern(None);
+                    self.act(measures)?;
                 }
                 signal = signals.next() => self.interrupted(signal)?,
             }
@@ -132,13 +159,16 @@ impl<'o> Supervisor<'o> {
         for action in actions {
             self.perform(action);
         }
+        if let Some(stopper) = self.to_end.take().and_then(|id| self.stoppers.get(&id)) {
+            stopper.stop(Stop::Now);
+        }
         self.wake = engine::next_wakeup(self.ledger.state(), clock::now());
         Ok(())
     }
 
     fn perform(&mut self, action: Action) {
         match action {
-            Action::Start { attempt } => self.start(attempt),
+            Action::Start { attempt, .. } => self.start(attempt),
             Action::Stop { attempt, .. } => {
                 if let Some(stopper) = self.stoppers.get(&attempt) {
                     stopper.stop(Stop::Gracefully);
@@ -170,6 +200,7 @@ impl<'o> Supervisor<'o> {
     /// Takes in everything that happened and records it as one step.
     fn observe(&mut self, first: Observation) -> Result<(), SupervisorError> {
         let mut events = Vec::new();
+        let mut ended_task = None;
         let mut next = Some(first);
         while let Some(observation) = next {
             match observation {
@@ -186,12 +217,31 @@ impl<'o> Supervisor<'o> {
                     let state = self.ledger.state();
                     let known = state.attempt(&attempt);
                     let mut end = attempt::with_reason(*end, known.and_then(|a| a.stopping));
+                    if let Some(lost) =
+                        self.governor.lost_to_disk(&self.world, state, &attempt, &end, false)
+                    {
+                        events.extend(recover::lost(attempt, lost));
+                        next = self.receiver.try_recv().ok();
+                        continue;
+                    }
+                    ended_task = Some(attempt.task.clone());
                     let escape = self.watch.check(&self.world, state, &attempt);
                     events.extend(escape.warnings);
                     if let (Some(failure), Ending::Succeeded) = (escape.failure, &end.ending) {
                         end.ending = Ending::Failed { failure };
                     }
+                    circumstances::describe(&mut end, &self.world, state, &attempt);
+                    self.tell_others(&attempt, &end);
                     events.push(Event::AttemptEnded { attempt, end: Box::new(end) });
+                }
+                Observation::Quiet { attempt, silence } => events.extend(silence.events(attempt)),
+                Observation::Measured { task, occupied } => {
+                    self.governor.measured(self.ledger.state(), &task, occupied);
+                }
+                Observation::MadeRoom(freed) => {
+                    if let Some(notice) = freed.notice() {
+                        self.observer.notice(&notice);
+                    }
                 }
                 Observation::Progress { attempt, progress } => {
                     self.observer.progress(&attempt, progress);
@@ -199,7 +249,49 @@ impl<'o> Supervisor<'o> {
             }
             next = self.receiver.try_recv().ok();
         }
+        if let Some(task) = ended_task {
+            events.extend(self.govern(Some(&task)));
+        }
         self.act(events)
+    }
+
+    /// A limit of its agent is every run's of this user.
+    fn tell_others(&mut self, id: &AttemptId, end: &AttemptEnd) {
+        let state = self.ledger.state();
+        let Some((task, _)) = state.step_spec(&id.task, &id.step) else { return };
+        let other = state.attempt(id).and_then(|attempt| attempt.beginning.agent.as_ref());
+        let agent = state.spec.agents.get(other.unwrap_or(&task.agent));
+        if let (Some(agent), Some(failure)) = (agent, end.ending.failure()) {
+            self.limits.publish(agent, failure, clock::now());
+        }
+    }
+
+    /// Looks at the machine, says and does what follows, and returns what is to be recorded of it.
+    fn govern(&mut self, ended: Option<&TaskId>) -> Vec<Event> {
+        let state = self.ledger.state();
+        let measures = self.governor.look(state, ended.is_some());
+        for task in self.governor.to_measure(state, ended) {
+            let Some(position) = state.position(&task) else { continue };
+            let worktree = self.world.worktree(&state.spec.tasks[position].worktree);
+            let sender = self.sender.clone();
+            tokio::task::spawn_blocking(move || {
+                let occupied = pressure::occupied(&worktree);
+                let _ = sender.send(Observation::Measured { task, occupied });
+            });
+        }
+        if let Some(wanted) = self.governor.wants_room(state) {
+            let finished = pressure::finished(self.ledger.journal());
+            let (world, sender) = (Arc::clone(&self.world), self.sender.clone());
+            tokio::task::spawn_blocking(move || {
+                let freed = pressure::make_room(&world, &finished, wanted);
+                let _ = sender.send(Observation::MadeRoom(freed));
+            });
+        }
+        for notice in measures.notices {
+            self.observer.notice(&notice);
+        }
+        self.to_end = measures.stop;
+        measures.events
     }
 
     fn is_stopping(&self, attempt: &AttemptId) -> bool {
@@ -241,7 +333,8 @@ impl<'o> Supervisor<'o> {
     }
 
     async fn reconcile(&mut self) -> Result<(), SupervisorError> {
-        let events = recover::reconcile(self).await?;
+        let mut events = recover::reconcile(self).await?;
+        events.extend(self.govern(None));
         self.act(events)
     }
 
@@ -278,15 +371,12 @@ fn failures(state: &State, id: &AttemptId) -> u32 {
 fn intent(state: &State, action: &Action) -> Event {
     match action.clone() {
         Action::Skip { task, step, reason } => Event::StepSkipped { task, step, reason },
-        Action::Start { attempt } => Event::AttemptStarting { attempt },
+        Action::Start { attempt, agent } => Event::AttemptStarting { attempt, agent },
         Action::Stop { attempt, reason } => Event::AttemptStopping { attempt, reason },
         Action::Finish { state } => Event::RunFinished { state },
-        Action::ScheduleRetry { attempt } => {
-            let before = AttemptId { number: attempt.number - 1, ..attempt.clone() };
-            let last = state.attempt(&before).and_then(|a| a.ended.as_ref());
-            let failure = last.and_then(|(end, _)| end.ending.failure());
-            let not_before = delay::not_before(clock::now(), failures(state, &attempt), failure);
-            Event::RetryScheduled { attempt, not_before }
+        Action::ScheduleRetry { attempt, not_before, agent, keep, session } => {
+            let not_before = delay::not_before(clock::now(), failures(state, &attempt), not_before);
+            Event::RetryScheduled { attempt, not_before, agent, keep, session }
         }
     }
 }

@@ -1,10 +1,11 @@
 //! What an attempt needs of the world: the repository, its worktrees, the places on disk.
 
-use super::SupervisorError;
+use super::{Limits, SupervisorError};
 use crate::git::{PoolLimits, Repo, Worktrees};
 use crate::journal::{Journal, Layout};
 use crate::process::SupervisorLock;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The repository and everything of `orch` in it. Shared by all attempts.
 #[derive(Debug)]
@@ -17,6 +18,10 @@ pub struct World {
     pub layout: Layout,
     /// The directory that `.worktrees/` is in.
     pub root: PathBuf,
+    /// The least time between two snapshots of a worktree; `None`: none are taken.
+    pub snapshots: Option<Duration>,
+    /// What the machine must keep free.
+    pub limits: Limits,
 }
 
 impl World {
@@ -24,11 +29,21 @@ impl World {
     ///
     /// # Errors
     /// The pool of worktrees cannot be read.
-    pub fn new(repo: Repo, pool: PoolLimits) -> Result<Self, SupervisorError> {
+    pub fn new(
+        repo: Repo,
+        pool: PoolLimits,
+        snapshots: Option<Duration>,
+    ) -> Result<Self, SupervisorError> {
         let layout = Layout::new(repo.state_dir());
         let root = repo.root.clone().unwrap_or_else(|| repo.common_dir.clone());
         let worktrees = Worktrees::new(repo.clone(), pool)?;
-        Ok(Self { repo, worktrees, layout, root })
+        Ok(Self { repo, worktrees, layout, root, snapshots, limits: Limits::default() })
+    }
+
+    /// The same with other limits.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
     }
 
     /// The absolute path of a task's worktree.

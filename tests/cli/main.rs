@@ -6,6 +6,7 @@ mod agent_words;
 mod agents;
 mod durability;
 mod execute;
+mod hands;
 mod help;
 mod input_errors;
 mod isolation;
@@ -13,6 +14,7 @@ mod logs;
 mod merge_clean;
 mod plan;
 mod recovery;
+mod snapshots;
 mod status;
 #[path = "../support/mod.rs"]
 mod support;

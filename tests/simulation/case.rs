@@ -101,6 +101,7 @@ impl Case {
             estimate_seconds: None,
             tasks: self.tasks.iter().enumerate().map(|(i, task)| task.spec(i)).collect(),
             agents: BTreeMap::new(),
+            policy: orch::model::Policy::default(),
         }
     }
 }

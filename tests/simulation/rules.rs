@@ -77,7 +77,7 @@ impl Books {
     /// Enters an event, before the engine folds it.
     pub fn enter(&mut self, event: &Event) -> Result<(), String> {
         match event {
-            Event::AttemptStarting { attempt } => {
+            Event::AttemptStarting { attempt, .. } => {
                 for (name, rule) in BEFORE_A_START {
                     rule(self, attempt).map_err(|why| format!("{name}: {attempt}: {why}"))?;
                 }

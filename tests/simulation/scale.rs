@@ -39,9 +39,9 @@ fn what_ten_thousand_tasks_cost() {
             let mut events: Vec<Event> = Vec::new();
             for action in actions {
                 match action {
-                    Action::Start { attempt } => {
+                    Action::Start { attempt, .. } => {
                         open.push_back(attempt.clone());
-                        events.push(Event::AttemptStarting { attempt });
+                        events.push(Event::AttemptStarting { attempt, agent: None });
                     }
                     Action::Skip { task, step, reason } => {
                         events.push(Event::StepSkipped { task, step, reason });

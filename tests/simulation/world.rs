@@ -225,20 +225,27 @@ impl World<'_> {
     fn intent(&mut self, action: &Action) -> Event {
         match action.clone() {
             Action::Skip { task, step, reason } => Event::StepSkipped { task, step, reason },
-            Action::Start { attempt } => Event::AttemptStarting { attempt },
+            Action::Start { attempt, agent } => Event::AttemptStarting { attempt, agent },
             Action::Stop { attempt, reason } => Event::AttemptStopping { attempt, reason },
             Action::Finish { state } => Event::RunFinished { state },
-            Action::ScheduleRetry { attempt } => {
+            Action::ScheduleRetry { attempt, .. } => {
                 self.tally.count("retried");
                 let delay = [1, 10, 1_000, 100_000][self.script.below(4)];
-                Event::RetryScheduled { attempt, not_before: Timestamp(self.now + delay) }
+                let not_before = Timestamp(self.now + delay);
+                Event::RetryScheduled {
+                    attempt,
+                    not_before,
+                    agent: None,
+                    keep: false,
+                    session: None,
+                }
             }
         }
     }
 
     fn perform(&mut self, action: Action) {
         match action {
-            Action::Start { attempt } => self.start(attempt),
+            Action::Start { attempt, .. } => self.start(attempt),
             Action::Stop { attempt, .. } => self.tell_to_stop(&attempt),
             Action::Skip { .. } | Action::ScheduleRetry { .. } | Action::Finish { .. } => {}
         }
@@ -391,7 +398,7 @@ impl World<'_> {
     fn retry(&mut self) -> Result<(), String> {
         self.tally.count("retry");
         let tasks = self.some_tasks();
-        self.record(Event::RetryRequested { tasks, onto: None })
+        self.record(Event::RetryRequested { tasks, onto: None, snapshots: BTreeMap::new() })
     }
 
     /// A second Ctrl-C.
@@ -438,7 +445,7 @@ impl World<'_> {
 fn line(recorded: &Recorded) -> String {
     let (at, event) = (recorded.at.0, &recorded.event);
     match event {
-        Event::AttemptStarting { attempt } => format!("{at:>7} starting {attempt}"),
+        Event::AttemptStarting { attempt, .. } => format!("{at:>7} starting {attempt}"),
         Event::AttemptStarted { attempt, .. } => format!("{at:>7} started {attempt}"),
         Event::AttemptAdopted { attempt, .. } => format!("{at:>7} adopted {attempt}"),
         Event::AttemptStopping { attempt, reason } => {
@@ -448,7 +455,7 @@ fn line(recorded: &Recorded) -> String {
             Ending::Succeeded => format!("{at:>7} ended {attempt}: well"),
             Ending::Failed { failure } => format!("{at:>7} ended {attempt}: {}", failure.class),
         },
-        Event::RetryScheduled { attempt, not_before } => {
+        Event::RetryScheduled { attempt, not_before, .. } => {
             format!("{at:>7} again {attempt} at {}", not_before.0)
         }
         other => format!("{at:>7} {other:?}"),

@@ -90,7 +90,7 @@ fn asking_again_never_forgets_an_attempt_that_still_runs() {
     both.steps = vec![step("agent1", &[]), step("agent2", &[])];
     let mut run = Run::new(2, true, vec![both]);
     run.act();
-    assert_eq!(run.fail("a/agent1.1", FailureClass::Auth), [""; 0]);
+    assert_eq!(run.fail("a/agent1.1", FailureClass::Refused), [""; 0]);
     assert_eq!(run.retry("a"), [""; 0], "agent2 is not done");
     assert_eq!(run.state.open_attempts().count(), 1);
     assert_eq!(run.ok("a/agent2.1"), ["start a/agent1.2", "start a/agent2.2"]);

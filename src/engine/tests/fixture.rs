@@ -85,7 +85,12 @@ impl Run {
             estimate_seconds: None,
             tasks,
             agents: BTreeMap::new(),
+            policy: crate::model::Policy::default(),
         };
+        Self::of(spec)
+    }
+
+    pub fn of(spec: RunSpec) -> Self {
         let state = State::new(spec.clone(), Timestamp(0));
         let mut run = Self { state, journal: Vec::new(), now: 0 };
         run.apply(Event::RunCreated { spec: Box::new(spec) });
@@ -118,8 +123,8 @@ impl Run {
                     Action::Skip { task, step, reason } => {
                         (format!("skip {task}/{step}"), Event::StepSkipped { task, step, reason })
                     }
-                    Action::Start { attempt } => {
-                        (format!("start {attempt}"), Event::AttemptStarting { attempt })
+                    Action::Start { attempt, agent } => {
+                        (format!("start {attempt}"), Event::AttemptStarting { attempt, agent })
                     }
                     Action::Stop { attempt, reason } => {
                         (format!("stop {attempt}"), Event::AttemptStopping { attempt, reason })
@@ -127,10 +132,10 @@ impl Run {
                     Action::Finish { state } => {
                         (format!("finish {state}"), Event::RunFinished { state })
                     }
-                    Action::ScheduleRetry { attempt } => {
-                        let not_before = Timestamp(self.now + 10);
+                    Action::ScheduleRetry { attempt, not_before, agent, keep, session } => {
+                        let not_before = not_before.unwrap_or(Timestamp(self.now + 10));
                         let words = format!("again {attempt}");
-                        (words, Event::RetryScheduled { attempt, not_before })
+                        (words, Event::RetryScheduled { attempt, not_before, agent, keep, session })
                     }
                 };
                 said.push(words);
@@ -172,7 +177,11 @@ impl Run {
     }
 
     pub fn retry(&mut self, task: &str) -> Vec<String> {
-        self.apply(Event::RetryRequested { tasks: vec![task.into()], onto: None });
+        self.apply(Event::RetryRequested {
+            tasks: vec![task.into()],
+            onto: None,
+            snapshots: std::collections::BTreeMap::new(),
+        });
         self.act()
     }
 

@@ -27,7 +27,7 @@ fn eventful() -> Run {
     run.interrupt("a/agent.2");
     run.apply(Event::SupervisorStarted { pid: 2 });
     run.act();
-    run.fail("a/agent.3", FailureClass::Auth);
+    run.fail("a/agent.3", FailureClass::Refused);
     run.apply(Event::TaskWarned { task: "b".into(), message: "mind".into() });
     run.fail("b/branch.1", FailureClass::Git);
     run.retry("d");
@@ -66,8 +66,8 @@ fn an_intent_on_record_is_not_decided_again() {
     let mut run = Run::new(4, true, vec![task("a"), task("b")]);
     let first = run.decide();
     assert_eq!(first.len(), 2);
-    let Action::Start { attempt } = first[0].clone() else { panic!("{first:?}") };
-    run.apply(Event::AttemptStarting { attempt });
+    let Action::Start { attempt, .. } = first[0].clone() else { panic!("{first:?}") };
+    run.apply(Event::AttemptStarting { attempt, agent: None });
     assert_eq!(run.decide(), first[1..]);
 }
 
@@ -77,14 +77,20 @@ fn events_about_what_is_not_known_change_nothing() {
     let before = run.state.clone();
     let end = || Box::new(AttemptEnd::of(Ending::Succeeded));
     for event in [
-        Event::AttemptStarting { attempt: id("x/agent.1") },
-        Event::AttemptStarting { attempt: id("a/nothing.1") },
+        Event::AttemptStarting { attempt: id("x/agent.1"), agent: None },
+        Event::AttemptStarting { attempt: id("a/nothing.1"), agent: None },
         Event::AttemptStarted { attempt: id("x/agent.1"), pid: 1 },
         Event::AttemptAdopted { attempt: id("a/agent.99"), pid: 1 },
         Event::AttemptStopping { attempt: id("a/agent.99"), reason: StopReason::Cancelled },
         Event::AttemptEnded { attempt: id("a/agent.99"), end: end() },
         Event::AttemptEnded { attempt: id("x/agent.1"), end: end() },
-        Event::RetryScheduled { attempt: id("x/agent.2"), not_before: Timestamp(0) },
+        Event::RetryScheduled {
+            attempt: id("x/agent.2"),
+            not_before: Timestamp(0),
+            agent: None,
+            keep: false,
+            session: None,
+        },
         Event::StepSkipped { task: "x".into(), step: "agent".into(), reason: String::new() },
         Event::CancelRequested { tasks: vec!["x".into()] },
         Event::TaskWarned { task: "x".into(), message: String::new() },
@@ -143,7 +149,11 @@ fn a_task_that_landed_stays_landed() {
     assert!(run.view("a").error.is_some());
     let (into, commit) = ("main".into(), "oid".into());
     run.apply(Event::TaskMerged { task: "a".into(), into, commit });
-    run.apply(Event::RetryRequested { tasks: vec!["a".into()], onto: None });
+    run.apply(Event::RetryRequested {
+        tasks: vec!["a".into()],
+        onto: None,
+        snapshots: std::collections::BTreeMap::new(),
+    });
     assert_eq!(run.task_state("a"), TaskState::Merged);
     assert_eq!(run.view("a").error, None);
 }

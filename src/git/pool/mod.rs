@@ -14,7 +14,7 @@ mod refresh;
 use super::GitError;
 use super::worktree::{
     Admin, HeadLine, Intent, Lock, Plan, Undo, WorktreeSpec, Worktrees, decode, empty, is_whole,
-    unique,
+    log_signature, make_branch, unique,
 };
 use place::{PREFIX, WAY_UP};
 use recycle::Clean;
@@ -211,8 +211,8 @@ impl Worktrees {
         target.replace_git_file(&spec.path)?;
         target.move_from(&admin).map_err(moving())?;
         let _ = fs::remove_dir(self.entry_dir(&entry.name));
-        self.make_branch(spec, undo.branch.is_none())?;
-        target.start_log(&spec.base, self.log_signature()?.as_deref())?;
+        make_branch(&plan.handle, spec, undo.branch.is_none())?;
+        target.start_log(&spec.base, log_signature(&plan.handle)?.as_deref())?;
         target.release()?;
         Ok(Moved::In)
     }

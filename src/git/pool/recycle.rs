@@ -62,15 +62,15 @@ impl Worktrees {
         let Some(plan) = self.plan(&oid)? else { return Ok(None) };
         // A split index, or a later version.
         let Ok(index) = repo.index() else { return Ok(None) };
-        let Some(stats) = unchanged(path, &index, &admin.dir.join("index"), &plan.listing)? else {
+        let Some(stats) = unchanged(path, &index, &admin.dir.join("index"), plan.listing())? else {
             return Ok(None);
         };
-        let Some(ignored) = extras(&repo, path, &plan.listing)? else { return Ok(None) };
+        let Some(ignored) = extras(&repo, path, plan.listing())? else { return Ok(None) };
         Ok(Some(Clean {
             oid,
             bytes: stats.iter().map(|stat| u64::from(stat.size())).sum(),
             files: stats.len(),
-            index: encode(&plan.listing, &stats),
+            index: encode(plan.listing(), &stats),
             ignored,
         }))
     }

@@ -86,12 +86,12 @@ impl Worktrees {
         cached: &[Cached<'_>],
         plan: &Plan,
     ) -> Result<(), GitError> {
-        let files = &plan.listing.files;
+        let files = &plan.listing().files;
         let mut stats = vec![Stat::default(); files.len()];
         let (mut wanted, mut gone) = (Vec::new(), Vec::new());
         let mut old = cached.iter().peekable();
         for (position, file) in (0_u32..).zip(files) {
-            let path = plan.listing.path(file);
+            let path = plan.listing().path(file);
             while let Some(entry) = old.next_if(|entry| entry.path < path) {
                 gone.push(entry);
             }
@@ -111,7 +111,7 @@ impl Worktrees {
         for (position, stat) in wanted.into_iter().zip(written) {
             stats[position as usize] = stat;
         }
-        admin.write_index(&encode(&plan.listing, &stats))
+        admin.write_index(&encode(plan.listing(), &stats))
     }
 }
 

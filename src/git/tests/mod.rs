@@ -6,3 +6,4 @@ mod graveyard;
 mod land;
 mod look;
 mod merge;
+mod snapshot_ref;

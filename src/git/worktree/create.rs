@@ -34,7 +34,7 @@ impl Worktrees {
             self.undo_of_the_dead(&left, &mut trash)?;
         }
         let mut undo = Undo::default();
-        let made = self.make(&spec, plan.as_deref(), &mut intent, &mut undo, &mut trash);
+        let made = self.make(&spec, plan.as_ref(), &mut intent, &mut undo, &mut trash);
         let cleared = match &made {
             Ok(_) => Ok(()),
             Err(_) => self.undo(&undo, &mut trash),
@@ -60,7 +60,7 @@ impl Worktrees {
             return Ok(Created::Existing);
         }
         self.clear_stale(spec, trash)?;
-        let branch_exists = self.branch_exists_at_base(spec)?;
+        let branch_exists = self.branch_exists_at_base(spec, plan)?;
         let wanted = Undo {
             admins: vec![spec.id.clone()],
             folders: vec![spec.path.clone()],
@@ -80,7 +80,7 @@ impl Worktrees {
         intent.write(undo)?;
         let admin = Admin::named(&self.repo, &spec.id);
         admin.make(&self.staging_dir(&spec.id), &spec.path, HeadLine::Branch(&spec.branch))?;
-        self.make_branch(spec, branch_exists)?;
+        make_branch(&plan.handle, spec, branch_exists)?;
         self.fill(&admin, &spec.path, &spec.base, plan)?;
         admin.release()?;
         Ok(Created::Fresh)
@@ -96,10 +96,10 @@ impl Worktrees {
     ) -> Result<Vec<Stat>, GitError> {
         fs::create_dir_all(folder).map_err(GitError::io(format!("create {}", folder.display())))?;
         admin.write_git_file(folder)?;
-        let wanted: Vec<u32> = (0..).take(plan.listing.files.len()).collect();
+        let wanted: Vec<u32> = (0..).take(plan.listing().files.len()).collect();
         let stats = self.write_files(plan, folder, &wanted, false)?;
-        admin.write_index(&encode(&plan.listing, &stats))?;
-        admin.start_log(base, self.log_signature()?.as_deref())?;
+        admin.write_index(&encode(plan.listing(), &stats))?;
+        admin.start_log(base, log_signature(&plan.handle)?.as_deref())?;
         Ok(stats)
     }
 
@@ -113,54 +113,51 @@ impl Worktrees {
     ) -> Result<Vec<Stat>, GitError> {
         let turn = Turn::begin(&self.busy);
         let threads = turn.threads;
-        let listing = &plan.listing;
+        let listing = plan.listing();
         Checkout { repo: &self.repo, listing, target, wanted, folders_exist, threads }.run()
     }
+}
 
-    /// Creates the branch, unless it was found to exist at the right commit.
-    pub(in crate::git) fn make_branch(
-        &self,
-        spec: &WorktreeSpec,
-        exists: bool,
-    ) -> Result<(), GitError> {
-        if exists {
-            return Ok(());
-        }
-        let doing = || format!("create branch {}", spec.branch);
-        let handle = self.repo.open()?;
-        let oid = Oid::from_str(&spec.base).map_err(GitError::lib(doing()))?;
-        let name = format!("refs/heads/{}", spec.branch);
-        let note = format!("branch: Created from {}", spec.base);
-        with_patience(
-            || handle.reference(&name, oid, false, &note).map(|_| ()),
-            // The second: another process packed the refs and removed the emptied folder.
-            |e| e.code() == git2::ErrorCode::Locked || e.message().contains("No such file"),
-        )
-        .map_err(GitError::lib(doing()))
+/// Creates the branch, unless it was found to exist at the right commit.
+pub(in crate::git) fn make_branch(
+    handle: &git2::Repository,
+    spec: &WorktreeSpec,
+    exists: bool,
+) -> Result<(), GitError> {
+    if exists {
+        return Ok(());
     }
+    let doing = || format!("create branch {}", spec.branch);
+    let oid = Oid::from_str(&spec.base).map_err(GitError::lib(doing()))?;
+    let name = format!("refs/heads/{}", spec.branch);
+    let note = format!("branch: Created from {}", spec.base);
+    with_patience(
+        || handle.reference(&name, oid, false, &note).map(|_| ()),
+        // The second: another process packed the refs and removed the emptied folder.
+        |e| e.code() == git2::ErrorCode::Locked || e.message().contains("No such file"),
+    )
+    .map_err(GitError::lib(doing()))
+}
 
-    /// Name, mail and time as a reflog line has them; `None` if no log is to be kept.
-    pub(in crate::git) fn log_signature(&self) -> Result<Option<String>, GitError> {
-        let handle = self.repo.open()?;
-        let config = handle.config().map_err(GitError::lib("read the settings of git"))?;
-        let wanted = config.get_string("core.logallrefupdates").ok();
-        let keep = match wanted.as_deref() {
-            None => !handle.is_bare(),
-            Some("always") => true,
-            Some(_) => config.get_bool("core.logallrefupdates").unwrap_or(true),
-        };
-        if !keep {
-            return Ok(None);
-        }
-        let unknown = || git2::Signature::now("unknown", "unknown");
-        let who =
-            handle.signature().or_else(|_| unknown()).map_err(GitError::lib("read the time"))?;
-        let (minutes, sign) = (who.when().offset_minutes().abs(), who.when().sign());
-        let [name, mail] = [who.name_bytes(), who.email_bytes()].map(String::from_utf8_lossy);
-        let seconds = who.when().seconds();
-        let zone = format!("{sign}{:02}{:02}", minutes / 60, minutes % 60);
-        Ok(Some(format!("{name} <{mail}> {seconds} {zone}")))
+/// Name, mail and time as a reflog line has them; `None` if no log is to be kept.
+pub(in crate::git) fn log_signature(handle: &git2::Repository) -> Result<Option<String>, GitError> {
+    let config = handle.config().map_err(GitError::lib("read the settings of git"))?;
+    let wanted = config.get_string("core.logallrefupdates").ok();
+    let keep = match wanted.as_deref() {
+        None => !handle.is_bare(),
+        Some("always") => true,
+        Some(_) => config.get_bool("core.logallrefupdates").unwrap_or(true),
+    };
+    if !keep {
+        return Ok(None);
     }
+    let unknown = || git2::Signature::now("unknown", "unknown");
+    let who = handle.signature().or_else(|_| unknown()).map_err(GitError::lib("read the time"))?;
+    let (minutes, sign) = (who.when().offset_minutes().abs(), who.when().sign());
+    let [name, mail] = [who.name_bytes(), who.email_bytes()].map(String::from_utf8_lossy);
+    let seconds = who.when().seconds();
+    let zone = format!("{sign}{:02}{:02}", minutes / 60, minutes % 60);
+    Ok(Some(format!("{name} <{mail}> {seconds} {zone}")))
 }
 
 /// One checkout's share of the processors.

@@ -1,9 +1,10 @@
 //! What is there before a worktree is made: it itself, remains of it, or something of somebody's.
 
+use super::super::repo::branch_tip;
 use super::super::{GitError, Repo};
 use super::admin::Lock;
 use super::discard::{files_in, is_whole};
-use super::{Admin, WorktreeSpec, Worktrees};
+use super::{Admin, Plan, WorktreeSpec, Worktrees};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -69,8 +70,16 @@ impl Worktrees {
     }
 
     /// Whether the branch exists; only at the base, and nowhere checked out, may it.
-    pub(super) fn branch_exists_at_base(&self, spec: &WorktreeSpec) -> Result<bool, GitError> {
-        let Some(tip) = self.repo.branch_tip(&spec.branch)? else { return Ok(false) };
+    pub(super) fn branch_exists_at_base(
+        &self,
+        spec: &WorktreeSpec,
+        plan: Option<&Plan>,
+    ) -> Result<bool, GitError> {
+        let tip = match plan {
+            Some(plan) => branch_tip(&plan.handle, &spec.branch)?,
+            None => self.repo.branch_tip(&spec.branch)?,
+        };
+        let Some(tip) = tip else { return Ok(false) };
         if tip != spec.base {
             return Err(GitError::Refused(format!(
                 "branch {} already exists at {tip}, not at the base {}; rename or delete it: git branch -m {} NEW-NAME",

@@ -26,6 +26,7 @@ use std::sync::atomic::AtomicUsize;
 
 pub(super) use admin::{Admin, HeadLine, Lock};
 pub(super) use checkout::Checkout;
+pub(super) use create::{log_signature, make_branch};
 pub(super) use discard::{TRASH, empty, files_in, is_whole, unique};
 pub(super) use index_file::{Cached, Stat, decode, encode};
 pub(super) use intent::{Intent, Undo};

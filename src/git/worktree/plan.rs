@@ -10,14 +10,39 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// of 80,000 files takes eight megabytes.
 const KEPT: usize = 2;
 
-/// The files of a commit, and what they say about how to check them out.
-#[derive(Debug)]
+/// What is needed to write the worktree of one commit.
 pub(in crate::git) struct Plan {
-    pub listing: Listing,
-    pub traits: TreeTraits,
+    files: Arc<Files>,
+    /// Opened once for all small questions; reading the settings of git takes most of the time
+    /// that a worktree from the pool takes.
+    pub handle: git2::Repository,
 }
 
-type Slot = Arc<Mutex<Option<Arc<Plan>>>>;
+impl Plan {
+    pub fn listing(&self) -> &Listing {
+        &self.files.listing
+    }
+
+    /// Whether an index holds exactly the files of the plan.
+    pub fn is_that_of(&self, index: &[Cached<'_>]) -> bool {
+        let same = |(entry, file): (&Cached<'_>, &File)| {
+            entry.oid == file.oid
+                && entry.mode == file.mode
+                && entry.path == self.files.listing.path(file)
+        };
+        let files = &self.files.listing.files;
+        index.len() == files.len() && index.iter().zip(files).all(same)
+    }
+}
+
+/// The files of a commit, and what they say about how to check them out.
+#[derive(Debug)]
+struct Files {
+    listing: Listing,
+    traits: TreeTraits,
+}
+
+type Slot = Arc<Mutex<Option<Arc<Files>>>>;
 
 /// The latest last.
 #[derive(Debug, Default)]
@@ -41,7 +66,7 @@ impl Plans {
 impl Worktrees {
     /// The plan for a commit, and what the repository uses now: a hook or a filter may have been
     /// installed since the last worktree. `None` where only git can read the repository.
-    pub(in crate::git) fn plan(&self, oid: &str) -> Result<Option<Arc<Plan>>, GitError> {
+    pub(in crate::git) fn plan(&self, oid: &str) -> Result<Option<Plan>, GitError> {
         if self.repo.refused_by_libgit2().is_some() {
             return Ok(None);
         }
@@ -49,28 +74,17 @@ impl Worktrees {
         let slot = self.plans.lock().unwrap_or_else(PoisonError::into_inner).slot(oid);
         // Twenty threads that ask at once wait here for the first.
         let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
-        let plan = match &*slot {
-            Some(plan) => Arc::clone(plan),
-            None => Arc::clone(slot.insert(Arc::new(Plan::read(&handle, oid)?))),
+        let files = match &*slot {
+            Some(files) => Arc::clone(files),
+            None => Arc::clone(slot.insert(Arc::new(Files::read(&handle, oid)?))),
         };
         drop(slot);
-        let features = Features::detect_in(&self.repo, &handle, &plan.traits)?;
-        Ok((!features.through_git()).then_some(plan))
+        let features = Features::detect_in(&self.repo, &handle, &files.traits)?;
+        Ok((!features.through_git()).then_some(Plan { files, handle }))
     }
 }
 
-impl Plan {
-    /// Whether an index holds exactly the files of the plan.
-    pub fn is_that_of(&self, index: &[Cached<'_>]) -> bool {
-        let same = |(entry, file): (&Cached<'_>, &File)| {
-            entry.oid == file.oid
-                && entry.mode == file.mode
-                && entry.path == self.listing.path(file)
-        };
-        let files = &self.listing.files;
-        index.len() == files.len() && index.iter().zip(files).all(same)
-    }
-
+impl Files {
     fn read(handle: &git2::Repository, oid: &str) -> Result<Self, GitError> {
         let listing = Listing::read(handle, oid)?;
         let traits = TreeTraits::read(handle, &listing);

@@ -40,6 +40,9 @@ fn run_view(id: &str, state: RunState) -> RunView {
         target: None,
         jobs: 1,
         supervisor: SupervisorView::default(),
+        breakers: Vec::new(),
+        budget: None,
+        limited: None,
     }
 }
 
@@ -59,12 +62,14 @@ fn task_view(id: &str, name: &str, state: TaskState) -> TaskView {
         files_changed: Vec::new(),
         pull_request: None,
         issue: None,
+        blocked_by: Vec::new(),
         blocked_on: Vec::new(),
         error: None,
         skip_reason: None,
         warnings: Vec::new(),
         logs: Vec::new(),
         steps: Vec::new(),
+        snapshot: None,
         note: None,
         started_at: None,
         finished_at: None,

@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// The most bytes of output in one entry.
 const MOST: u64 = 64 << 10;
@@ -45,6 +45,8 @@ pub struct LogReader {
     current: Option<Open>,
     /// How much of the whole output was passed, including what was dropped.
     position: u64,
+    /// The directory's time of change when it was found to have no later file.
+    searched: Option<SystemTime>,
 }
 
 #[derive(Debug)]
@@ -65,7 +67,7 @@ impl LogReader {
     /// Opens the log in an attempt's directory. There may be none yet.
     #[must_use]
     pub fn open(dir: &Path) -> Self {
-        Self { dir: dir.to_owned(), current: None, position: 0 }
+        Self { dir: dir.to_owned(), current: None, position: 0, searched: None }
     }
 
     /// One stream's bytes, without what was dropped.
@@ -92,6 +94,50 @@ impl LogReader {
             stat.last_output = stat.last_output.max(Some(Timestamp(millis)));
         }
         Ok(stat)
+    }
+
+    /// The last line of the output that is not blank; without escape codes.
+    #[must_use]
+    pub fn last_line(dir: &Path) -> Option<String> {
+        let text = Self::last_lines(dir)?;
+        // A carriage return begins a line anew on a terminal.
+        let line = text.split(['\n', '\r']).rev().find(|line| !line.trim().is_empty())?;
+        Some(line.trim().chars().filter(|c| !c.is_control()).collect())
+    }
+
+    /// The last 2 KiB of the output, of both streams.
+    #[must_use]
+    pub fn last_lines(dir: &Path) -> Option<String> {
+        const MOST: u64 = 2048;
+        let newest = numbers(dir).ok()?.into_iter().max();
+        let path = newest.map_or_else(|| layout::log(dir), |number| layout::tail(dir, number));
+        let file = File::open(path).ok()?;
+        let len = file.metadata().ok()?.len();
+        let mut bytes = vec![0; usize::try_from(len.min(MOST)).unwrap_or(0)];
+        let count = read_what_is_there(&file, &mut bytes, len.saturating_sub(MOST)).ok()?;
+        Some(String::from_utf8_lossy(&bytes[..count]).into_owned())
+    }
+
+    /// Passes over all but about the last `keep` bytes of what the current file has, without reading
+    /// them. What was passed over; 0 when there is not that much.
+    pub fn skip_to_last(&mut self, keep: u64) -> io::Result<u64> {
+        let mut skipped = 0;
+        while let Some(open) = &mut self.current {
+            let behind = open.data.metadata()?.len().saturating_sub(open.offset);
+            // One that is followed by another grows no more, so it is read after that was seen.
+            let is_last = open.record_at(open.record + 1)?.is_none();
+            let Some(record) = open.record_at(open.record)? else { break };
+            let left = record.len.saturating_sub(open.consumed);
+            if is_last || behind < keep + left || record.kind == Kind::Dropped {
+                break;
+            }
+            open.record += 1;
+            open.consumed = 0;
+            open.offset += left;
+            self.position += left;
+            skipped += left;
+        }
+        Ok(skipped)
     }
 
     /// The next entry, `None` where the log ends now.
@@ -185,9 +231,20 @@ impl LogReader {
         Ok(true)
     }
 
-    /// The number of the file after `number`.
-    fn following(&self, number: Option<u64>) -> io::Result<Option<u64>> {
-        Ok(numbers(&self.dir)?.into_iter().filter(|next| Some(*next) > number).min())
+    /// The number of the file after `number`. Asked at every look at a log that does not grow, so the
+    /// directory is listed only when it has changed.
+    fn following(&mut self, number: Option<u64>) -> io::Result<Option<u64>> {
+        /// A directory may change again within one tick of the clock that dates it: 10 ms at the most
+        /// (a kernel of 100 Hz), with room for file systems that round.
+        const TICK: Duration = Duration::from_secs(2);
+        let changed = fs::metadata(&self.dir).and_then(|dir| dir.modified()).ok();
+        if changed.is_some() && changed == self.searched {
+            return Ok(None);
+        }
+        let next = numbers(&self.dir)?.into_iter().filter(|next| Some(*next) > number).min();
+        let is_past = |time: &SystemTime| time.elapsed().is_ok_and(|since| since > TICK);
+        self.searched = changed.filter(is_past).filter(|_| next.is_none());
+        Ok(next)
     }
 }
 

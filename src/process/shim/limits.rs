@@ -9,7 +9,7 @@ use tokio::time::Instant;
 pub(super) struct Limits {
     end: Option<Instant>,
     idle: Option<Duration>,
-    last_output: Instant,
+    last_active: Instant,
 }
 
 impl Limits {
@@ -17,16 +17,17 @@ impl Limits {
         // A limit beyond what the clock can count is no limit.
         let end = spec.timeout_ms.and_then(|ms| now.checked_add(Duration::from_millis(ms)));
         let idle = spec.idle_timeout_ms.map(Duration::from_millis);
-        Self { end, idle, last_output: now }
+        Self { end, idle, last_active: now }
     }
 
-    pub(super) fn output(&mut self, now: Instant) {
-        self.last_output = now;
+    /// It printed something, or its processes computed.
+    pub(super) fn active(&mut self, now: Instant) {
+        self.last_active = now;
     }
 
     /// The next time to look.
     pub(super) fn next(&self) -> Option<Instant> {
-        let idle = self.idle.and_then(|idle| self.last_output.checked_add(idle));
+        let idle = self.idle.and_then(|idle| self.last_active.checked_add(idle));
         self.end.into_iter().chain(idle).min()
     }
 
@@ -35,7 +36,7 @@ impl Limits {
         if self.end.is_some_and(|end| now >= end) {
             return Some(StopReason::Timeout);
         }
-        let idle = self.idle.is_some_and(|idle| now.duration_since(self.last_output) >= idle);
+        let idle = self.idle.is_some_and(|idle| now.duration_since(self.last_active) >= idle);
         idle.then_some(StopReason::IdleTimeout)
     }
 }
@@ -62,14 +63,14 @@ mod tests {
     }
 
     #[test]
-    fn output_postpones_the_idle_limit_and_not_the_other() {
+    fn activity_postpones_the_idle_limit_and_not_the_other() {
         let (mut limits, start) = limits(Some(1000), Some(400));
         let at = |ms| start + Duration::from_millis(ms);
         assert_eq!(limits.next(), Some(at(400)));
-        limits.output(at(300));
+        limits.active(at(300));
         assert_eq!(limits.reached(at(699)), None);
         assert_eq!(limits.reached(at(700)), Some(StopReason::IdleTimeout));
-        limits.output(at(999));
+        limits.active(at(999));
         assert_eq!(limits.next(), Some(at(1000)));
         assert_eq!(limits.reached(at(1000)), Some(StopReason::Timeout));
     }

@@ -7,6 +7,7 @@
 
 mod agent;
 mod limits;
+mod readings;
 mod requests;
 mod supervise;
 

@@ -2,6 +2,7 @@
 
 use super::agent;
 use super::limits::Limits;
+use super::readings::Readings;
 use super::requests::{Request, Requests};
 use crate::model::{Exit, StopReason};
 use crate::process::log::{LogWriter, Stream};
@@ -73,6 +74,7 @@ struct Attempt<'a> {
     tree: Tree,
     log: LogWriter,
     limits: Limits,
+    readings: Readings,
     phase: Phase,
     /// Both pipes are at their end and the agent was waited for.
     drained: bool,
@@ -99,6 +101,7 @@ pub(super) async fn supervise(
         user_ms: 0,
         sys_ms: 0,
         max_rss_bytes: 0,
+        peak_memory_bytes: 0,
         log_bytes: 0,
         dropped_bytes: 0,
         killed: 0,
@@ -113,6 +116,7 @@ pub(super) async fn supervise(
                 // Only a recovery after our own death reads it, and it has other means too.
                 let _ = durable::publish(&layout::agent(dir), &id);
             }
+            let idle = spec.idle_timeout_ms.map(Duration::from_millis);
             let mut attempt = Attempt {
                 spec,
                 stream: child.into(),
@@ -123,6 +127,7 @@ pub(super) async fn supervise(
                 tree,
                 log,
                 limits: Limits::new(spec, start),
+                readings: Readings::new(dir.to_owned(), idle, start),
                 phase: Phase::Running,
                 drained: false,
                 unkillable: 0,
@@ -175,14 +180,19 @@ impl Attempt<'_> {
     }
 
     fn output(&mut self, stream: Stream, bytes: &[u8]) {
-        self.limits.output(Instant::now());
-        self.log.write(stream, bytes, now().0);
+        let at = now();
+        self.limits.active(Instant::now());
+        self.readings.output(at);
+        self.log.write(stream, bytes, at.0);
     }
 
     /// When to look again if nothing happens.
     fn next_look(&self) -> Option<Instant> {
         let phase = match self.phase {
-            Phase::Running => return self.limits.next(),
+            Phase::Running => {
+                let reading = self.readings.next();
+                return Some(self.limits.next().map_or(reading, |limit| limit.min(reading)));
+            }
             Phase::Lingering { until } | Phase::Terminating { until } => until,
             Phase::Killing { until, again, .. } => return Some(until.min(again)),
             Phase::Draining { until } => return Some(until),
@@ -263,6 +273,12 @@ impl Attempt<'_> {
         match self.phase {
             Phase::Running if ended => self.phase = Phase::Lingering { until: now + LINGER },
             Phase::Running => {
+                let limit = self.limits.reached(now);
+                // Silence is no stall while the processes compute, so look before it counts as one.
+                let due = now >= self.readings.next() || limit == Some(StopReason::IdleTimeout);
+                if due && self.readings.take(&self.tree, now) {
+                    self.limits.active(now);
+                }
                 if let Some(reason) = self.limits.reached(now) {
                     self.stopped = Some(reason);
                     self.terminate(self.grace());
@@ -310,6 +326,7 @@ impl Attempt<'_> {
             // Kilobytes on Linux, bytes on macOS: getrusage(2).
             let unit = if cfg!(target_os = "macos") { 1 } else { 1024 };
             result.max_rss_bytes = u64::try_from(usage.max_rss()).unwrap_or(0) * unit;
+            result.peak_memory_bytes = self.readings.peak().max(result.max_rss_bytes);
         }
     }
 }

@@ -3,6 +3,7 @@
 
 mod dying;
 mod output;
+mod readings;
 mod starting;
 mod stopping;
 

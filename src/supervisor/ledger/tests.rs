@@ -56,6 +56,7 @@ fn spec() -> RunSpec {
         estimate_seconds: None,
         tasks: vec![task("a"), b],
         agents: std::collections::BTreeMap::new(),
+        policy: crate::model::Policy::default(),
     }
 }
 
@@ -99,7 +100,7 @@ impl Place {
 
 fn starting(task: &str) -> Event {
     let attempt = AttemptId { task: task.into(), step: "branch".into(), number: 1 };
-    Event::AttemptStarting { attempt }
+    Event::AttemptStarting { attempt, agent: None }
 }
 
 fn ended(task: &str, ending: Ending) -> Event {
@@ -190,7 +191,11 @@ fn a_run_does_not_end_over_what_another_process_has_just_asked_for() {
     // The supervisor has decided that the run is over, and before it says so:
     place
         .open()
-        .record(vec![Event::RetryRequested { tasks: vec!["a".into()], onto: None }])
+        .record(vec![Event::RetryRequested {
+            tasks: vec!["a".into()],
+            onto: None,
+            snapshots: std::collections::BTreeMap::new(),
+        }])
         .unwrap();
     let new = supervisor.record(vec![Event::RunFinished { state: RunState::Failed }]).unwrap();
     assert_eq!(new.len(), 1, "{new:?}");

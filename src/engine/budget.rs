@@ -1,0 +1,124 @@
+//! Money: what was spent, what those under way may still cost, and whether another one may start.
+//!
+//! What an attempt is going to cost is taken to be what the dearest one of its agent did. An agent of which
+//! nothing is known yet runs one at a time; one that ends well without a price has none.
+
+use super::agents::Taken;
+use super::progress::Attempt;
+use super::state::State;
+use crate::model::{AttemptEnd, BudgetView, Ending, Failure, FailureClass};
+
+/// Money, in millionths of a dollar, so that sums are exact.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Budget {
+    /// The most that may be spent.
+    pub most: Option<u64>,
+    /// What was.
+    pub spent: u64,
+}
+
+/// Dollars as millionths, rounded up.
+pub(super) fn micros(dollars: f64) -> u64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "saturates; never negative"
+    )]
+    let micros = (dollars.max(0.0) * 1e6).ceil() as u64;
+    micros
+}
+
+/// What an ended attempt is charged with. One that ran and was ended before it could say what it cost is
+/// charged as the dearest of its agent.
+pub(super) fn charge(attempt: &Attempt, end: &AttemptEnd, dearest: Option<u64>) -> u64 {
+    use FailureClass as C;
+    let unsaid = match &end.ending {
+        Ending::Succeeded => false,
+        Ending::Failed { failure } => matches!(
+            failure.class,
+            C::Timeout | C::Idle | C::Cancelled | C::Interrupted | C::Killed
+        ),
+    };
+    match end.usage.cost_usd {
+        Some(cost) => micros(cost),
+        None if unsaid && attempt.pid.is_some() => dearest.unwrap_or(0),
+        None => 0,
+    }
+}
+
+/// What the end of an attempt says about what its agent costs.
+pub(super) fn learn(dearest: Option<u64>, end: &AttemptEnd) -> Option<u64> {
+    let known = match (end.usage.cost_usd, &end.ending) {
+        (Some(cost), _) => Some(micros(cost)),
+        (None, Ending::Succeeded) => Some(0),
+        (None, Ending::Failed { .. }) => None,
+    };
+    dearest.max(known)
+}
+
+impl State {
+    /// Whether another attempt of the agent can be paid whatever those under way cost.
+    pub(super) fn can_pay(&self, task: usize, agent: &str, taken: &Taken) -> bool {
+        let Some(most) = self.budget.most else { return true };
+        if self.unpayable(task, agent).is_some() {
+            return false;
+        }
+        let price = |name: &str| self.agent(name).and_then(|known| known.dearest);
+        let running = self.agents.iter().map(|(name, known)| (name.as_str(), known.running));
+        let promised: u64 = running
+            .chain(taken.iter())
+            .map(|(name, n)| u64::from(n) * price(name).unwrap_or(0))
+            .sum();
+        let committed = self.budget.spent + promised;
+        match price(agent) {
+            Some(price) => committed + price <= most,
+            None => {
+                let alone = self.agent(agent).is_none_or(|known| known.running == 0);
+                alone && taken.of(agent) == 0 && committed < most
+            }
+        }
+    }
+
+    /// Why no further attempt of the agent can ever be paid for this task.
+    pub(super) fn unpayable(&self, task: usize, agent: &str) -> Option<Failure> {
+        let price = self.agent(agent).and_then(|known| known.dearest);
+        let spent = self.budget.spent;
+        if let Some(most) = self.budget.most
+            && price.map_or(spent >= most, |price| spent + price > most)
+        {
+            let next = price.map_or(String::new(), |price| {
+                format!(", and an attempt of {agent} has cost up to {}", dollars(price))
+            });
+            return Some(over(
+                format!("not started: {} of {} are spent{next}", dollars(spent), dollars(most)),
+                "--max-cost-usd",
+            ));
+        }
+        let most = micros(self.spec.policy.max_task_cost_usd?);
+        let own = &self.tasks[task];
+        let again = own.dearest > 0 && own.spent + own.dearest > most;
+        (own.spent >= most && own.spent > 0 || again).then(|| {
+            let text = format!(
+                "not tried again: the task has cost {} of {}",
+                dollars(own.spent),
+                dollars(most)
+            );
+            over(text, "max_task_cost_usd in orch.toml")
+        })
+    }
+
+    /// What was spent, where there is a limit.
+    pub(super) fn budget_view(&self) -> Option<BudgetView> {
+        let max_usd = self.budget.most? as f64 / 1e6;
+        Some(BudgetView { spent_usd: self.budget.spent as f64 / 1e6, max_usd })
+    }
+}
+
+fn over(text: String, key: &str) -> Failure {
+    Failure::new(FailureClass::Budget, text)
+        .suggest(format!("raise {key}, then run: orch retry --failed"))
+}
+
+fn dollars(micros: u64) -> String {
+    format!("${:.2}", micros as f64 / 1e6)
+}

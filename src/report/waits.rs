@@ -1,0 +1,86 @@
+//! Why nothing new starts, and until when: breakers, shortages, pauses, money.
+
+use super::words::money;
+use crate::model::{BreakerState, BreakerView, RunState, RunView, TaskState, TaskView, Timestamp};
+
+/// A line for each thing that holds the run back.
+pub(super) fn lines(run: &RunView, now: Timestamp) -> Vec<String> {
+    let open = run.breakers.iter().filter(|b| b.state_at(now) != BreakerState::Closed);
+    let mut lines: Vec<String> = open.map(|breaker| line(breaker, now)).collect();
+    lines.extend(run.limited.clone());
+    if run.state == RunState::Paused {
+        lines.push("paused: nothing new starts".to_owned());
+    }
+    lines.extend(
+        run.budget.map(|budget| {
+            format!("{} of {} spent", money(budget.spent_usd), money(budget.max_usd))
+        }),
+    );
+    lines
+}
+
+/// One breaker that is not closed.
+pub(super) fn line(breaker: &BreakerView, now: Timestamp) -> String {
+    let reason = breaker.reason.as_deref().unwrap_or("unknown");
+    let next = match (breaker.state_at(now), breaker.retry_at) {
+        (BreakerState::HalfOpen, _) => "one attempt is tried".to_owned(),
+        (_, Some(at)) => format!("next attempt at {}", clock(at, now)),
+        (_, None) if is_resource(&breaker.name) => "nothing new starts until then".to_owned(),
+        (_, None) => "no more attempts until you ask: orch retry".to_owned(),
+    };
+    format!("{} open: {reason}; {next}", breaker.name)
+}
+
+fn is_resource(name: &str) -> bool {
+    matches!(name, "disk" | "memory")
+}
+
+/// What a task that has not started waits for, beside other tasks.
+pub(super) fn of_task(run: &RunView, task: &TaskView, now: Timestamp) -> Option<String> {
+    if task.state != TaskState::Queued {
+        return None;
+    }
+    let own = format!("agent:{}", task.agent);
+    let holds = |b: &&BreakerView| {
+        let concerns = is_resource(&b.name) || b.name == "execution" || b.name == own;
+        concerns && b.state_at(now) != BreakerState::Closed
+    };
+    let breaker = run.breakers.iter().find(holds)?;
+    let until = breaker.retry_at.filter(|at| *at > now);
+    let until = until.map_or(String::new(), |at| format!(" until {}", clock(at, now)));
+    Some(format!("waits for {}{until}", breaker.name))
+}
+
+/// The time of day where the user is, with the date where it is not within a day.
+pub(super) fn clock(at: Timestamp, now: Timestamp) -> String {
+    let Ok(time) = jiff::Timestamp::from_millisecond(at.0) else { return at.to_string() };
+    let local = time.to_zoned(jiff::tz::TimeZone::system());
+    let soon = at.since(now).as_secs() < 24 * 3600;
+    local.strftime(if soon { "%H:%M" } else { "%b %-d %H:%M" }).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_open_breaker_says_when_it_is_tried_again() {
+        let breaker = |state, retry_at| BreakerView {
+            name: "agent:claude".to_owned(),
+            state,
+            failures: 1,
+            retry_at,
+            reason: Some("auth: not logged in".to_owned()),
+        };
+        let (now, later) = (Timestamp(1_000), Some(Timestamp(60_000)));
+        let text = line(&breaker(BreakerState::Open, later), now);
+        assert!(
+            text.starts_with("agent:claude open: auth: not logged in; next attempt at "),
+            "{text}"
+        );
+        let text = line(&breaker(BreakerState::Open, later), Timestamp(60_000));
+        assert!(text.ends_with("one attempt is tried"), "{text}");
+        let text = line(&breaker(BreakerState::Open, None), now);
+        assert!(text.ends_with("orch retry"), "{text}");
+    }
+}
