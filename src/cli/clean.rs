@@ -32,7 +32,7 @@ pub(super) struct Args {
 
 pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     let (_, layout, journal) = place.history()?;
-    let (world, _) = place.world()?;
+    let (world, config) = place.world()?;
     if !args.restore.is_empty() {
         return restore(&world, &journal, &args.restore);
     }
@@ -71,8 +71,19 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
             Err(reason) => kept.push(reason),
         }
     }
+    let forgotten = if args.dry_run {
+        Vec::new()
+    } else {
+        crate::supervisor::forget_old_runs(&world, &journal, config.keep_runs)?
+    };
     let drained = if args.pool { world.worktrees.drain().map_err(CliError::from)? } else { 0 };
-    super::status::print(&crate::report::cleaning(&cleaned, &kept, drained, args.dry_run))?;
+    super::status::print(&crate::report::cleaning(
+        &cleaned,
+        &kept,
+        drained,
+        forgotten.len(),
+        args.dry_run,
+    ))?;
     Ok(ExitCode::SUCCESS)
 }
 
