@@ -28,6 +28,7 @@ fn custom(command: &[&str], prompt: PromptDelivery) -> AgentProfile {
         env: BTreeMap::new(),
         model: None,
         fallback: None,
+        waiting: Vec::new(),
     }
 }
 

@@ -45,7 +45,8 @@ pub use environment::{Variables, inherited_to_remove};
 pub use error::AgentError;
 pub use launch::{Launch, LaunchContext, launch};
 pub use profiles::{
-    builtin, find_builtin, find_on_path, install_hint, requires_changes, validate, version_args,
+    builtin, credentials, find_builtin, find_on_path, install_hint, login_hint, requires_changes,
+    validate, version_args,
 };
 pub use reader::{Progress, Reader};
 pub use shell::ShellBlock;

@@ -20,6 +20,8 @@ struct Known {
     version: Vec<String>,
     install: String,
     login: String,
+    #[serde(default)]
+    credentials: Vec<String>,
 }
 
 struct Loaded {
@@ -73,8 +75,16 @@ pub fn install_hint(profile: &AgentProfile) -> Option<&'static str> {
 }
 
 /// How to log in to the agent's provider, where it is known.
-pub(super) fn login_hint(profile: &AgentProfile) -> Option<&'static str> {
+#[must_use]
+pub fn login_hint(profile: &AgentProfile) -> Option<&'static str> {
     known(profile).map(|known| known.login.as_str()).filter(|hint| !hint.is_empty())
+}
+
+/// Where the agent's credentials come from, where that is known: names of variables, and files that begin
+/// with `~/`.
+#[must_use]
+pub fn credentials(profile: &AgentProfile) -> &'static [String] {
+    known(profile).map_or(&[], |known| known.credentials.as_slice())
 }
 
 /// Whether success needs a change in the worktree.
@@ -172,6 +182,7 @@ mod tests {
             env: std::collections::BTreeMap::new(),
             model: None,
             fallback: None,
+            waiting: Vec::new(),
         }
     }
 

@@ -13,6 +13,7 @@ fn profile(dialect: Dialect) -> AgentProfile {
         env: std::collections::BTreeMap::new(),
         model: None,
         fallback: None,
+        waiting: Vec::new(),
     }
 }
 

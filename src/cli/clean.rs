@@ -38,6 +38,7 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
         return restore(&world, &journal, &args.restore);
     }
     world.repo.sweep_scratch()?;
+    world.repo.sweep_objects();
     let wanted = if args.force.is_empty() {
         journal.uncleaned()?
     } else {

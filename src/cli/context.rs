@@ -7,7 +7,7 @@ use crate::journal::{Journal, Layout};
 use crate::model::{RunId, RunView};
 use crate::process::SupervisorLock;
 use crate::report::Style;
-use crate::supervisor::{Ledger, World};
+use crate::supervisor::{Ledger, Limits, World};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -84,7 +84,14 @@ impl Place {
     pub(super) fn world(&self) -> Result<(Arc<World>, Config), CliError> {
         let (repo, config) = self.configured()?;
         let pool = PoolLimits { count: config.pool as usize, bytes: config.pool_bytes };
-        Ok((Arc::new(World::new(repo, pool, config.snapshots)?), config))
+        let limits = Limits {
+            free_memory: config.free_memory,
+            least_memory: config.least_memory,
+            load: config.load,
+            free_disk: config.free_disk,
+        };
+        let world = World::new(repo, pool, config.snapshots)?.with_limits(limits);
+        Ok((Arc::new(world), config))
     }
 
     /// The journal for reading; an error that says what to do where there is none.
@@ -106,7 +113,7 @@ impl Place {
     }
 }
 
-fn nothing_yet() -> CliError {
+pub(super) fn nothing_yet() -> CliError {
     CliError::usage("no run in this repository yet; start one with: orch execute --tasks FILE...")
 }
 

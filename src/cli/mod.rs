@@ -5,6 +5,7 @@
 //! Never: knows how anything is done.
 
 mod attach;
+mod backup;
 mod cancel;
 mod clean;
 mod completions;
@@ -20,9 +21,12 @@ mod merge;
 mod pause;
 mod plan;
 mod prompts;
+mod ps;
+mod restore;
 mod resume;
 mod retry;
 mod run;
+mod selftest;
 mod shim;
 mod status;
 
@@ -63,6 +67,7 @@ enum Command {
     Run(run::Args),
     Status(status::Args),
     Logs(logs::Args),
+    Ps(ps::Args),
     Attach(attach::Args),
     Diff(diff::Args),
     Pause(pause::Args),
@@ -72,7 +77,10 @@ enum Command {
     Retry(retry::Args),
     Merge(merge::Args),
     Clean(clean::Args),
+    Backup(backup::Args),
+    Restore(restore::Args),
     Doctor(doctor::Args),
+    Selftest(selftest::Args),
     Completions(completions::Args),
 }
 
@@ -109,6 +117,7 @@ fn dispatch(app: App) -> Result<ExitCode, CliError> {
         Command::Execute(args) => execute::run(&place, &args),
         Command::Run(args) => run::run(&place, args),
         Command::Status(args) => status::run(&place, &args),
+        Command::Ps(args) => ps::run(&place, &args),
         Command::Logs(args) => logs::run(&place, &args),
         Command::Attach(args) => attach::run(&place, &args),
         Command::Diff(args) => diff::run(&place, &args),
@@ -119,7 +128,10 @@ fn dispatch(app: App) -> Result<ExitCode, CliError> {
         Command::Retry(args) => retry::run(&place, &args),
         Command::Merge(args) => merge::run(&place, &args),
         Command::Clean(args) => clean::run(&place, &args),
+        Command::Backup(args) => backup::run(&place, &args),
+        Command::Restore(args) => restore::run(&place, &args),
         Command::Doctor(args) => doctor::run(&place, &args),
+        Command::Selftest(args) => selftest::run(&place, &args),
         Command::Completions(args) => completions::run(&args),
     }
 }

@@ -2,10 +2,11 @@
 
 use super::context::{self, Place};
 use super::error::CliError;
-use super::execute::{Form, supervise};
-use crate::journal::{Journal, Layout};
+use super::execute::{Form, supervise, tell_rebuilt};
+use crate::journal::Journal;
 use crate::model::{Event, RunId, RunState};
-use crate::supervisor::{Ledger, World};
+use crate::process::SupervisorLock;
+use crate::supervisor::{Ledger, SupervisorError, World, restore_prompts};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
@@ -24,21 +25,27 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
+    let (world, _) = place.world()?;
     // A clear answer where nothing ever ran, before anything is made.
-    let (_, layout, journal) = place.history()?;
-    if let Some(code) = continue_paused(&layout, journal, args)? {
+    if !world.layout.journal().exists() && !world.has_run() {
+        return Err(context::nothing_yet());
+    }
+    if let Some(code) = continue_paused(&world, args)? {
         return Ok(code);
     }
-    let (world, _) = place.world()?;
     let lock = world.lock()?;
-    let journal = world.journal()?;
-    // The newest run that is not over comes before a newer one that is.
-    let unfinished = journal.unfinished(1)?.pop().filter(|_| args.run == "latest");
-    let id = match unfinished {
-        Some(run) => run.id,
-        None => context::find_run(&journal, &args.run)?,
+    let (journal, rebuilt) = world.take_journal(&lock)?;
+    tell_rebuilt(rebuilt.as_ref());
+    let ledger = match open(journal, &args.run) {
+        Err(Stop::Damage(damage)) => {
+            let (journal, rebuilt) = world.rebuild_journal(&lock, &damage)?;
+            tell_rebuilt(Some(&rebuilt));
+            open(journal, &args.run).map_err(Stop::into_error)?
+        }
+        other => other.map_err(Stop::into_error)?,
     };
-    let ledger = Ledger::open(journal, &id)?;
+    let id = ledger.state().spec.id.clone();
+    restore_prompts(&world.layout, &ledger.state().spec)?;
     let over =
         matches!(ledger.state().finished, Some((state, _)) if state != RunState::Interrupted);
     if over && ledger.state().open_attempts().next().is_none() {
@@ -65,12 +72,12 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
 }
 
 /// A paused run that a supervisor works on only needs to be told; `None` for any other.
-fn continue_paused(
-    layout: &Layout,
-    journal: Journal,
-    args: &Args,
-) -> Result<Option<ExitCode>, CliError> {
-    let Some(live) = context::live_run(layout, &journal)? else { return Ok(None) };
+fn continue_paused(world: &World, args: &Args) -> Result<Option<ExitCode>, CliError> {
+    if SupervisorLock::holder(&world.layout.supervisor_lock()).is_none() {
+        return Ok(None);
+    }
+    let journal = world.journal()?;
+    let Some(live) = context::live_run(&world.layout, &journal)? else { return Ok(None) };
     let meant = args.run == "latest" || context::find_run(&journal, &args.run)? == live.id;
     if !meant || live.state != RunState::Paused {
         return Ok(None);
@@ -79,6 +86,38 @@ fn continue_paused(
     ledger.record(vec![Event::ContinueRequested])?;
     eprintln!("{} goes on; follow with: orch status --watch", live.id);
     Ok(Some(ExitCode::SUCCESS))
+}
+
+/// Why a run could not be opened.
+enum Stop {
+    Damage(SupervisorError),
+    Other(CliError),
+}
+
+impl Stop {
+    fn into_error(self) -> CliError {
+        match self {
+            Self::Damage(error) => error.into(),
+            Self::Other(error) => error,
+        }
+    }
+}
+
+impl<E: Into<SupervisorError>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        let error = error.into();
+        if error.is_damage() { Self::Damage(error) } else { Self::Other(error.into()) }
+    }
+}
+
+/// The run that is meant: the newest that is not over comes before a newer one that is.
+fn open(journal: Journal, name: &str) -> Result<Ledger, Stop> {
+    let unfinished = journal.unfinished(1)?.pop().filter(|_| name == "latest");
+    let id = match unfinished {
+        Some(run) => run.id,
+        None => journal.find_run(name)?.ok_or_else(|| Stop::Other(context::nothing_yet()))?,
+    };
+    Ok(Ledger::open(journal, &id)?)
 }
 
 /// Starts `orch resume RUN` in a session of its own and returns once it has taken the run over.

@@ -38,6 +38,8 @@ pub struct AgentOverride {
     pub model: Option<String>,
     /// The agent that takes over when this one cannot go on.
     pub fallback: Option<String>,
+    /// What the last line of its output contains when it waits for an answer.
+    pub waiting: Option<Vec<String>>,
 }
 
 /// Reads the table `[agents]`.
@@ -81,6 +83,7 @@ fn read_one(reader: &mut Reader<'_>, name: &str, line: u32, table: &DeTable<'_>)
             "output" => agent.output = reader.word(item, DIALECTS).and_then(from_word),
             "requires_changes" => agent.requires_changes = reader.truth(item),
             "env" => agent.env = reader.env(item),
+            "waiting" => agent.waiting = reader.list(item, "[\"[y/n]\"]"),
             "model" => agent.model = reader.text(item, "\"opus\""),
             "fallback" => agent.fallback = reader.text(item, "\"codex\""),
             _ => reader.forgotten(item),

@@ -51,6 +51,14 @@ pub struct Config {
     pub ignore_conflicts: Vec<String>,
     /// When a run waits, falls back or stops.
     pub policy: Policy,
+    /// Bytes of memory below which fewer agents run at a time; `None`: from the machine.
+    pub free_memory: Option<u64>,
+    /// Bytes of memory below which the newest agent is stopped; `None`: from the machine.
+    pub least_memory: Option<u64>,
+    /// Load for each core above which fewer agents run at a time; 0: it does not matter.
+    pub load: f64,
+    /// Bytes that must stay free on disk; `None`: from the disk.
+    pub free_disk: Option<u64>,
     /// What `[agents.NAME]` says, by name. To be laid over the built-in profiles.
     pub agents: BTreeMap<String, AgentOverride>,
 }
@@ -82,6 +90,11 @@ impl Default for Config {
             snapshots: Some(Duration::from_secs(30)),
             ignore_conflicts: Vec::new(),
             policy: Policy::default(),
+            free_memory: None,
+            least_memory: None,
+            // Agents mostly wait for a model; above this their builds and tests wait for each other.
+            load: 4.0,
+            free_disk: None,
             agents: BTreeMap::new(),
         }
     }

@@ -21,13 +21,15 @@ pub(super) fn home(name: &str) -> Option<&'static str> {
         (WORKTREES, "in [worktrees]"),
         (CONFLICTS, "in [conflicts]"),
         (BREAKERS, "in [breakers]"),
+        (LIMITS, "in [limits]"),
         (AGENT, "in a table [agents.NAME]"),
     ];
     places.iter().find(|(keys, _)| names(keys).contains(&name)).map(|(_, place)| *place)
 }
 
 /// Tables at the top level. `agents` holds a table for each agent.
-pub(super) const TABLES: &[&str] = &["setup", "worktrees", "conflicts", "breakers", "agents"];
+pub(super) const TABLES: &[&str] =
+    &["setup", "worktrees", "conflicts", "breakers", "limits", "agents"];
 
 /// Keys at the top level.
 pub(super) const TOP: &[Key] = &[
@@ -193,6 +195,43 @@ pub(super) const BREAKERS: &[Key] = &[
     Key { name: "github_cool_down", value: "\"5m\"", doc: &["For how long."] },
 ];
 
+/// Keys of `[limits]`.
+pub(super) const LIMITS: &[Key] = &[
+    Key {
+        name: "free_memory",
+        value: "\"1GiB\"",
+        doc: &[
+            "With less memory free than this, one agent fewer at a time, again and again; with half as",
+            "much again free, one more. Default: 1GiB, or a tenth of the memory where that is less.",
+        ],
+    },
+    Key {
+        name: "least_memory",
+        value: "\"256MiB\"",
+        doc: &[
+            "With less than this nothing new starts, and the newest agent is stopped to start again later.",
+            "Default: a quarter of free_memory.",
+        ],
+    },
+    Key {
+        name: "load",
+        value: "4.0",
+        doc: &[
+            "With a load above this for each core, one agent fewer at a time; below three quarters of it,",
+            "one more. 0: the load does not matter.",
+        ],
+    },
+    Key {
+        name: "free_disk",
+        value: "\"2GiB\"",
+        doc: &[
+            "What must stay free where the worktrees and the git directory are, beside what a worktree is",
+            "expected to grow to. Short of it, build folders that git ignores are removed from finished",
+            "worktrees, and nothing new starts. Default: 2GiB, or a twentieth of the disk where that is less.",
+        ],
+    },
+];
+
 /// Keys of `[agents.NAME]`.
 pub(super) const AGENT: &[Key] = &[
     Key {
@@ -246,6 +285,14 @@ pub(super) const AGENT: &[Key] = &[
         doc: &[
             "The agent that takes over its tasks when this one hangs, or cannot log in or start,",
             "and, with on_limit = \"fallback\", while it is limited.",
+        ],
+    },
+    Key {
+        name: "waiting",
+        value: "[\"[y/n]\"]",
+        doc: &[
+            "What its last line contains when it waits for an answer that nobody will give. Such an agent",
+            "is reported when it has been quiet for a while.",
         ],
     },
 ];

@@ -1,7 +1,7 @@
 //! `orch.toml` -> [`Config`].
 
 use super::agents::from_word;
-use super::keys::{BREAKERS, CONFLICTS, SETUP, TABLES, TOP, WORKTREES, names};
+use super::keys::{BREAKERS, CONFLICTS, LIMITS, SETUP, TABLES, TOP, WORKTREES, names};
 use super::problem::ConfigError;
 use super::values::{Item, Reader};
 use super::{Config, agents, breakers};
@@ -18,7 +18,7 @@ pub const MAX_BYTES: u64 = 1024 * 1024;
 /// What becomes of finished work, as the file spells it.
 pub(super) const MERGES: &[&str] = &["none", "local", "pr"];
 /// What happens at a limit, as the file spells it.
-pub(super) const LIMITS: &[&str] = &["wait", "fallback", "stop"];
+pub(super) const ON_LIMIT: &[&str] = &["wait", "fallback", "stop"];
 /// More processes than this on one machine are a slip of the keyboard.
 const MAX_JOBS: u32 = 1000;
 /// The same for retries.
@@ -81,7 +81,7 @@ impl Config {
                 "grace" => set(&mut self.grace, r.duration(item)),
                 "retries" => set(&mut self.retries, r.number(item, 0, MAX_RETRIES)),
                 "on_limit" => {
-                    set(&mut self.policy.on_limit, r.word(item, LIMITS).and_then(from_word));
+                    set(&mut self.policy.on_limit, r.word(item, ON_LIMIT).and_then(from_word));
                 }
                 "max_cost_usd" => self.policy.max_cost_usd = r.money(item),
                 "max_task_cost_usd" => self.policy.max_task_cost_usd = r.money(item),
@@ -107,6 +107,7 @@ impl Config {
             "worktrees" => WORKTREES,
             "conflicts" => CONFLICTS,
             "breakers" => BREAKERS,
+            "limits" => LIMITS,
             _ => return r.forgotten(item),
         };
         let place = format!("[{}]", item.key);
@@ -121,6 +122,10 @@ impl Config {
                 ("worktrees", "snapshots") => r.limit(inner, &mut self.snapshots),
                 ("conflicts", "ignore") => set(&mut self.ignore_conflicts, r.globs(inner)),
                 ("breakers", _) if breakers::read(&mut self.policy, r, inner) => {}
+                ("limits", "free_memory") => self.free_memory = r.bytes(inner, 0),
+                ("limits", "least_memory") => self.least_memory = r.bytes(inner, 0),
+                ("limits", "free_disk") => self.free_disk = r.bytes(inner, 0),
+                ("limits", "load") => set(&mut self.load, r.ratio(inner)),
                 _ => r.forgotten(inner),
             }
         }

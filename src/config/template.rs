@@ -4,7 +4,7 @@
 //! value is the default, or an example where the default is that nothing is set.
 
 use super::Config;
-use super::keys::{AGENT, BREAKERS, CONFLICTS, Key, SETUP, TOP, WORKTREES};
+use super::keys::{AGENT, BREAKERS, CONFLICTS, Key, LIMITS, SETUP, TOP, WORKTREES};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
@@ -55,9 +55,12 @@ pub fn template(found: &[FoundAgent], setup: &[String]) -> String {
             make(&mut out, key.name, &format!("[{}]", commands.join(", ")));
         }
     }
-    for (table, keys) in
-        [("worktrees", WORKTREES), ("conflicts", CONFLICTS), ("breakers", BREAKERS)]
-    {
+    for (table, keys) in [
+        ("worktrees", WORKTREES),
+        ("conflicts", CONFLICTS),
+        ("breakers", BREAKERS),
+        ("limits", LIMITS),
+    ] {
         let _ = writeln!(out, "\n[{table}]");
         for key in keys {
             explain(&mut out, key);

@@ -1,6 +1,6 @@
 //! Whole configurations, good and bad. What a message says is part of what is tested.
 
-use super::keys::{AGENT, BREAKERS, CONFLICTS, SETUP, TABLES, TOP, WORKTREES, names};
+use super::keys::{AGENT, BREAKERS, CONFLICTS, LIMITS, SETUP, TABLES, TOP, WORKTREES, names};
 use super::*;
 use crate::model::{BreakerRule, Dialect, MergeMode, OnLimit, Policy, PromptDelivery};
 use proptest::prelude::*;
@@ -72,6 +72,12 @@ fn every_key_is_read() {
         requires_changes = false
         resume_command = ["own", "{session}"]
         env = { RUST_LOG = "debug", EMPTY = "" }
+        waiting = ["(y/n)"]
+        [limits]
+        free_memory = "2GiB"
+        least_memory = "100MiB"
+        free_disk = "5GB"
+        load = 1.5
         "#,
     )
     .unwrap();
@@ -85,6 +91,7 @@ fn every_key_is_read() {
         env: [("RUST_LOG", "debug"), ("EMPTY", "")].map(|(k, v)| (k.into(), v.into())).into(),
         model: None,
         fallback: None,
+        waiting: Some(vec!["(y/n)".into()]),
     };
     let rule = |failures, cool_down_ms| BreakerRule { failures, cool_down_ms };
     let policy = Policy {
@@ -122,6 +129,10 @@ fn every_key_is_read() {
         snapshots: None,
         ignore_conflicts: vec!["CHANGELOG.md".into(), "docs/**".into()],
         policy,
+        free_memory: Some(2 << 30),
+        least_memory: Some(100 << 20),
+        load: 1.5,
+        free_disk: Some(5_000_000_000),
         agents: [("claude".into(), claude), ("own".into(), own)].into(),
     };
     assert_eq!(config, expected);
@@ -177,7 +188,7 @@ fn everything_wrong_is_named_at_once() {
     orch.toml:12: `prompts` must be one line of text, not 7
       hint: for example: prompts = "prompts"
     orch.toml:13: unknown key `banana`
-      hint: known keys are agent, model, jobs, timeout, idle_timeout, grace, retries, on_limit, max_cost_usd, max_task_cost_usd, verify, merge, into, prompts, workflow, log_cap, setup, worktrees, conflicts, breakers, agents
+      hint: known keys are agent, model, jobs, timeout, idle_timeout, grace, retries, on_limit, max_cost_usd, max_task_cost_usd, verify, merge, into, prompts, workflow, log_cap, setup, worktrees, conflicts, breakers, limits, agents
     orch.toml:14: unknown key `commands`
       hint: `commands` belongs in [setup]
     orch.toml:15: `setup` must be a table
@@ -306,6 +317,9 @@ fn the_template_has_every_key_with_its_default() {
             max_task_cost_usd: Some(5.0),
             ..Policy::default()
         },
+        free_memory: Some(1 << 30),
+        least_memory: Some(256 << 20),
+        free_disk: Some(2 << 30),
         agents: all.agents.clone(),
         ..Config::default()
     };
@@ -316,8 +330,9 @@ fn the_template_has_every_key_with_its_default() {
     let lines: Vec<&str> = text.lines().collect();
     let has =
         |start: String| lines.iter().any(|line| line.trim_start_matches('#').starts_with(&start));
-    for key in
-        [TOP, SETUP, WORKTREES, CONFLICTS, BREAKERS, AGENT].iter().flat_map(|keys| names(keys))
+    for key in [TOP, SETUP, WORKTREES, CONFLICTS, BREAKERS, LIMITS, AGENT]
+        .iter()
+        .flat_map(|keys| names(keys))
     {
         assert!(has(format!("{key} = ")), "{key}");
     }
@@ -448,6 +463,25 @@ fn the_template_reads_well() {
     # For how long.
     #github_cool_down = "5m"
 
+    [limits]
+
+    # With less memory free than this, one agent fewer at a time, again and again; with half as
+    # much again free, one more. Default: 1GiB, or a tenth of the memory where that is less.
+    #free_memory = "1GiB"
+
+    # With less than this nothing new starts, and the newest agent is stopped to start again later.
+    # Default: a quarter of free_memory.
+    #least_memory = "256MiB"
+
+    # With a load above this for each core, one agent fewer at a time; below three quarters of it,
+    # one more. 0: the load does not matter.
+    #load = 4.0
+
+    # What must stay free where the worktrees and the git directory are, beside what a worktree is
+    # expected to grow to. Short of it, build folders that git ignores are removed from finished
+    # worktrees, and nothing new starts. Default: 2GiB, or a twentieth of the disk where that is less.
+    #free_disk = "2GiB"
+
     # An agent of your own, or changes to one that is built in (then every key is optional).
     #[agents.my-agent]
 
@@ -479,6 +513,10 @@ fn the_template_reads_well() {
     # The agent that takes over its tasks when this one hangs, or cannot log in or start,
     # and, with on_limit = "fallback", while it is limited.
     #fallback = "codex"
+
+    # What its last line contains when it waits for an answer that nobody will give. Such an agent
+    # is reported when it has been quiet for a while.
+    #waiting = ["[y/n]"]
     "##);
 }
 

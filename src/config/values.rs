@@ -156,6 +156,19 @@ impl<'a> Reader<'a> {
         read
     }
 
+    /// A number of at least 0, such as `1.5`.
+    pub(super) fn ratio(&mut self, item: Item<'_>) -> Option<f64> {
+        let read = match item.value.get_ref() {
+            DeValue::Float(float) => float.as_str().parse::<f64>().ok(),
+            value => whole(value).map(|n| n as f64),
+        };
+        let read = read.filter(|n| n.is_finite() && *n >= 0.0);
+        if read.is_none() {
+            self.wrong(item, "a number of at least 0", "4.0");
+        }
+        read
+    }
+
     /// A duration (a number is seconds), or `"none"` for no limit.
     pub(super) fn limit(&mut self, item: Item<'_>, limit: &mut Option<Duration>) {
         if matches!(item.value.get_ref(), DeValue::String(text) if text == "none") {

@@ -18,8 +18,10 @@ mod features;
 mod fingerprint;
 #[cfg(test)]
 mod fixture;
+mod gone;
 mod graveyard;
 mod identity;
+mod ignored;
 mod land;
 mod landing_note;
 mod landing_repair;
@@ -34,6 +36,7 @@ mod scratch;
 mod snapshot;
 mod snapshot_ref;
 mod submodules;
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod tree;

@@ -11,6 +11,7 @@ mod outcome;
 mod policy;
 mod problem;
 mod profile;
+mod size;
 mod spec;
 mod time;
 mod view;
@@ -26,6 +27,7 @@ pub use outcome::{
 pub use policy::{BreakerRule, OnLimit, Policy};
 pub use problem::{Problem, listed, nearest, quoted};
 pub use profile::{AgentProfile, Dialect, PromptDelivery};
+pub use size::bytes;
 pub use spec::{
     BuiltIn, Dependency, DependencyKind, MergeMode, Phase, RunSpec, RunState, StepKind, StepSpec,
     TaskSpec, TaskState,

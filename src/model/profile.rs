@@ -65,6 +65,9 @@ pub struct AgentProfile {
     /// has it) meets a limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fallback: Option<String>,
+    /// What the last line of its output contains when it waits for an answer (upper and lower case alike).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waiting: Vec<String>,
 }
 
 impl AgentProfile {

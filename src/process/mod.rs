@@ -17,8 +17,10 @@ mod error;
 mod heartbeat;
 mod identity;
 mod layout;
+mod live;
 mod lock;
 mod log;
+mod pace;
 mod recover;
 mod result;
 mod running;
@@ -45,18 +47,23 @@ use macos as platform;
 pub use error::ProcessError;
 pub use heartbeat::Heartbeat;
 pub use identity::ProcessId;
+pub use live::{LiveAttempt, LiveProcess, left_over, live};
 pub use log::{Entry, Follower, LogReader, LogStat, Stream, StreamReader};
+pub use pace::until_next;
 pub use platform::lower_priority;
 pub use recover::{Adopted, Recovery, has_ended, recover};
 pub use result::ShimResult;
 pub use running::{Finished, Running};
 pub use shim::shim;
-pub use signals::{Interrupt, Signals};
+pub use signals::{Interrupt, Signals, die};
 pub use spec::{KEY_VARIABLE, ShimSpec};
 pub use start::{Launcher, start, start_with};
 pub use stop::{Stop, Stopper};
 pub use supervisor_lock::SupervisorLock;
-pub use system::{DefaultJobs, System, can_run, default_jobs, free_disk, load, system};
+pub use system::{
+    DefaultJobs, DiskSpace, ProcessLimits, System, can_run, default_jobs, disk_space, load,
+    process_limits, system,
+};
 pub use terminal::{columns, in_own_session, is_own_output, rows};
 
 #[cfg(test)]

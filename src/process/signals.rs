@@ -15,6 +15,13 @@ pub enum Interrupt {
     Kill,
 }
 
+/// Ends this process as `kill -9` does: nothing is flushed, dropped or tidied up.
+pub fn die() -> ! {
+    let _ = nix::sys::signal::kill(nix::unistd::Pid::this(), nix::sys::signal::Signal::SIGKILL);
+    // Nothing comes back from that; where it were refused, this is as abrupt.
+    std::process::abort()
+}
+
 /// SIGINT and SIGTERM, counted.
 #[derive(Debug)]
 pub struct Signals {

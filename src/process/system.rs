@@ -29,21 +29,63 @@ pub fn system() -> System {
     System {
         cores: std::thread::available_parallelism().map_or(1, usize::from),
         memory_bytes: limit(total, limits.as_ref().map(|l| l.total_memory)),
-        free_memory: limit(free, limits.as_ref().map(|l| l.free_memory)),
+        free_memory: limits.as_ref().map_or(free, |limits| System::limited(free, limits)),
     }
 }
 
-/// Processes that wanted to run, averaged over the last minute. `None` where the system does not say.
-#[must_use]
-pub fn load() -> Option<f64> {
-    sysinfo::System::load_average().ok().map(|load| load.one)
+impl System {
+    /// Free memory, with what a container's own page cache takes counted as free: the kernel gives it
+    /// back before anything runs out.
+    fn limited(all: u64, limits: &sysinfo::CGroupLimits) -> u64 {
+        all.min(limits.free_memory.max(limits.total_memory.saturating_sub(limits.rss)))
+    }
 }
 
-/// Bytes that this user may still write on the disk of that directory.
+/// Room on the file system of a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DiskSpace {
+    /// Bytes that this user may still write.
+    pub free: u64,
+    /// Bytes there are.
+    pub total: u64,
+}
+
+/// The room where `path` is, or will be: asked of the nearest folder above it that exists. (sysinfo
+/// lists the machine's disks, and does not say which one a path is on.)
 #[must_use]
-pub fn free_disk(dir: &Path) -> Option<u64> {
-    let stat = nix::sys::statvfs::statvfs(dir).ok()?;
-    Some(u64::from(stat.blocks_available()).saturating_mul(u64::from(stat.fragment_size())))
+pub fn disk_space(path: &Path) -> Option<DiskSpace> {
+    let place = path.ancestors().find(|place| place.exists())?;
+    let stat = nix::sys::statvfs::statvfs(place).ok()?;
+    // The types of the counts differ between systems.
+    #[expect(clippy::useless_conversion, reason = "they are 32 bits wide on macOS")]
+    let of = |blocks| u64::from(stat.fragment_size()) * u64::from(blocks);
+    Some(DiskSpace { free: of(stat.blocks_available()), total: of(stat.blocks()) })
+}
+
+/// How much the system lets this user have; `None`: no limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProcessLimits {
+    /// Open files of one process.
+    pub open_files: Option<u64>,
+    /// Processes of the user.
+    pub processes: Option<u64>,
+}
+
+/// The limits of this process, which its children inherit.
+#[must_use]
+pub fn process_limits() -> ProcessLimits {
+    use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
+    let of = |resource| {
+        let (soft, _) = getrlimit(resource).ok()?;
+        (soft != RLIM_INFINITY).then_some(soft)
+    };
+    ProcessLimits { open_files: of(Resource::RLIMIT_NOFILE), processes: of(Resource::RLIMIT_NPROC) }
+}
+
+/// Processes that want to run, on average over the last minute; 0 where the system does not say.
+#[must_use]
+pub fn load() -> f64 {
+    sysinfo::System::load_average().map_or(0.0, |load| load.one)
 }
 
 /// Whether this user could execute the file.

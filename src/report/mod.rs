@@ -5,19 +5,27 @@
 //! Never: decides, acts or reads the world; [`live`] is the only module that writes to the terminal,
 //! because a live view must.
 
+mod doctor;
 mod landing;
 pub mod live;
 mod ndjson;
 pub mod plan;
+mod ps;
+mod rebuilt;
 mod run;
+mod selftest;
 mod status;
 mod style;
 mod waits;
 mod words;
 
+pub use doctor::{Finding, Findings, Health, doctor, doctor_json};
 pub use landing::{cleaning, landing};
 pub use ndjson::Ndjson;
+pub use ps::{PsRow, ps, ps_json};
+pub use rebuilt::rebuilt;
 pub use run::summary;
+pub use selftest::{Trial, selftest, selftest_json};
 pub use status::{StatusJson, runs, status, task, task_line};
 pub use style::Style;
 pub use words::{bytes, duration, money};

@@ -272,8 +272,12 @@ pub fn task(view: &TaskView, now: Timestamp, style: Style) -> String {
         let cost = attempt.cost_usd.map_or(String::new(), money);
         let session = attempt.session.as_deref().unwrap_or_default();
         let by = attempt.agent.as_ref().map_or(String::new(), |agent| format!("by {agent}"));
+        let used = attempt.resources.map_or(String::new(), |used| {
+            let cpu = Duration::try_from_secs_f64(used.cpu_seconds).unwrap_or_default();
+            format!("peak {}, CPU {}", bytes(used.peak_memory_bytes), duration(cpu))
+        });
         let number = format!("{}.{}", attempt.step, attempt.number);
-        let text = format!("{number} {outcome} {by} {exit} {cost} {session}");
+        let text = format!("{number} {outcome} {by} {exit} {cost} {used} {session}");
         fact("attempt", text.split_whitespace().collect::<Vec<_>>().join(" ").as_str());
     }
     out

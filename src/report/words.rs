@@ -1,5 +1,6 @@
 //! Numbers as people read them.
 
+pub use crate::model::bytes;
 use std::time::Duration;
 
 /// `0.4s`, `12s`, `3m04s`, `2h05m`.
@@ -22,19 +23,6 @@ pub fn money(dollars: f64) -> String {
     } else {
         format!("${dollars:.2}")
     }
-}
-
-/// `512 B`, `1.5 MiB`.
-#[must_use]
-pub fn bytes(count: u64) -> String {
-    let mut value = count as f64;
-    for unit in ["B", "KiB", "MiB", "GiB"] {
-        if value < 1024.0 {
-            return if unit == "B" { format!("{count} B") } else { format!("{value:.1} {unit}") };
-        }
-        value /= 1024.0;
-    }
-    format!("{value:.1} TiB")
 }
 
 /// `1 file`, `2 files`.
@@ -65,7 +53,6 @@ mod tests {
             ["0.4s", "12s", "3m04s", "2h05m"]
         );
         assert_eq!([money(0.0042), money(1.5), money(0.0)], ["$0.0042", "$1.50", "$0.00"]);
-        assert_eq!([bytes(12), bytes(1_572_864)], ["12 B", "1.5 MiB"]);
         assert_eq!([tokens(999), tokens(1234), tokens(2_500_000)], ["999", "1.2k", "2.5M"]);
     }
 }

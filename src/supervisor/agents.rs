@@ -6,9 +6,10 @@ use crate::agent::{
     self, Briefing, LaunchContext, Neighbour, Previous, Reader, ShellBlock, Variables,
 };
 use crate::model::{AttemptEnd, Dialect, Failure, FailureClass, StepKind, StopReason, Usage};
-use crate::process::{Entry, LogReader, ShimResult, ShimSpec, Stream};
+use crate::process::{self, Entry, LogReader, ShimResult, ShimSpec, Stream};
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 /// How much of a failed command's output an agent is given, bytes: the end of it, some hundred lines, where
 /// the failing test is named; the rest is in the log.
@@ -131,31 +132,57 @@ pub(super) fn plan(world: &World, job: &Job) -> Result<Plan, Failure> {
 pub(super) struct Live {
     reader: Option<Reader>,
     log: LogReader,
+    /// Looks in a row that found nothing.
+    idle: u32,
 }
+
+/// How often new output is read for the live view; of an agent that is silent, half as often each time, up
+/// to [`SILENT`].
+const LOOK: Duration = Duration::from_secs(1);
+const SILENT: Duration = Duration::from_secs(4);
+
+/// Bytes that are read at one look, at most: an agent that prints faster is shown by its last lines, and
+/// nobody else has to wait.
+const READ_AT_ONCE: u64 = 128 << 10;
 
 impl Live {
     pub(super) fn new(job: &Job) -> Self {
         let is_agent = matches!(job.step.kind, StepKind::Agent);
         let reader = job.profile.as_ref().filter(|_| is_agent).map(Reader::new);
-        Self { reader, log: LogReader::open(&job.dir) }
+        Self { reader, log: LogReader::open(&job.dir), idle: 0 }
+    }
+
+    /// How long to wait before the next look.
+    pub(super) fn pause(&self) -> Duration {
+        process::until_next(if self.idle < 4 { LOOK } else { SILENT })
     }
 
     /// What the output since the last look says; `None` when there is nothing new.
     pub(super) fn read_new(&mut self) -> Option<Progress> {
+        self.idle = self.idle.saturating_add(1);
         let reader = self.reader.as_mut()?;
-        if !feed(reader, &mut self.log) {
+        if self.log.skip_to_last(READ_AT_ONCE).is_ok_and(|skipped| skipped > 0) {
+            reader.feed(b"\n");
+        }
+        if feed(reader, &mut self.log, READ_AT_ONCE) == 0 {
             return None;
         }
+        self.idle = 0;
         let progress = reader.progress();
         Some(Progress { last: progress.last, usage: progress.usage })
     }
 }
 
-/// Feeds what the log has to the reader; whether there was anything.
-fn feed(reader: &mut Reader, log: &mut LogReader) -> bool {
-    let mut any = false;
-    for entry in log.map_while(Result::ok) {
-        any = true;
+/// Feeds what the log has to the reader, and stops after about `most` bytes. How many there were.
+fn feed(reader: &mut Reader, log: &mut LogReader, most: u64) -> u64 {
+    let mut fed = 0;
+    while fed < most
+        && let Some(Ok(entry)) = log.next()
+    {
+        fed += match &entry {
+            Entry::Output { bytes, .. } => bytes.len() as u64,
+            Entry::Dropped(_) => 1,
+        };
         match entry {
             Entry::Output { stream: Stream::Stdout, bytes, .. } => reader.feed(&bytes),
             Entry::Output { stream: Stream::Stderr, bytes, .. } => reader.feed_stderr(&bytes),
@@ -163,7 +190,7 @@ fn feed(reader: &mut Reader, log: &mut LogReader) -> bool {
             Entry::Dropped(_) => reader.feed(b"\n"),
         }
     }
-    any
+    fed
 }
 
 /// What the log of an attempt says of its session and its costs, also when nothing else is left of it.
@@ -171,7 +198,7 @@ pub(super) fn used(job: &Job) -> Usage {
     let is_agent = matches!(job.step.kind, StepKind::Agent);
     let Some(profile) = job.profile.as_ref().filter(|_| is_agent) else { return Usage::default() };
     let mut reader = Reader::new(profile);
-    feed(&mut reader, &mut LogReader::open(&job.dir));
+    feed(&mut reader, &mut LogReader::open(&job.dir), u64::MAX);
     reader.progress().usage
 }
 
@@ -186,7 +213,7 @@ pub(super) fn judge(
         return AttemptEnd::failed(internal("the agent's profile is gone"));
     };
     let mut reader = Reader::new(profile);
-    feed(&mut reader, &mut LogReader::open(&job.dir));
+    feed(&mut reader, &mut LogReader::open(&job.dir), u64::MAX);
     let worktree = world.worktree(&job.task.worktree);
     // Where it is no proof of anything it is not asked for: it costs a look at every file.
     let changed = if agent::requires_changes(profile) {

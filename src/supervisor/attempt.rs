@@ -1,13 +1,15 @@
 //! One attempt of a step that is a process: prepared, started through its shim, followed, judged.
 
 use super::agents::{self, Plan};
+use super::pressure::Freed;
+use super::quiet::{Quiet, Silence};
 use super::world::create_dir;
-use super::{Progress, SupervisorError, World, snapshots};
+use super::{Progress, SupervisorError, World, clock, snapshots};
 use crate::engine::{Beginning, State};
 use crate::git::WorktreeSpec;
 use crate::model::{
-    AgentProfile, AttemptEnd, AttemptId, Ending, Exit, Failure, FailureClass, Phase, StepKind,
-    StepSpec, StopReason, TaskSpec,
+    AgentProfile, AttemptEnd, AttemptId, Ending, Exit, Failure, FailureClass, Phase, ResourceUse,
+    StepKind, StepSpec, StopReason, TaskId, TaskSpec,
 };
 use crate::process::{
     self, Entry, Finished, LogReader, ProcessError, ShimResult, ShimSpec, Stopper,
@@ -17,15 +19,18 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc};
 
-/// How often a running agent's new output is read for the live view.
-const READ_OUTPUT: Duration = Duration::from_secs(1);
-
 /// What the attempts tell the loop.
 pub(super) enum Observation {
     /// Its shim runs.
     Started { attempt: AttemptId, pid: u32, stopper: Stopper },
     /// It ended.
     Ended { attempt: AttemptId, end: Box<AttemptEnd> },
+    /// It neither prints nor computes.
+    Quiet { attempt: AttemptId, silence: Silence },
+    /// What its worktree occupies, bytes.
+    Measured { task: TaskId, occupied: u64 },
+    /// Room was made on the disk.
+    MadeRoom(Freed),
     /// What it is doing.
     Progress { attempt: AttemptId, progress: Progress },
 }
@@ -142,14 +147,20 @@ pub(super) async fn follow(
 ) {
     let mut live = agents::Live::new(&job);
     let mut wait = std::pin::pin!(ended);
-    let mut tick = tokio::time::interval(READ_OUTPUT);
-    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut quiet = Quiet::new(&job, clock::now());
     let ended = loop {
-        tokio::select! {
-            ended = &mut wait => break ended,
-            _ = tick.tick() => {
+        let pause = quiet.next(clock::now()).map_or(live.pause(), |due| due.min(live.pause()));
+        // A look that is due is not taken again and again within the same millisecond.
+        let pause = pause.max(Duration::from_millis(10));
+        match tokio::time::timeout(pause, &mut wait).await {
+            Ok(ended) => break ended,
+            Err(_) => {
+                let attempt = job.id.clone();
+                if let Some(silence) = quiet.look(clock::now()) {
+                    let attempt = attempt.clone();
+                    let _ = sender.send(Observation::Quiet { attempt, silence });
+                }
                 if let Some(progress) = live.read_new() {
-                    let attempt = job.id.clone();
                     let _ = sender.send(Observation::Progress { attempt, progress });
                 }
             }
@@ -259,6 +270,10 @@ pub(super) fn judge(world: &World, job: &Job, ended: Result<Finished, ProcessErr
         _ => judge_commands(job, &result, stopped),
     };
     end.exit = Some(result.exit);
+    end.resources = Some(ResourceUse {
+        peak_memory_bytes: result.peak_memory_bytes,
+        cpu_seconds: Duration::from_millis(result.user_ms + result.sys_ms).as_secs_f64(),
+    });
     end
 }
 
@@ -329,7 +344,7 @@ pub(super) fn stopped_failure(reason: StopReason, step: &StepSpec) -> Failure {
         ),
         StopReason::IdleTimeout => Failure::new(
             FailureClass::Idle,
-            format!("stopped after {} s without output", seconds(step.idle_timeout_ms)),
+            format!("stopped after {} s without output and CPU use", seconds(step.idle_timeout_ms)),
         ),
         StopReason::Cancelled => Failure::new(FailureClass::Cancelled, CANCELLED),
         StopReason::Interrupted => Failure::new(FailureClass::Interrupted, INTERRUPTED),

@@ -12,8 +12,8 @@ pub(super) fn describe(end: &mut AttemptEnd, world: &World, state: &State, id: &
     failure.context = Some(FailureContext {
         phase: state.step_spec(&id.task, &id.step).map(|(_, step)| step.phase),
         free_memory_bytes: (memory.memory_bytes > 0).then_some(memory.free_memory),
-        free_disk_bytes: process::free_disk(&world.root),
-        load: process::load(),
+        free_disk_bytes: process::disk_space(&world.root).map(|space| space.free),
+        load: Some(process::load()),
         running: u32::try_from(state.open_attempts().count()).ok(),
     });
 }

@@ -2,6 +2,7 @@
 
 use super::SupervisorError;
 use super::clock::now;
+use super::crash::CrashPoint;
 use crate::engine::{Standing, State};
 use crate::journal::{Journal, Projection};
 use crate::model::{Event, Recorded, RunId, RunSpec, TaskState, TaskView};
@@ -15,6 +16,7 @@ pub struct Ledger {
     /// What the projections of the tasks say, to write only what changed.
     shown: Vec<Shown>,
     version: i64,
+    crash: CrashPoint,
 }
 
 impl Ledger {
@@ -22,22 +24,34 @@ impl Ledger {
     ///
     /// # Errors
     /// The journal refuses.
-    pub fn create(mut journal: Journal, spec: RunSpec) -> Result<Self, SupervisorError> {
-        let at = now();
-        let run = spec.id.clone();
-        let event = Event::RunCreated { spec: Box::new(spec.clone()) };
-        let recorded = Recorded { seq: 1, at, event };
-        let mut state = State::new(spec, at);
-        state.seq = 1;
+    pub fn create(journal: Journal, spec: RunSpec) -> Result<Self, SupervisorError> {
+        let event = Event::RunCreated { spec: Box::new(spec) };
+        Self::import(journal, vec![Recorded { seq: 1, at: now(), event }])
+    }
+
+    /// Records a run with a history, as one step.
+    ///
+    /// # Errors
+    /// The journal refuses, or has the run already.
+    pub(super) fn import(
+        mut journal: Journal,
+        batch: Vec<Recorded>,
+    ) -> Result<Self, SupervisorError> {
+        let state = State::replay(&batch)
+            .ok_or_else(|| SupervisorError::NoHistory("to be recorded".to_owned()))?;
+        let run = state.spec.id.clone();
         let standings = state.standings();
         let tasks: Vec<(usize, TaskView)> =
             (0..state.tasks.len()).map(|t| (t, state.task_view(t, &standings))).collect();
         let shown = shown(&state);
         let projection = Projection { run: &state.run_view(), tasks: &tasks };
         let exists = || SupervisorError::Refused(format!("run {run} exists already"));
-        journal.turn(&run, 0)?.ok_or_else(exists)?.commit(&[recorded], &projection, true)?;
+        let crash = CrashPoint::from_environment();
+        crash.before(&batch);
+        journal.turn(&run, 0)?.ok_or_else(exists)?.commit(&batch, &projection, true)?;
+        crash.after(&batch);
         let version = journal.data_version()?;
-        Ok(Self { journal, state, shown, version })
+        Ok(Self { journal, state, shown, version, crash })
     }
 
     /// Folds the stored history of a run.
@@ -50,7 +64,7 @@ impl Ledger {
         let state =
             State::replay(&history).ok_or_else(|| SupervisorError::NoHistory(run.to_string()))?;
         let shown = shown(&state);
-        Ok(Self { journal, state, shown, version })
+        Ok(Self { journal, state, shown, version, crash: CrashPoint::from_environment() })
     }
 
     /// The state.
@@ -133,6 +147,7 @@ impl Ledger {
         let changed = changed(&self.state, &mut self.shown, &batch);
         let projection = Projection { run: &self.state.run_view(), tasks: &changed };
         let durable = batch.iter().any(|recorded| recorded.event.must_be_durable());
+        self.crash.before(&batch);
         if let Err(error) = turn.commit(&batch, &projection, durable) {
             let history = self.journal.events_after(&run, 0)?;
             if let Some(state) = State::replay(&history) {
@@ -141,6 +156,7 @@ impl Ledger {
             }
             return Err(error.into());
         }
+        self.crash.after(&batch);
         others.extend(batch);
         Ok(others)
     }

@@ -40,7 +40,16 @@ pub(super) async fn reconcile(
                     tokio::spawn(attempt::follow(world, job, running.wait(), sender));
                 }
             }
-            found => events.extend(outcome(id, found)),
+            Found::Ended(end) => {
+                let state = supervisor.ledger.state();
+                let world = &supervisor.world;
+                // There may be room again by now, which does not make it the task's failure.
+                match supervisor.governor.lost_to_disk(world, state, &id, &end, true) {
+                    Some(end) => events.extend(lost(id, end)),
+                    None => events.extend(outcome(id, Found::Ended(end))),
+                }
+            }
+            found @ Found::Gone(..) => events.extend(outcome(id, found)),
         }
     }
     Ok(events)
@@ -107,17 +116,21 @@ fn panicked(error: &tokio::task::JoinError) -> SupervisorError {
     SupervisorError::Refused(format!("taking over an attempt failed: {error}"))
 }
 
+/// The end of an attempt that says nothing against its task.
+pub(super) fn lost(id: AttemptId, end: AttemptEnd) -> Vec<Event> {
+    vec![
+        Event::AttemptStopping { attempt: id.clone(), reason: StopReason::Interrupted },
+        Event::AttemptEnded { attempt: id, end: Box::new(end) },
+    ]
+}
+
 fn outcome(id: AttemptId, found: Found) -> Vec<Event> {
     match found {
         // An attempt that died with its supervisor says nothing against its task: it is recorded as
         // interrupted on purpose, which starts it again without counting.
         Found::Gone(message, usage) => {
             let failure = Failure::new(FailureClass::Interrupted, message);
-            let end = AttemptEnd { usage, ..AttemptEnd::failed(failure) };
-            vec![
-                Event::AttemptStopping { attempt: id.clone(), reason: StopReason::Interrupted },
-                Event::AttemptEnded { attempt: id, end: Box::new(end) },
-            ]
+            lost(id, AttemptEnd { usage, ..AttemptEnd::failed(failure) })
         }
         Found::Ended(end) => vec![Event::AttemptEnded { attempt: id, end }],
         Found::Alive(_) => Vec::new(),

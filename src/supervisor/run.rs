@@ -3,11 +3,12 @@
 use super::attempt::{self, Observation};
 use super::background::Background;
 use super::escape::Watch;
+use super::pressure::{self, Governor};
 use super::shared_limits::SharedLimits;
 use super::{Ledger, SupervisorError, World, builtin, circumstances, clock, delay, recover};
 use crate::engine::{self, State};
 use crate::model::{
-    Action, AttemptEnd, AttemptId, Ending, Event, Recorded, RunState, StepKind, StopReason,
+    Action, AttemptEnd, AttemptId, Ending, Event, Recorded, RunState, StepKind, StopReason, TaskId,
     Timestamp, Usage,
 };
 use crate::process::{Interrupt, Signals, Stop, Stopper};
@@ -55,6 +56,9 @@ pub struct Supervisor<'o> {
     watch: Watch,
     background: Background,
     limits: SharedLimits,
+    pub(super) governor: Governor,
+    /// An attempt to be ended for want of memory, once that is recorded.
+    to_end: Option<AttemptId>,
     /// When something happens by itself.
     wake: Option<Timestamp>,
 }
@@ -72,6 +76,7 @@ impl<'o> Supervisor<'o> {
         let (sender, receiver) = mpsc::unbounded_channel();
         let watch = Watch::start(&world)?;
         let background = Background::new(&world);
+        let governor = Governor::new(&world);
         Ok(Self {
             world,
             ledger,
@@ -83,6 +88,8 @@ impl<'o> Supervisor<'o> {
             watch,
             background,
             limits: SharedLimits::new(SharedLimits::of_user()),
+            governor,
+            to_end: None,
             wake: None,
         })
     }
@@ -103,6 +110,8 @@ impl<'o> Supervisor<'o> {
         self.reconcile().await?;
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut readings = tokio::time::interval(pressure::PERIOD);
+        readings.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             if let Some((state, _)) = self.ledger.state().finished {
                 let late = self.watch.last_look(&self.world, self.ledger.state());
@@ -127,6 +136,10 @@ impl<'o> Supervisor<'o> {
                         self.act(limits)?;
                     }
                 }
+                _ = readings.tick() => {
+                    let measures = self.govern(None);
+                    self.act(measures)?;
+                }
                 signal = signals.next() => self.interrupted(signal)?,
             }
         }
@@ -145,6 +158,9 @@ impl<'o> Supervisor<'o> {
         self.tell(&new);
         for action in actions {
             self.perform(action);
+        }
+        if let Some(stopper) = self.to_end.take().and_then(|id| self.stoppers.get(&id)) {
+            stopper.stop(Stop::Now);
         }
         self.wake = engine::next_wakeup(self.ledger.state(), clock::now());
         Ok(())
@@ -184,6 +200,7 @@ impl<'o> Supervisor<'o> {
     /// Takes in everything that happened and records it as one step.
     fn observe(&mut self, first: Observation) -> Result<(), SupervisorError> {
         let mut events = Vec::new();
+        let mut ended_task = None;
         let mut next = Some(first);
         while let Some(observation) = next {
             match observation {
@@ -200,6 +217,14 @@ impl<'o> Supervisor<'o> {
                     let state = self.ledger.state();
                     let known = state.attempt(&attempt);
                     let mut end = attempt::with_reason(*end, known.and_then(|a| a.stopping));
+                    if let Some(lost) =
+                        self.governor.lost_to_disk(&self.world, state, &attempt, &end, false)
+                    {
+                        events.extend(recover::lost(attempt, lost));
+                        next = self.receiver.try_recv().ok();
+                        continue;
+                    }
+                    ended_task = Some(attempt.task.clone());
                     let escape = self.watch.check(&self.world, state, &attempt);
                     events.extend(escape.warnings);
                     if let (Some(failure), Ending::Succeeded) = (escape.failure, &end.ending) {
@@ -209,11 +234,23 @@ impl<'o> Supervisor<'o> {
                     self.tell_others(&attempt, &end);
                     events.push(Event::AttemptEnded { attempt, end: Box::new(end) });
                 }
+                Observation::Quiet { attempt, silence } => events.extend(silence.events(attempt)),
+                Observation::Measured { task, occupied } => {
+                    self.governor.measured(self.ledger.state(), &task, occupied);
+                }
+                Observation::MadeRoom(freed) => {
+                    if let Some(notice) = freed.notice() {
+                        self.observer.notice(&notice);
+                    }
+                }
                 Observation::Progress { attempt, progress } => {
                     self.observer.progress(&attempt, progress);
                 }
             }
             next = self.receiver.try_recv().ok();
+        }
+        if let Some(task) = ended_task {
+            events.extend(self.govern(Some(&task)));
         }
         self.act(events)
     }
@@ -227,6 +264,34 @@ impl<'o> Supervisor<'o> {
         if let (Some(agent), Some(failure)) = (agent, end.ending.failure()) {
             self.limits.publish(agent, failure, clock::now());
         }
+    }
+
+    /// Looks at the machine, says and does what follows, and returns what is to be recorded of it.
+    fn govern(&mut self, ended: Option<&TaskId>) -> Vec<Event> {
+        let state = self.ledger.state();
+        let measures = self.governor.look(state, ended.is_some());
+        for task in self.governor.to_measure(state, ended) {
+            let Some(position) = state.position(&task) else { continue };
+            let worktree = self.world.worktree(&state.spec.tasks[position].worktree);
+            let sender = self.sender.clone();
+            tokio::task::spawn_blocking(move || {
+                let occupied = pressure::occupied(&worktree);
+                let _ = sender.send(Observation::Measured { task, occupied });
+            });
+        }
+        if let Some(wanted) = self.governor.wants_room(state) {
+            let finished = pressure::finished(self.ledger.journal());
+            let (world, sender) = (Arc::clone(&self.world), self.sender.clone());
+            tokio::task::spawn_blocking(move || {
+                let freed = pressure::make_room(&world, &finished, wanted);
+                let _ = sender.send(Observation::MadeRoom(freed));
+            });
+        }
+        for notice in measures.notices {
+            self.observer.notice(&notice);
+        }
+        self.to_end = measures.stop;
+        measures.events
     }
 
     fn is_stopping(&self, attempt: &AttemptId) -> bool {
@@ -268,7 +333,8 @@ impl<'o> Supervisor<'o> {
     }
 
     async fn reconcile(&mut self) -> Result<(), SupervisorError> {
-        let events = recover::reconcile(self).await?;
+        let mut events = recover::reconcile(self).await?;
+        events.extend(self.govern(None));
         self.act(events)
     }
 

@@ -163,6 +163,7 @@ mod tests {
             env: key.map(|key| ("API_KEY".to_owned(), key.to_owned())).into_iter().collect(),
             model: None,
             fallback: None,
+            waiting: Vec::new(),
         }
     }
 

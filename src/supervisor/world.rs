@@ -1,6 +1,6 @@
 //! What an attempt needs of the world: the repository, its worktrees, the places on disk.
 
-use super::SupervisorError;
+use super::{Limits, SupervisorError};
 use crate::git::{PoolLimits, Repo, Worktrees};
 use crate::journal::{Journal, Layout};
 use crate::process::SupervisorLock;
@@ -20,6 +20,8 @@ pub struct World {
     pub root: PathBuf,
     /// The least time between two snapshots of a worktree; `None`: none are taken.
     pub snapshots: Option<Duration>,
+    /// What the machine must keep free.
+    pub limits: Limits,
 }
 
 impl World {
@@ -35,7 +37,13 @@ impl World {
         let layout = Layout::new(repo.state_dir());
         let root = repo.root.clone().unwrap_or_else(|| repo.common_dir.clone());
         let worktrees = Worktrees::new(repo.clone(), pool)?;
-        Ok(Self { repo, worktrees, layout, root, snapshots })
+        Ok(Self { repo, worktrees, layout, root, snapshots, limits: Limits::default() })
+    }
+
+    /// The same with other limits.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
     }
 
     /// The absolute path of a task's worktree.

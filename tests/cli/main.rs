@@ -4,6 +4,7 @@
 
 mod agent_words;
 mod agents;
+mod durability;
 mod execute;
 mod hands;
 mod help;

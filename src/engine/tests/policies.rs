@@ -18,6 +18,7 @@ fn profile(name: &str, fallback: Option<&str>) -> AgentProfile {
         env: std::collections::BTreeMap::new(),
         model: None,
         fallback: fallback.map(str::to_owned),
+        waiting: Vec::new(),
     }
 }
 

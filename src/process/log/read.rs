@@ -96,6 +96,50 @@ impl LogReader {
         Ok(stat)
     }
 
+    /// The last line of the output that is not blank; without escape codes.
+    #[must_use]
+    pub fn last_line(dir: &Path) -> Option<String> {
+        let text = Self::last_lines(dir)?;
+        // A carriage return begins a line anew on a terminal.
+        let line = text.split(['\n', '\r']).rev().find(|line| !line.trim().is_empty())?;
+        Some(line.trim().chars().filter(|c| !c.is_control()).collect())
+    }
+
+    /// The last 2 KiB of the output, of both streams.
+    #[must_use]
+    pub fn last_lines(dir: &Path) -> Option<String> {
+        const MOST: u64 = 2048;
+        let newest = numbers(dir).ok()?.into_iter().max();
+        let path = newest.map_or_else(|| layout::log(dir), |number| layout::tail(dir, number));
+        let file = File::open(path).ok()?;
+        let len = file.metadata().ok()?.len();
+        let mut bytes = vec![0; usize::try_from(len.min(MOST)).unwrap_or(0)];
+        let count = read_what_is_there(&file, &mut bytes, len.saturating_sub(MOST)).ok()?;
+        Some(String::from_utf8_lossy(&bytes[..count]).into_owned())
+    }
+
+    /// Passes over all but about the last `keep` bytes of what the current file has, without reading
+    /// them. What was passed over; 0 when there is not that much.
+    pub fn skip_to_last(&mut self, keep: u64) -> io::Result<u64> {
+        let mut skipped = 0;
+        while let Some(open) = &mut self.current {
+            let behind = open.data.metadata()?.len().saturating_sub(open.offset);
+            // One that is followed by another grows no more, so it is read after that was seen.
+            let is_last = open.record_at(open.record + 1)?.is_none();
+            let Some(record) = open.record_at(open.record)? else { break };
+            let left = record.len.saturating_sub(open.consumed);
+            if is_last || behind < keep + left || record.kind == Kind::Dropped {
+                break;
+            }
+            open.record += 1;
+            open.consumed = 0;
+            open.offset += left;
+            self.position += left;
+            skipped += left;
+        }
+        Ok(skipped)
+    }
+
     /// The next entry, `None` where the log ends now.
     pub(super) fn read(&mut self) -> io::Result<Option<Entry>> {
         loop {
