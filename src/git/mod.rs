@@ -33,6 +33,7 @@ mod repo;
 mod rewind;
 mod scan;
 mod scratch;
+mod settle;
 mod snapshot;
 mod snapshot_ref;
 mod submodules;

@@ -93,6 +93,14 @@ impl<W: Write> Live<W> {
                 let wait = duration(not_before.since(now()));
                 self.say(&format!("· {}: tried again in {wait}", name(&attempt.task)));
             }
+            Event::AttemptStalled { attempt, quiet_seconds } => {
+                let quiet = duration(std::time::Duration::from_secs(*quiet_seconds));
+                let step = &attempt.step;
+                self.say(&format!(
+                    "! {}: {step}: no output and no CPU use for {quiet}",
+                    name(&attempt.task)
+                ));
+            }
             Event::TaskWarned { task, message } => {
                 self.say(&format!("! {}: {message}", name(task)));
             }

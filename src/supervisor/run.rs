@@ -59,6 +59,8 @@ pub struct Supervisor<'o> {
     pub(super) governor: Governor,
     /// An attempt to be ended for want of memory, once that is recorded.
     to_end: Option<AttemptId>,
+    /// What could not be recorded yet, as there was no room on the disk. Nothing is done meanwhile.
+    unrecorded: Vec<Event>,
     /// When something happens by itself.
     wake: Option<Timestamp>,
 }
@@ -90,6 +92,7 @@ impl<'o> Supervisor<'o> {
             limits: SharedLimits::new(SharedLimits::of_user()),
             governor,
             to_end: None,
+            unrecorded: Vec::new(),
             wake: None,
         })
     }
@@ -126,14 +129,13 @@ impl<'o> Supervisor<'o> {
                         self.watch.refresh(&self.world);
                     }
                     self.tell(&new);
-                    let warnings = self.background.tick(self.ledger.state());
-                    self.record(warnings)?;
+                    let mut news = self.background.tick(self.ledger.state());
                     self.observer.tick(self.ledger.state());
                     let now = clock::now();
-                    let limits = self.limits.news(&self.ledger.state().spec.agents, now);
+                    news.extend(self.limits.news(&self.ledger.state().spec.agents, now));
                     let due = self.wake.is_some_and(|until| until <= now);
-                    if !new.is_empty() || !limits.is_empty() || due {
-                        self.act(limits)?;
+                    if !new.is_empty() || !news.is_empty() || due {
+                        self.act(news)?;
                     }
                 }
                 _ = readings.tick() => {
@@ -149,12 +151,26 @@ impl<'o> Supervisor<'o> {
     /// nothing more to do.
     fn act(&mut self, observed: Vec<Event>) -> Result<(), SupervisorError> {
         let mut actions = Vec::new();
-        let new = self.ledger.record_then(observed, |state| {
+        let waited = !self.unrecorded.is_empty();
+        self.unrecorded.extend(observed);
+        let recorded = self.ledger.record_then(self.unrecorded.clone(), |state| {
             let decided = engine::decide(state, clock::now());
             let intents = decided.iter().map(|action| intent(state, action)).collect();
             actions.extend(decided);
             intents
-        })?;
+        });
+        let new = match recorded {
+            Err(SupervisorError::Journal(error)) if error.is_full() => {
+                if !waited && !self.unrecorded.is_empty() {
+                    self.observer.notice(&format!(
+                        "{error}; what runs goes on, and nothing is done until there is room to record it"
+                    ));
+                }
+                return Ok(());
+            }
+            other => other?,
+        };
+        self.unrecorded.clear();
         self.tell(&new);
         for action in actions {
             self.perform(action);
@@ -239,6 +255,7 @@ impl<'o> Supervisor<'o> {
                     self.governor.measured(self.ledger.state(), &task, occupied);
                 }
                 Observation::MadeRoom(freed) => {
+                    self.governor.made_room();
                     if let Some(notice) = freed.notice() {
                         self.observer.notice(&notice);
                     }
@@ -327,7 +344,15 @@ impl<'o> Supervisor<'o> {
                     });
                 let events = std::iter::once(Event::DrainRequested).chain(stopping).collect();
                 self.observer.notice("stopping everything; go on later with: orch resume");
-                self.act(events)
+                self.act(events)?;
+                if self.unrecorded.is_empty() {
+                    return Ok(());
+                }
+                // Whoever asks twice does not want to wait for room; what ends is found on resume.
+                Err(SupervisorError::Refused(
+                    "there was no room on the disk to record the end; make room, then: orch resume"
+                        .to_owned(),
+                ))
             }
         }
     }

@@ -21,7 +21,7 @@ use policy::{Change, Current, Policy, Readings};
 pub(super) use room::{Freed, finished, make_room, occupied};
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often the machine is looked at: memory fills within seconds, and a look costs a tenth of a
 /// millisecond.
@@ -66,6 +66,12 @@ pub(super) struct Governor {
     growth: Growth,
     /// The disk is short and nobody has made room since.
     wants_room: bool,
+    /// Somebody is at it.
+    makes_room: bool,
+    /// When a person was told last that the disk is short.
+    told_of_disk: Option<Instant>,
+    /// What came then was not told, so neither is its end.
+    unsaid: bool,
     /// How often each task was ended by a full disk.
     lost: HashMap<TaskId, u32>,
 }
@@ -91,6 +97,9 @@ impl Governor {
             current: Current::default(),
             growth: Growth::default(),
             wants_room: false,
+            makes_room: false,
+            told_of_disk: None,
+            unsaid: false,
             lost: HashMap::new(),
         }
     }
@@ -117,7 +126,10 @@ impl Governor {
         for change in changes {
             match change {
                 Change::Limit { limit, reason } => {
-                    measures.notices.push(reason.clone());
+                    let is_short = |event: &Event| matches!(event, Event::ResourceShort { .. });
+                    if !measures.events.iter().any(is_short) {
+                        measures.notices.push(reason.clone());
+                    }
                     measures.events.push(Event::ParallelismLimited { limit, reason });
                 }
                 Change::Short { resource, detail } => {
@@ -146,15 +158,39 @@ impl Governor {
                 }
             }
         }
+        self.spare(&mut measures, tight);
         measures
+    }
+
+    /// Where each task just fits, the disk is short and is not, again and again: said once a minute.
+    fn spare(&mut self, measures: &mut Measures, tight: bool) {
+        const AGAIN: Duration = Duration::from_mins(1);
+        if measures.stop.is_some() || measures.notices.is_empty() {
+            return;
+        }
+        if tight {
+            self.unsaid = self.told_of_disk.is_some_and(|told| told.elapsed() < AGAIN);
+            if !self.unsaid {
+                self.told_of_disk = Some(Instant::now());
+            }
+        }
+        if self.unsaid {
+            measures.notices.clear();
+        }
     }
 
     /// How many bytes to make free, once; `None` while there is enough.
     pub(super) fn wants_room(&mut self, state: &State) -> Option<u64> {
-        let wanted = std::mem::take(&mut self.wants_room);
+        let wanted = std::mem::take(&mut self.wants_room) && !self.makes_room;
+        self.makes_room |= wanted;
         let floor = self.policy(state).free_disk;
         // A quarter above the floor is what counts as enough again, see the policy.
         wanted.then(|| floor / 4 * 5 + self.growth.expected(state, self.next_task(state)))
+    }
+
+    /// Somebody has made room, or could not.
+    pub(super) fn made_room(&mut self) {
+        self.makes_room = false;
     }
 
     fn next_task(&self, state: &State) -> Option<usize> {

@@ -130,10 +130,10 @@ fn disk(
         let expected = if wanted == 0 {
             String::new()
         } else {
-            format!(" and {} that the work is expected to need", bytes(wanted))
+            format!("the {} that the work is expected to need and ", bytes(wanted))
         };
         let floor = bytes(policy.free_disk);
-        format!("{} free on disk, less than {floor} to be kept free{expected}", bytes(free))
+        format!("{} free on disk, less than {expected}the {floor} to be kept free", bytes(free))
     };
     let is_short = current.short.contains(&Resource::Disk);
     let fits = free >= needed;
@@ -338,8 +338,8 @@ mod tests {
         let [Change::Short { detail, .. }, _] = &short[..] else { panic!("{short:?}") };
         assert_eq!(
             detail,
-            "1.0 GiB free on disk, less than 8.0 GiB to be kept free and 2.0 GiB that the work is expected \
-             to need"
+            "1.0 GiB free on disk, less than the 2.0 GiB that the work is expected to need and the 8.0 GiB \
+             to be kept free"
         );
         let limit = next(&memory(3), &POLICY, &mut Current::default());
         let [Change::Limit { reason, .. }] = &limit[..] else { panic!("{limit:?}") };
