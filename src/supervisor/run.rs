@@ -236,6 +236,7 @@ impl<'o> Supervisor<'o> {
                     if let Some(lost) =
                         self.governor.lost_to_disk(&self.world, state, &attempt, &end, false)
                     {
+                        self.make_room_of(&attempt);
                         events.extend(recover::lost(attempt, lost));
                         next = self.receiver.try_recv().ok();
                         continue;
@@ -270,6 +271,18 @@ impl<'o> Supervisor<'o> {
             events.extend(self.govern(Some(&task)));
         }
         self.act(events)
+    }
+
+    /// What an attempt built that the full disk has ended.
+    fn make_room_of(&self, id: &AttemptId) {
+        let state = self.ledger.state();
+        let Some((task, _)) = state.step_spec(&id.task, &id.step) else { return };
+        let (worktree, name) = (self.world.worktree(&task.worktree), task.name.clone());
+        let (world, sender) = (Arc::clone(&self.world), self.sender.clone());
+        tokio::task::spawn_blocking(move || {
+            let freed = pressure::clear_ignored(&world, &worktree, &name);
+            let _ = sender.send(Observation::MadeRoom(freed));
+        });
     }
 
     /// A limit of its agent is every run's of this user.

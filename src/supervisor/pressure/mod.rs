@@ -18,7 +18,7 @@ use crate::model::{
 use crate::process::{self, DiskSpace, LogReader};
 use growth::Growth;
 use policy::{Change, Current, Policy, Readings};
-pub(super) use room::{Freed, finished, make_room, occupied};
+pub(super) use room::{Freed, clear_ignored, finished, make_room, occupied};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
