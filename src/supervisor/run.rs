@@ -139,7 +139,7 @@ impl<'o> Supervisor<'o> {
                     }
                 }
                 _ = readings.tick() => {
-                    let measures = self.govern(None);
+                    let measures = self.govern(&[]);
                     self.act(measures)?;
                 }
                 signal = signals.next() => self.interrupted(signal)?,
@@ -216,7 +216,7 @@ impl<'o> Supervisor<'o> {
     /// Takes in everything that happened and records it as one step.
     fn observe(&mut self, first: Observation) -> Result<(), SupervisorError> {
         let mut events = Vec::new();
-        let mut ended_task = None;
+        let mut ended = Vec::new();
         let mut next = Some(first);
         while let Some(observation) = next {
             match observation {
@@ -237,11 +237,12 @@ impl<'o> Supervisor<'o> {
                         self.governor.lost_to_disk(&self.world, state, &attempt, &end, false)
                     {
                         self.make_room_of(&attempt);
+                        ended.push(attempt.task.clone());
                         events.extend(recover::lost(attempt, lost));
                         next = self.receiver.try_recv().ok();
                         continue;
                     }
-                    ended_task = Some(attempt.task.clone());
+                    ended.push(attempt.task.clone());
                     let escape = self.watch.check(&self.world, state, &attempt);
                     events.extend(escape.warnings);
                     if let (Some(failure), Ending::Succeeded) = (escape.failure, &end.ending) {
@@ -267,8 +268,8 @@ impl<'o> Supervisor<'o> {
             }
             next = self.receiver.try_recv().ok();
         }
-        if let Some(task) = ended_task {
-            events.extend(self.govern(Some(&task)));
+        if !ended.is_empty() {
+            events.extend(self.govern(&ended));
         }
         self.act(events)
     }
@@ -297,9 +298,10 @@ impl<'o> Supervisor<'o> {
     }
 
     /// Looks at the machine, says and does what follows, and returns what is to be recorded of it.
-    fn govern(&mut self, ended: Option<&TaskId>) -> Vec<Event> {
+    fn govern(&mut self, ended: &[TaskId]) -> Vec<Event> {
         let state = self.ledger.state();
-        let measures = self.governor.look(state, ended.is_some());
+        let count = u32::try_from(ended.len()).unwrap_or(u32::MAX);
+        let measures = self.governor.look(state, count);
         for task in self.governor.to_measure(state, ended) {
             let Some(position) = state.position(&task) else { continue };
             let worktree = self.world.worktree(&state.spec.tasks[position].worktree);
@@ -372,7 +374,7 @@ impl<'o> Supervisor<'o> {
 
     async fn reconcile(&mut self) -> Result<(), SupervisorError> {
         let mut events = recover::reconcile(self).await?;
-        events.extend(self.govern(None));
+        events.extend(self.govern(&[]));
         self.act(events)
     }
 

@@ -15,6 +15,7 @@ const COMMANDS: [&str; 13] = [
     "merge",
     "clean",
     "doctor",
+    "ps",
     "completions",
 ];
 

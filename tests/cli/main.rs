@@ -13,6 +13,7 @@ mod logs;
 mod merge_clean;
 mod plan;
 mod recovery;
+mod resources;
 mod snapshots;
 mod status;
 #[path = "../support/mod.rs"]
