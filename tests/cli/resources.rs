@@ -78,7 +78,7 @@ fn little_memory_lowers_the_number_of_agents_and_ends_none() {
 #[test]
 fn an_agent_that_asks_is_reported_and_then_stopped() {
     let sandbox = Sandbox::new();
-    sandbox.task("a", &[], "printf 'Proceed? [y/n] '; wait_for never");
+    sandbox.task("a", &[], "printf 'Proceed? [y/n] '; exec sleep 1000");
     let agent = "[agents.scripted]\n";
     let asks = format!("idle_timeout = \"2s\"\n{agent}waiting = [\"[Y/N]\"]\n");
     let config = sandbox.read("orch.toml").replace(agent, &asks);
