@@ -139,7 +139,7 @@ impl<'o> Supervisor<'o> {
                     }
                 }
                 _ = readings.tick() => {
-                    let measures = self.govern(None);
+                    let measures = self.govern(&[]);
                     self.act(measures)?;
                 }
                 signal = signals.next() => self.interrupted(signal)?,
@@ -216,7 +216,7 @@ impl<'o> Supervisor<'o> {
     /// Takes in everything that happened and records it as one step.
     fn observe(&mut self, first: Observation) -> Result<(), SupervisorError> {
         let mut events = Vec::new();
-        let mut ended_task = None;
+        let mut ended = Vec::new();
         let mut next = Some(first);
         while let Some(observation) = next {
             match observation {
@@ -236,11 +236,13 @@ impl<'o> Supervisor<'o> {
                     if let Some(lost) =
                         self.governor.lost_to_disk(&self.world, state, &attempt, &end, false)
                     {
+                        self.make_room_of(&attempt);
+                        ended.push(attempt.task.clone());
                         events.extend(recover::lost(attempt, lost));
                         next = self.receiver.try_recv().ok();
                         continue;
                     }
-                    ended_task = Some(attempt.task.clone());
+                    ended.push(attempt.task.clone());
                     let escape = self.watch.check(&self.world, state, &attempt);
                     events.extend(escape.warnings);
                     if let (Some(failure), Ending::Succeeded) = (escape.failure, &end.ending) {
@@ -266,10 +268,22 @@ impl<'o> Supervisor<'o> {
             }
             next = self.receiver.try_recv().ok();
         }
-        if let Some(task) = ended_task {
-            events.extend(self.govern(Some(&task)));
+        if !ended.is_empty() {
+            events.extend(self.govern(&ended));
         }
         self.act(events)
+    }
+
+    /// What an attempt built that the full disk has ended.
+    fn make_room_of(&self, id: &AttemptId) {
+        let state = self.ledger.state();
+        let Some((task, _)) = state.step_spec(&id.task, &id.step) else { return };
+        let (worktree, name) = (self.world.worktree(&task.worktree), task.name.clone());
+        let (world, sender) = (Arc::clone(&self.world), self.sender.clone());
+        tokio::task::spawn_blocking(move || {
+            let freed = pressure::clear_ignored(&world, &worktree, &name);
+            let _ = sender.send(Observation::MadeRoom(freed));
+        });
     }
 
     /// A limit of its agent is every run's of this user.
@@ -284,9 +298,10 @@ impl<'o> Supervisor<'o> {
     }
 
     /// Looks at the machine, says and does what follows, and returns what is to be recorded of it.
-    fn govern(&mut self, ended: Option<&TaskId>) -> Vec<Event> {
+    fn govern(&mut self, ended: &[TaskId]) -> Vec<Event> {
         let state = self.ledger.state();
-        let measures = self.governor.look(state, ended.is_some());
+        let count = u32::try_from(ended.len()).unwrap_or(u32::MAX);
+        let measures = self.governor.look(state, count);
         for task in self.governor.to_measure(state, ended) {
             let Some(position) = state.position(&task) else { continue };
             let worktree = self.world.worktree(&state.spec.tasks[position].worktree);
@@ -359,7 +374,7 @@ impl<'o> Supervisor<'o> {
 
     async fn reconcile(&mut self) -> Result<(), SupervisorError> {
         let mut events = recover::reconcile(self).await?;
-        events.extend(self.govern(None));
+        events.extend(self.govern(&[]));
         self.act(events)
     }
 

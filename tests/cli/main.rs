@@ -14,6 +14,7 @@ mod logs;
 mod merge_clean;
 mod plan;
 mod recovery;
+mod resources;
 mod service;
 mod sessions;
 mod snapshots;
