@@ -5,6 +5,7 @@ use super::error::CliError;
 use super::execute::{Form, supervise, tell_rebuilt};
 use crate::journal::{Journal, Layout};
 use crate::model::{Event, RunId, RunState};
+use crate::process::SupervisorLock;
 use crate::supervisor::{Ledger, SupervisorError, World, restore_prompts};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
@@ -24,13 +25,15 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
-    // A journal that cannot be read is for whoever holds the lock to look at.
-    if let Ok((_, layout, journal)) = place.history()
+    let (world, _) = place.world()?;
+    // A journal that cannot be read is for whoever holds the lock to look at; and opening it without need
+    // would write its log into it.
+    if SupervisorLock::holder(&world.layout.supervisor_lock()).is_some()
+        && let Ok((_, layout, journal)) = place.history()
         && let Some(code) = continue_paused(&layout, journal, args)?
     {
         return Ok(code);
     }
-    let (world, _) = place.world()?;
     // A clear answer where nothing ever ran, before anything is made.
     if !world.layout.journal().exists() && !world.has_run() {
         return Err(context::nothing_yet());
