@@ -3,6 +3,7 @@
 use super::context::Place;
 use super::error::CliError;
 use crate::journal::Journal;
+use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -28,7 +29,7 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     let mut text =
         format!("restored {} runs from {}\n", journal.runs(u32::MAX)?.len(), file.display());
     if let Some(kept) = kept {
-        text.push_str(&format!("the journal it replaced is {}\n", kept.display()));
+        let _ = writeln!(text, "the journal it replaced is {}", kept.display());
     }
     super::status::print(&text)?;
     for run in journal.unfinished(3)? {

@@ -58,15 +58,15 @@ impl Journal {
         found
     }
 
-    /// Makes a new journal with `fill` and puts it in the place of the damaged one at `path`, which is
+    /// Makes a new journal with `write` and puts it in the place of the damaged one at `path`, which is
     /// kept; where.
     ///
     /// # Errors
-    /// What the file system refuses, or `fill`. The damaged one is still in its place then.
+    /// What the file system refuses, or `write`. The damaged one is still in its place then.
     pub fn rebuild<E: From<JournalError>>(
         path: &Path,
         at: Timestamp,
-        fill: impl FnOnce(&Path) -> Result<(), E>,
+        write: impl FnOnce(&Path) -> Result<(), E>,
     ) -> Result<Option<PathBuf>, E> {
         let dir = path.parent().unwrap_or(Path::new("."));
         let file = tempfile::Builder::new()
@@ -76,7 +76,7 @@ impl Journal {
             .tempfile_in(dir)
             .map_err(JournalError::io(format!("write in {}", dir.display())))?;
         drop(schema::open(file.path())?);
-        fill(file.path())?;
+        write(file.path())?;
         Ok(backup::replace(path, file, "corrupt", at)?)
     }
 }

@@ -72,6 +72,15 @@ impl RunRecord {
 /// # Errors
 /// What the file system refuses.
 pub fn restore_prompts(layout: &Layout, spec: &RunSpec) -> Result<(), SupervisorError> {
+    // The record of a long run takes a while to read. What was not synced is missing or empty after a power
+    // failure, as its length was not on the disk either.
+    let is_there = |task: &crate::model::TaskSpec| {
+        let prompt = fs::metadata(layout.prompt(&spec.id, &task.id));
+        task.skip.is_some() || prompt.is_ok_and(|file| file.len() > 0)
+    };
+    if spec.tasks.iter().all(is_there) {
+        return Ok(());
+    }
     match RunRecord::read(&layout.run(&spec.id)) {
         Some(record) => record.restore_prompts(layout),
         // A run of an earlier version has none.
