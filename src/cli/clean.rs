@@ -59,7 +59,7 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
         } else if args.dry_run {
             match would_clean(&world, ledger, &task, &view)? {
                 Ok(()) => {
-                    cleaned.push(Cleaned { task: view.name, recycled: false, graveyard: None })
+                    cleaned.push(Cleaned { task: view.name, recycled: false, graveyard: None });
                 }
                 Err(reason) => kept.push(reason),
             }

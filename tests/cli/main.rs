@@ -4,6 +4,7 @@
 
 mod agent_words;
 mod agents;
+mod ahead;
 mod durability;
 mod execute;
 mod hands;
