@@ -364,10 +364,7 @@ impl<'o> Supervisor<'o> {
                     return Ok(());
                 }
                 // Whoever asks twice does not want to wait for room; what ends is found on resume.
-                Err(SupervisorError::Refused(
-                    "there was no room on the disk to record the end; make room, then: orch resume"
-                        .to_owned(),
-                ))
+                Err(SupervisorError::NoRoom)
             }
         }
     }
