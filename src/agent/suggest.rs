@@ -58,7 +58,9 @@ pub(super) fn suggestion(class: FailureClass, agent: &AgentProfile, facts: &Fact
             ),
             (_, None) => format!("check the command of [agents.{}] in orch.toml", agent.name),
         },
-        FailureClass::Budget => "raise --max-cost-usd, then run `orch retry`".to_owned(),
+        FailureClass::Budget => {
+            "allow more with `orch retry --failed --max-cost-usd USD`".to_owned()
+        }
         FailureClass::Crashed => "see `orch logs` for its last output".to_owned(),
         FailureClass::Killed => killed(facts.signal),
         FailureClass::NoResult => {

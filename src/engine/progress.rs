@@ -23,7 +23,7 @@ pub struct TaskProgress {
     pub(super) anew: bool,
     /// The commit it starts from anew, in place of the run's base, after it conflicted.
     pub onto: Option<String>,
-    /// What its attempts cost, and what the dearest did: millionths of a dollar.
+    /// What its attempts cost since a person last asked for it, and what the dearest did: millionths of a dollar.
     pub(super) spent: u64,
     pub(super) dearest: u64,
     /// The commit of the snapshot that its agent's attempts go on from.

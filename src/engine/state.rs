@@ -17,7 +17,7 @@ use std::time::Duration;
 
 /// After an attempt was ended for want of memory, before it takes memory again: what the others need to
 /// get further. The governor admits it or not by then.
-const MEMORY_WAIT: Duration = Duration::from_secs(60);
+const MEMORY_WAIT: Duration = Duration::from_mins(1);
 
 /// Everything known about a run.
 #[derive(Clone, Debug, PartialEq)]
@@ -316,6 +316,17 @@ impl State {
             }
             Event::DrainRequested => (self.draining, self.halting) = (true, self.draining),
             Event::RunFinished { state } => self.finished = Some((*state, at)),
+            Event::TaskWarned { .. }
+            | Event::TaskMerged { .. }
+            | Event::MergeConflicted { .. }
+            | Event::TaskRestored { .. }
+            | Event::TaskCleaned { .. } => self.fold_aftermath(&recorded.event),
+        }
+    }
+
+    /// What became of a task's work, and what is said of it.
+    fn fold_aftermath(&mut self, event: &Event) {
+        match event {
             Event::TaskWarned { task, message } => {
                 if let Some(task) = self.task_mut(task) {
                     task.warnings.push(message.clone());
@@ -342,6 +353,7 @@ impl State {
                     task.cleaned = true;
                 }
             }
+            _ => {}
         }
     }
 
@@ -482,6 +494,7 @@ impl State {
         let steps = &self.spec.tasks[task].steps;
         let progress = &mut self.tasks[task];
         progress.again = false;
+        (progress.spent, progress.dearest) = (0, 0);
         for step in &mut progress.steps {
             step.forgiven = step.attempts.last().map_or(0, |a| a.number);
         }

@@ -28,11 +28,7 @@ impl State {
             supervisor: SupervisorView { pid: self.supervisor, alive: false },
             breakers: self.breakers(),
             budget: self.budget_view(),
-            limited: self
-                .holds
-                .limit
-                .as_ref()
-                .map(|(most, why)| format!("{most} at a time: {why}")),
+            limited: self.holds.limit.as_ref().map(|(_, why)| why.clone()),
         }
     }
 

@@ -125,7 +125,10 @@ impl<W: Write> Live<W> {
         match ending {
             Ending::Failed { failure } => {
                 self.say(&format!("✗ {name}: {}: {}: {}", step.id, failure.class, failure.message));
-                if let Some(hint) = &failure.suggestion {
+                let again = state
+                    .position(&attempt.task)
+                    .is_some_and(|task| state.tasks[task].given_up.is_none());
+                if let Some(hint) = failure.suggestion.as_ref().filter(|_| !again) {
                     self.say(&format!("  hint: {hint}"));
                 }
             }

@@ -133,6 +133,7 @@ impl Ground {
             Event::RetryRequested { tasks, .. } => {
                 self.person_asks(at);
                 for task in tasks {
+                    self.task_cost.remove(task);
                     // What is forgiven then is counted by the rule that bounds retries.
                     self.tries.entry(task.clone()).or_default().asked = true;
                 }
