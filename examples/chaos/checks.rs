@@ -162,7 +162,7 @@ fn files(place: &Place, tally: &mut Tally) {
         let temporary = name.ends_with(".tmp")
             || name.ends_with(".part")
             || name.starts_with(".tmp")
-            || name.starts_with("tmp_obj");
+            || name.starts_with("tmp_obj_");
         let locked = name == "locked" || (name.ends_with(".lock") && !path.starts_with(&own));
         if temporary || locked {
             tally.leaks.push(path.display().to_string());
@@ -185,6 +185,13 @@ fn files(place: &Place, tally: &mut Tally) {
 
 /// At the very end: not even a worktree that is kept ready.
 pub fn nothing_at_all_is_left(place: &Place, tally: &mut Tally) {
+    // What is old enough to have been left is cleared away as well.
+    let objects = place.repo.join(".git/objects");
+    let half_written = |name: &String| name.starts_with("tmp_object_git2_");
+    for name in names(&objects).iter().filter(|name| half_written(name)) {
+        let file = fs::File::options().write(true).open(objects.join(name));
+        let _ = file.and_then(|file| file.set_modified(std::time::UNIX_EPOCH));
+    }
     let out = place.orch(&["clean", "--pool"]);
     if !out.status.success() {
         tally.leaks.push(String::from_utf8_lossy(&out.stderr).into_owned());
@@ -195,6 +202,7 @@ pub fn nothing_at_all_is_left(place: &Place, tally: &mut Tally) {
     for name in names(&place.repo.join(".git/orch/pool")) {
         tally.leaks.push(format!(".git/orch/pool/{name}"));
     }
+    tally.leaks.extend(names(&objects).into_iter().filter(half_written));
     let worktrees = place.git(&["worktree", "list", "--porcelain"]);
     if worktrees.matches("worktree ").count() != 1 {
         tally.leaks.push(worktrees);

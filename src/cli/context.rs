@@ -113,7 +113,7 @@ impl Place {
     }
 }
 
-fn nothing_yet() -> CliError {
+pub(super) fn nothing_yet() -> CliError {
     CliError::usage("no run in this repository yet; start one with: orch execute --tasks FILE...")
 }
 

@@ -65,7 +65,9 @@ impl From<SupervisorError> for CliError {
             SupervisorError::Busy(_) => Kind::Busy,
             SupervisorError::Refused(_) | SupervisorError::NoBranch(_) => Kind::Usage,
             SupervisorError::Git(git) => return Self::new(git_kind(git), error),
-            SupervisorError::Journal(journal) => return Self::new(journal_kind(journal), error),
+            SupervisorError::Journal(journal) => {
+                return Self::new(journal_kind(journal), in_full(journal));
+            }
             _ => Kind::Failed,
         };
         Self::new(kind, error)
@@ -98,16 +100,32 @@ impl From<GitError> for CliError {
 
 fn journal_kind(error: &JournalError) -> Kind {
     match error {
-        JournalError::NotFound(_) | JournalError::Ambiguous { .. } | JournalError::Newer { .. } => {
-            Kind::Usage
-        }
+        JournalError::NotFound(_)
+        | JournalError::Ambiguous { .. }
+        | JournalError::Refused(_)
+        | JournalError::Newer { .. } => Kind::Usage,
         _ => Kind::Failed,
     }
 }
 
 impl From<JournalError> for CliError {
     fn from(error: JournalError) -> Self {
-        Self::new(journal_kind(&error), error)
+        Self::new(journal_kind(&error), in_full(&error))
+    }
+}
+
+/// What to do about it, where the error comes from too deep to know.
+fn in_full(error: &JournalError) -> String {
+    match error {
+        JournalError::Damaged { .. } => error.to_string(),
+        _ if error.is_damage() => format!(
+            "{error}; `orch resume` sets the damaged journal aside and rebuilds it from what lies beside it"
+        ),
+        _ if error.is_full() => format!(
+            "{error}; nothing new was started, what runs goes on and keeps its results: make room on the \
+             disk, then: orch resume"
+        ),
+        _ => error.to_string(),
     }
 }
 

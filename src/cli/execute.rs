@@ -8,7 +8,7 @@ use crate::engine::State;
 use crate::model::{MergeMode, RunSpec, RunState, TaskState, TaskView, parse_duration};
 use crate::report::{self, Ndjson, Style, live::Live};
 use crate::supervisor::{
-    Intake, Ledger, Observer, Options, Supervisor, World, intake, run_spec, store_prompts,
+    Intake, Ledger, Observer, Options, Rebuilt, Supervisor, World, intake, run_spec, store_prompts,
 };
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -212,7 +212,8 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     }
     world.repo.identity()?;
     let lock = world.lock()?;
-    let journal = world.journal()?;
+    let (journal, rebuilt) = world.take_journal(&lock)?;
+    tell_rebuilt(rebuilt.as_ref());
     for run in journal.unfinished(3)? {
         eprintln!("{} is not finished; go on with it later: orch resume {0}", run.id);
     }
@@ -224,11 +225,18 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     let ledger = Ledger::create(journal, spec)?;
     if args.detach {
         drop(lock);
-        return super::resume::detach(place, &world, &ledger.state().spec.id);
+        return super::detached::start(place, &world, &ledger.state().spec.id);
     }
     let code = supervise(place, &world, ledger, args.form)?;
     drop(lock);
     Ok(code)
+}
+
+/// What became of a damaged journal, if it was.
+pub(super) fn tell_rebuilt(rebuilt: Option<&Rebuilt>) {
+    if let Some(rebuilt) = rebuilt {
+        eprint!("{}", report::rebuilt(rebuilt));
+    }
 }
 
 /// A run of nothing is shown but not recorded: it would hide the last one that did something.

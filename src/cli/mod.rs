@@ -5,10 +5,12 @@
 //! Never: knows how anything is done.
 
 mod attach;
+mod backup;
 mod cancel;
 mod clean;
 mod completions;
 mod context;
+mod detached;
 mod diff;
 mod doctor;
 mod error;
@@ -21,6 +23,7 @@ mod pause;
 mod plan;
 mod prompts;
 mod ps;
+mod restore;
 mod resume;
 mod retry;
 mod run;
@@ -75,6 +78,8 @@ enum Command {
     Retry(retry::Args),
     Merge(merge::Args),
     Clean(clean::Args),
+    Backup(backup::Args),
+    Restore(restore::Args),
     Doctor(doctor::Args),
     Selftest(selftest::Args),
     Completions(completions::Args),
@@ -124,6 +129,8 @@ fn dispatch(app: App) -> Result<ExitCode, CliError> {
         Command::Retry(args) => retry::run(&place, &args),
         Command::Merge(args) => merge::run(&place, &args),
         Command::Clean(args) => clean::run(&place, &args),
+        Command::Backup(args) => backup::run(&place, &args),
+        Command::Restore(args) => restore::run(&place, &args),
         Command::Doctor(args) => doctor::run(&place, &args),
         Command::Selftest(args) => selftest::run(&place, &args),
         Command::Completions(args) => completions::run(&args),

@@ -37,6 +37,8 @@ pub struct Config {
     pub workflow: Option<String>,
     /// Cap of one attempt's log, bytes: head and tail are kept.
     pub log_cap: u64,
+    /// Of how many runs logs and results are kept, beside those with unmerged work.
+    pub keep_runs: u32,
     /// Shell commands that prepare a fresh worktree, in this order; `None` and an empty list: nothing.
     /// What the tree suggests ([`detect_setup`](super::detect_setup)) holds once `orch init` wrote it.
     pub setup: Option<Vec<String>>,
@@ -83,6 +85,8 @@ impl Default for Config {
             prompts: PathBuf::from("prompts"),
             workflow: None,
             log_cap: 16 << 20,
+            // Some months of a run a working day.
+            keep_runs: 100,
             setup: None,
             pool: 8,
             pool_bytes: 2 << 30,

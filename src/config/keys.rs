@@ -134,6 +134,14 @@ pub(super) const TOP: &[Key] = &[
         value: "\"16MiB\"",
         doc: &["What is kept of an attempt's output, at most: its beginning and its end."],
     },
+    Key {
+        name: "keep_runs",
+        value: "100",
+        doc: &[
+            "Of how many runs `orch clean` keeps logs and results; those of a run with unmerged work",
+            "are always kept.",
+        ],
+    },
 ];
 
 /// Keys of `[setup]`.

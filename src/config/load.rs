@@ -25,6 +25,8 @@ const MAX_JOBS: u32 = 1000;
 const MAX_RETRIES: u32 = 100;
 /// The same for prepared worktrees.
 const MAX_POOL: u32 = 1000;
+/// The same for runs whose logs are kept; the journal alone would be gigabytes.
+const MAX_RUNS: u32 = 1_000_000;
 /// A log that keeps less says nothing, bytes.
 const MIN_LOG: u64 = 4096;
 
@@ -91,6 +93,7 @@ impl Config {
                 "prompts" => set(&mut self.prompts, r.text(item, "\"prompts\"").map(PathBuf::from)),
                 "workflow" => self.workflow = r.text(item, "\"default\""),
                 "log_cap" => set(&mut self.log_cap, r.bytes(item, MIN_LOG)),
+                "keep_runs" => set(&mut self.keep_runs, r.number(item, 1, MAX_RUNS)),
                 "agents" => {
                     if let Some(table) = table_of(r, item, "[agents.my-agent]") {
                         self.agents = agents::read(r, table);

@@ -44,6 +44,7 @@ fn every_key_is_read() {
         prompts = "docs/prompts"
         workflow = "bugfix"
         log_cap = "1MiB"
+        keep_runs = 7
         on_limit = "fallback"
         max_cost_usd = 20
         max_task_cost_usd = 1_000.5
@@ -82,7 +83,7 @@ fn every_key_is_read() {
     )
     .unwrap();
     let own = AgentOverride {
-        line: 36,
+        line: 37,
         command: Some(["own", "--file", "{prompt_file}", ""].map(str::to_owned).into()),
         resume_command: Some(vec!["own".into(), "{session}".into()]),
         prompt: Some(PromptDelivery::File),
@@ -103,7 +104,7 @@ fn every_key_is_read() {
         max_task_cost_usd: Some(1000.5),
     };
     let claude = AgentOverride {
-        line: 33,
+        line: 34,
         model: Some("small".into()),
         fallback: Some("own".into()),
         ..AgentOverride::default()
@@ -123,6 +124,7 @@ fn every_key_is_read() {
         prompts: PathBuf::from("docs/prompts"),
         workflow: Some("bugfix".into()),
         log_cap: 1 << 20,
+        keep_runs: 7,
         setup: Some(vec!["npm ci".into()]),
         pool: 0,
         pool_bytes: 5_000_000,
@@ -188,7 +190,7 @@ fn everything_wrong_is_named_at_once() {
     orch.toml:12: `prompts` must be one line of text, not 7
       hint: for example: prompts = "prompts"
     orch.toml:13: unknown key `banana`
-      hint: known keys are agent, model, jobs, timeout, idle_timeout, grace, retries, on_limit, max_cost_usd, max_task_cost_usd, verify, merge, into, prompts, workflow, log_cap, setup, worktrees, conflicts, breakers, limits, agents
+      hint: known keys are agent, model, jobs, timeout, idle_timeout, grace, retries, on_limit, max_cost_usd, max_task_cost_usd, verify, merge, into, prompts, workflow, log_cap, keep_runs, setup, worktrees, conflicts, breakers, limits, agents
     orch.toml:14: unknown key `commands`
       hint: `commands` belongs in [setup]
     orch.toml:15: `setup` must be a table
@@ -417,6 +419,10 @@ fn the_template_reads_well() {
 
     # What is kept of an attempt's output, at most: its beginning and its end.
     #log_cap = "16MiB"
+
+    # Of how many runs `orch clean` keeps logs and results; those of a run with unmerged work
+    # are always kept.
+    #keep_runs = 100
 
     [setup]
 

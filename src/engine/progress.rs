@@ -1,6 +1,6 @@
 //! What became of a task, its steps and their attempts.
 
-use crate::model::{AttemptEnd, StepKind, StepSpec, StopReason, Timestamp};
+use crate::model::{AttemptEnd, Failure, StepKind, StepSpec, StopReason, Timestamp};
 
 /// What became of a task so far.
 #[expect(clippy::struct_excessive_bools, reason = "independent facts, each with its own event")]
@@ -12,6 +12,9 @@ pub struct TaskProgress {
     pub cancelled: bool,
     /// A person asked for it again while an attempt of it was still ending: it starts again after that.
     pub again: bool,
+    /// Why nothing more happens to it before a person asks for it again, though nobody cancelled it: its
+    /// failure, or what keeps its agent from starting.
+    pub given_up: Option<Box<Failure>>,
     /// Where it landed.
     pub merged: Option<Merged>,
     /// Paths that kept it from landing.

@@ -83,6 +83,11 @@ fn again(state: &State, task: usize) -> Option<Again> {
         if tally.lost > MAX_LOST {
             return None;
         }
+    } else if class == FailureClass::SessionGone {
+        // The task is not to blame. Once without one it cannot end so again.
+        last.beginning.session.as_ref()?;
+        again.keep = last.beginning.keep;
+        again.not_before = Some(*ended_at);
     } else if let Some(lifts) = limit.filter(|_| tally.limited <= MAX_LIMITED) {
         // Whoever is free by then: the task's own agent first.
         again.agent = None;
@@ -149,6 +154,7 @@ impl Tally {
             (_, FailureClass::Interrupted) => self.lost += 1,
             _ if is_agent && signal::limit(end, *at).is_some() => self.limited += 1,
             _ if is_agent && is_misfit(end) => {}
+            (_, FailureClass::SessionGone) => {}
             _ => self.counted += 1,
         }
     }
@@ -189,6 +195,7 @@ fn is_worth_retrying(class: FailureClass) -> bool {
         | C::Conflict
         | C::EscapedWorktree
         | C::Budget
+        | C::SessionGone
         | C::Internal => false,
     }
 }

@@ -33,9 +33,11 @@ mod repo;
 mod rewind;
 mod scan;
 mod scratch;
+mod settle;
 mod snapshot;
 mod snapshot_ref;
 mod submodules;
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod tree;

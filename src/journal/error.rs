@@ -42,6 +42,17 @@ pub enum JournalError {
         /// Why.
         source: serde_json::Error,
     },
+    /// The file is not what it was.
+    #[error("journal {} is damaged: {what}; orch resume rebuilds it and keeps the damaged one", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// What was asked cannot be done.
+    #[error("{0}")]
+    Refused(String),
     /// Nothing by that name.
     #[error("{0}")]
     NotFound(String),
@@ -56,10 +67,53 @@ pub enum JournalError {
 }
 
 impl JournalError {
-    /// There was no room on the disk: nothing was written, and the same may succeed later.
+    pub(super) fn io(doing: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+        let doing = doing.into();
+        move |source| Self::Io { doing, source }
+    }
+
+    /// Whether the file cannot be trusted any more.
     #[must_use]
-    pub fn is_disk_full(&self) -> bool {
-        let Self::Sqlite { source, .. } = self else { return false };
-        source.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
+    pub fn is_damage(&self) -> bool {
+        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        match self {
+            Self::Damaged { .. } | Self::Unreadable { .. } => true,
+            Self::Sqlite { source, .. } => {
+                matches!(source.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether there was no room left on the disk.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::Sqlite { source, .. } => {
+                source.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
+            }
+            Self::Io { source, .. } => matches!(
+                source.kind(),
+                std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded
+            ),
+            _ => false,
+        }
+    }
+
+    pub(super) fn or_damaged(self) -> Self {
+        match self {
+            Self::Sqlite { path, source } => {
+                let error = Self::Sqlite { path: path.clone(), source };
+                if error.is_damage() {
+                    return Self::Damaged { path, what: error.source_words() };
+                }
+                error
+            }
+            other => other,
+        }
+    }
+
+    fn source_words(&self) -> String {
+        std::error::Error::source(self).map_or_else(|| self.to_string(), ToString::to_string)
     }
 }

@@ -5,12 +5,15 @@
 //! Promise: [`Turn::commit`] returns only after the events are on the disk; appending is optimistic:
 //! a writer that has not seen the newest event is told so and must catch up first, so any number of
 //! `orch` processes may write. A journal written by a newer version is refused, never touched.
+//! A copy is one moment of it, and what replaces it does so in one step: never is there none.
 //! Never: interprets an event.
 
+mod backup;
 mod error;
 mod layout;
 mod look;
 mod read;
+mod salvage;
 mod schema;
 #[cfg(test)]
 mod tests;

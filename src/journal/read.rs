@@ -204,7 +204,20 @@ impl Journal {
     pub fn events_after(&self, run: &RunId, after: u64) -> Result<Vec<Recorded>, JournalError> {
         let sql = "SELECT body FROM events
                    WHERE run = (SELECT ord FROM runs WHERE id = ?1) AND seq > ?2 ORDER BY seq";
-        self.views(sql, params![run.as_str(), after.cast_signed()])
+        let mut query = self.connection.prepare(sql).map_err(|e| self.sql(e))?;
+        let mut rows =
+            query.query(params![run.as_str(), after.cast_signed()]).map_err(|e| self.sql(e))?;
+        let mut out = Vec::new();
+        while let Some(row) = rows.next().map_err(|e| self.sql(e))? {
+            let body = row.get_ref(0).map_err(|e| self.sql(e))?;
+            let body = body.as_str().map_err(|e| self.sql(e.into()))?;
+            out.push(Recorded::from_json(body).map_err(|source| JournalError::Unreadable {
+                path: self.path.clone(),
+                what: "an event".to_owned(),
+                source,
+            })?);
+        }
+        Ok(out)
     }
 
     /// The task that `name` means: a task id, its name, or an unambiguous prefix of either; of the

@@ -73,10 +73,52 @@ pub(super) fn open(path: &Path) -> Result<Connection, JournalError> {
     // `Turn::commit` does, where the events must be durable.
     connection.pragma_update(None, "synchronous", "NORMAL").map_err(sql)?;
     if version < known {
+        if version > 0 {
+            keep_as_it_was(&connection, path, version)?;
+        }
         connection.pragma_update(None, "journal_mode", "WAL").map_err(sql)?;
         migrate(&mut connection).map_err(sql)?;
     }
     Ok(connection)
+}
+
+/// Before a migration the journal is copied to `journal.schema-N.db`, for whoever needs the older `orch`
+/// once more.
+fn keep_as_it_was(connection: &Connection, path: &Path, from: i64) -> Result<(), JournalError> {
+    let copy = super::backup::copy(connection, path)?;
+    let sql = |source| JournalError::Sqlite { path: path.to_owned(), source };
+    // Another process may have migrated meanwhile, and kept what there was.
+    if Connection::open(copy.path()).and_then(|copy| version(&copy)).map_err(sql)? == from {
+        let to = path.with_file_name(format!("journal.schema-{from}.db"));
+        copy.persist(&to)
+            .map_err(|e| JournalError::io(format!("write {}", to.display()))(e.error))?;
+    }
+    Ok(())
+}
+
+/// What `PRAGMA application_id` of a journal says: "orch".
+const APPLICATION: i64 = 0x6f72_6368;
+
+/// Whether the file was written by `orch`, and by none newer than this.
+///
+/// # Errors
+/// It was not.
+pub(super) fn is_ours(connection: &Connection, path: &Path) -> Result<(), JournalError> {
+    let sql = |source| JournalError::Sqlite { path: path.to_owned(), source };
+    let found = version(connection).map_err(sql)?;
+    if found > known() {
+        return Err(JournalError::Newer { path: path.to_owned(), found, known: known() });
+    }
+    let id: i64 =
+        connection.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(sql)?;
+    // The first schema did not say.
+    if found == 0 || (id != APPLICATION && !(found == 1 && id == 0)) {
+        return Err(JournalError::Refused(format!(
+            "{}: a database, but no journal of orch",
+            path.display()
+        )));
+    }
+    Ok(())
 }
 
 /// Opens the file without writing anything, not even beside it: what was committed since the last

@@ -69,6 +69,18 @@ pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Proces
         .map_err(|source| ProcessError::Damaged { path: path.to_owned(), source })
 }
 
+/// As [`read`], for what is looked at after a crash: a file that a power failure left empty or torn says as
+/// much as none.
+pub(super) fn read_if_whole<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, ProcessError> {
+    match read(path) {
+        Err(ProcessError::Damaged { path, source }) => {
+            tracing::warn!("{} is taken as missing: {source}", path.display());
+            Ok(None)
+        }
+        other => other,
+    }
+}
+
 fn part_of(path: &Path) -> PathBuf {
     path.with_extension("part")
 }

@@ -94,7 +94,7 @@ pub fn recover(dir: &Path) -> Result<Recovery, ProcessError> {
     }
     let deadline = Instant::now() + STARTING;
     loop {
-        if let Some(result) = ShimResult::read(dir)? {
+        if let Some(result) = durable::read_if_whole(&layout::result(dir))? {
             return Ok(Recovery::Finished(result));
         }
         if let Some(settled) = try_settle(dir, Duration::ZERO)? {
@@ -104,7 +104,7 @@ pub fn recover(dir: &Path) -> Result<Recovery, ProcessError> {
                 Settled::Lost { survivors_ended } => Recovery::Lost { survivors_ended },
             });
         }
-        let record: Option<ShimRecord> = durable::read(&layout::shim(dir))?;
+        let record: Option<ShimRecord> = durable::read_if_whole(&layout::shim(dir))?;
         // Whoever holds the lock without being that shim is another recovery, soon done.
         if let Some(record) = record.filter(|record| record.shim.is_alive()) {
             return Ok(Recovery::Alive(Adopted {
@@ -158,29 +158,31 @@ fn try_settle(dir: &Path, patience: Duration) -> Result<Option<Settled>, Process
     let doing = || format!("recover {}", dir.display());
     let lock = AttemptLock::take(dir, patience).map_err(ProcessError::io(doing()))?;
     let Some(lock) = lock else { return Ok(None) };
-    if let Some(result) = ShimResult::read(dir)? {
+    if let Some(result) = durable::read_if_whole(&layout::result(dir))? {
         return Ok(Some(Settled::Finished(result)));
     }
-    let Some(record) = durable::read::<ShimRecord>(&layout::shim(dir))? else {
+    let record: Option<ShimRecord> = durable::read_if_whole(&layout::shim(dir))?;
+    if record.is_none() && !layout::shim(dir).exists() {
         File::create(layout::refused(dir)).map_err(ProcessError::io(doing()))?;
         return Ok(Some(Settled::NeverStarted));
-    };
-    let ended = end_survivors(dir, &record)?;
+    }
+    let ended = end_survivors(dir, record.as_ref())?;
     drop(lock);
     Ok(Some(Settled::Lost { survivors_ended: ended }))
 }
 
 /// SIGKILL to everything that is left of the attempt, until several looks in a row find nothing.
-fn end_survivors(dir: &Path, record: &ShimRecord) -> Result<usize, ProcessError> {
+fn end_survivors(dir: &Path, record: Option<&ShimRecord>) -> Result<usize, ProcessError> {
     /// A killed process is gone within milliseconds unless it hangs in the kernel.
     const PATIENCE: Duration = Duration::from_secs(10);
     /// A look can miss a process that ends while its successor starts. Further looks are short.
     const EMPTY_LOOKS: u32 = 8;
     const PAUSE: Duration = Duration::from_millis(1);
-    let key = durable::read::<StoredSpec>(&layout::spec(dir))?.map(|stored| stored.key);
+    let spec: Option<StoredSpec> = durable::read_if_whole(&layout::spec(dir))?;
+    let key = spec.map(|stored| stored.key);
     let mut hunt = key.as_deref().map(Hunt::new);
-    let agent: Option<ProcessId> = durable::read(&layout::agent(dir))?;
-    let group = record.group.as_deref().and_then(Group::existing);
+    let agent: Option<ProcessId> = durable::read_if_whole(&layout::agent(dir))?;
+    let group = record.and_then(|record| record.group.as_deref()).and_then(Group::existing);
     let deadline = Instant::now() + PATIENCE;
 
     let mut known = survivors(hunt.as_mut(), agent, group.as_ref());

@@ -1,8 +1,9 @@
 //! What a shim is told to run.
 
+use super::{ProcessError, durable, layout};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The environment variable that every process of an attempt carries, whatever its session, group
 /// or parent. Attempts within attempts append their key after a colon.
@@ -29,6 +30,17 @@ pub struct ShimSpec {
     pub grace_ms: u64,
     /// Bytes of output kept: the first and the last half. At least 4 KiB are.
     pub log_cap: u64,
+}
+
+impl ShimSpec {
+    /// What the attempt in `dir` was to run; `None` where none was started.
+    ///
+    /// # Errors
+    /// When it is there and cannot be read.
+    pub fn read(dir: &Path) -> Result<Option<Self>, ProcessError> {
+        let stored: Option<StoredSpec> = durable::read(&layout::spec(dir))?;
+        Ok(stored.map(|stored| stored.spec))
+    }
 }
 
 /// What is on disk: the spec and the key of the attempt's processes.

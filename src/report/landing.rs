@@ -65,7 +65,13 @@ pub fn landing(landing: &Landing, dry_run: bool, style: Style) -> String {
 
 /// The human view of a cleaning.
 #[must_use]
-pub fn cleaning(cleaned: &[Cleaned], kept: &[Kept], drained: usize, dry_run: bool) -> String {
+pub fn cleaning(
+    cleaned: &[Cleaned],
+    kept: &[Kept],
+    drained: usize,
+    forgotten: usize,
+    dry_run: bool,
+) -> String {
     let mut out = String::new();
     let removed = if dry_run { "would be removed" } else { "removed" };
     for task in cleaned {
@@ -85,6 +91,9 @@ pub fn cleaning(cleaned: &[Cleaned], kept: &[Kept], drained: usize, dry_run: boo
     }
     if drained > 0 {
         let _ = writeln!(out, "{} of the pool removed", count(drained, "worktree"));
+    }
+    if forgotten > 0 {
+        let _ = writeln!(out, "logs of {} removed (keep_runs)", count(forgotten, "old run"));
     }
     let _ = writeln!(out, "{} {removed}, {} kept", count(cleaned.len(), "task"), kept.len());
     out

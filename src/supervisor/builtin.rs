@@ -72,6 +72,10 @@ fn branch(world: &World, job: &Job, task: &TaskSpec) -> Result<AttemptEnd, Failu
         base: start.clone(),
     };
     let created = world.worktrees.create(&spec).map_err(|e| git_failure(&e))?;
+    if !job.prerequisites.is_empty() {
+        // A merge of what they did, which nothing else keeps.
+        world.repo.settle(&start, &job.base, &task.branch).map_err(|e| git_failure(&e))?;
+    }
     if job.start.is_some() {
         // What an earlier attempt left is kept aside.
         world
@@ -116,6 +120,7 @@ fn commit(world: &World, job: &Job, task: &TaskSpec) -> Result<AttemptEnd, Failu
         .repo
         .commit_worktree(&worktree, &task.branch, start, &message)
         .map_err(|e| git_failure(&e))?;
+    world.repo.settle(&committed.head, start, &task.branch).map_err(|e| git_failure(&e))?;
     let mut end = AttemptEnd::of(Ending::Succeeded);
     end.commit = Some(committed.head);
     end.files_changed = Some(committed.files);

@@ -40,6 +40,12 @@ pub enum SupervisorError {
 }
 
 impl SupervisorError {
+    /// Whether the journal cannot be trusted any more.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Journal(error) if error.is_damage())
+    }
+
     pub(crate) fn io(doing: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
         let doing = doing.into();
         move |source| Self::Io { doing, source }

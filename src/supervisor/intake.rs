@@ -4,6 +4,7 @@
 
 use super::SupervisorError;
 use super::clock::now;
+use super::record::RunRecord;
 use super::world::create_dir;
 use crate::agent;
 use crate::analysis::{self, Request, Tree};
@@ -313,7 +314,7 @@ pub fn run_spec(
     })
 }
 
-/// Stores the prompts of a run where its attempts, and a resumed run, find them.
+/// Stores the prompts of a run, and what it was asked to do, where its attempts and a resumed run find them.
 ///
 /// # Errors
 /// What the file system refuses.
@@ -323,6 +324,7 @@ pub fn store_prompts(
     intake: &Intake,
     cwd: &Path,
 ) -> Result<(), SupervisorError> {
+    let mut prompts = BTreeMap::new();
     for task in spec.tasks.iter().filter(|task| task.skip.is_none()) {
         let Some(prompt) = intake.prompts.iter().find(|p| p.name == task.name) else { continue };
         create_dir(&layout.task(&spec.id, &task.id))?;
@@ -340,8 +342,11 @@ pub fn store_prompts(
                 from.display()
             )));
         }
+        let text = std::fs::read_to_string(&to)
+            .map_err(SupervisorError::io(format!("read {}", to.display())))?;
+        prompts.insert(task.id.to_string(), text);
     }
-    Ok(())
+    RunRecord { created_at: now(), spec: spec.clone(), prompts }.store(layout)
 }
 
 fn policy(config: &Config, options: &Options) -> Policy {

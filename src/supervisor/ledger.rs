@@ -24,20 +24,29 @@ impl Ledger {
     ///
     /// # Errors
     /// The journal refuses.
-    pub fn create(mut journal: Journal, spec: RunSpec) -> Result<Self, SupervisorError> {
-        let at = now();
-        let run = spec.id.clone();
-        let event = Event::RunCreated { spec: Box::new(spec.clone()) };
-        let recorded = Recorded { seq: 1, at, event };
-        let mut state = State::new(spec, at);
-        state.seq = 1;
+    pub fn create(journal: Journal, spec: RunSpec) -> Result<Self, SupervisorError> {
+        let event = Event::RunCreated { spec: Box::new(spec) };
+        Self::import(journal, vec![Recorded { seq: 1, at: now(), event }])
+    }
+
+    /// Records a run with a history, as one step.
+    ///
+    /// # Errors
+    /// The journal refuses, or has the run already.
+    pub(super) fn import(
+        mut journal: Journal,
+        batch: Vec<Recorded>,
+    ) -> Result<Self, SupervisorError> {
+        let state = State::replay(&batch)
+            .ok_or_else(|| SupervisorError::NoHistory("to be recorded".to_owned()))?;
+        let run = state.spec.id.clone();
         let standings = state.standings();
         let tasks: Vec<(usize, TaskView)> =
             (0..state.tasks.len()).map(|t| (t, state.task_view(t, &standings))).collect();
         let shown = shown(&state);
         let projection = Projection { run: &state.run_view(), tasks: &tasks };
         let exists = || SupervisorError::Refused(format!("run {run} exists already"));
-        let (crash, batch) = (CrashPoint::from_environment(), [recorded]);
+        let crash = CrashPoint::from_environment();
         crash.before(&batch);
         journal.turn(&run, 0)?.ok_or_else(exists)?.commit(&batch, &projection, true)?;
         crash.after(&batch);

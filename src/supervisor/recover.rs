@@ -66,6 +66,17 @@ async fn examine(
         .map(|(id, _)| id)
         .filter(|id| only.is_none_or(|tasks| tasks.contains(&id.task)))
         .collect();
+    // All at once: each may have to look through every process of the machine.
+    let mut recoveries = std::collections::HashMap::new();
+    for id in &open {
+        let is_process = |(_, step): (_, &crate::model::StepSpec)| step.kind.is_process();
+        if state.step_spec(&id.task, &id.step).is_some_and(is_process)
+            && let Some(job) = Job::of(world, state, id)
+        {
+            let recovered = tokio::task::spawn_blocking(move || process::recover(&job.dir));
+            recoveries.insert(id.clone(), recovered);
+        }
+    }
     let mut out = Vec::new();
     for id in open {
         let Some((_, step)) = state.step_spec(&id.task, &id.step) else { continue };
@@ -75,8 +86,7 @@ async fn examine(
             continue;
         }
         let Some(job) = Job::of(world, state, &id) else { continue };
-        let dir = job.dir.clone();
-        let recovered = tokio::task::spawn_blocking(move || process::recover(&dir));
+        let Some(recovered) = recoveries.remove(&id) else { continue };
         let used = job.clone();
         let gone = |why: String| Found::Gone(why, agents::used(&used));
         let found = match recovered.await.map_err(|error| panicked(&error))?? {

@@ -160,7 +160,7 @@ impl<'o> Supervisor<'o> {
             intents
         });
         let new = match recorded {
-            Err(SupervisorError::Journal(error)) if error.is_disk_full() => {
+            Err(SupervisorError::Journal(error)) if error.is_full() => {
                 if !waited && !self.unrecorded.is_empty() {
                     self.observer.notice(&format!(
                         "{error}; what runs goes on, and nothing is done until there is room to record it"

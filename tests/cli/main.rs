@@ -4,6 +4,8 @@
 
 mod agent_words;
 mod agents;
+mod ahead;
+mod durability;
 mod execute;
 mod hands;
 mod help;
@@ -14,6 +16,8 @@ mod merge_clean;
 mod plan;
 mod recovery;
 mod resources;
+mod service;
+mod sessions;
 mod snapshots;
 mod status;
 #[path = "../support/mod.rs"]

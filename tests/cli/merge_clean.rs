@@ -163,3 +163,26 @@ fn what_is_forced_away_can_be_brought_back() {
     let later = sandbox.worktree_of("b").join("later.txt");
     assert_eq!(std::fs::read_to_string(later).unwrap(), "by hand\n");
 }
+
+#[test]
+fn logs_of_old_runs_go_unless_their_work_is_unmerged() {
+    let sandbox = Sandbox::new();
+    sandbox.task("landed", &[], "echo a > a.txt");
+    sandbox.task("open", &[], "echo b > b.txt");
+    sandbox.task("last", &[], "echo c > c.txt");
+    sandbox.config("");
+    let config = std::fs::read_to_string(sandbox.repo.join("orch.toml")).unwrap();
+    sandbox.write("orch.toml", format!("keep_runs = 1\n{config}"));
+    let mut runs = Vec::new();
+    for name in ["landed", "open", "last"] {
+        sandbox.orch(&format!("execute --tasks prompts/{name}.md")).exits(0);
+        runs.push(sandbox.status()["run"]["id"].as_str().unwrap().to_owned());
+        if name == "landed" {
+            sandbox.orch("merge").exits(0);
+        }
+    }
+    sandbox.orch("clean").exits(0);
+    let kept = |run: &String| sandbox.repo.join(".git/orch/runs").join(run).is_dir();
+    assert_eq!(runs.iter().map(kept).collect::<Vec<_>>(), [false, true, true]);
+    assert!(sandbox.orch("status --runs").exits(0).stdout.contains(&runs[0]), "its history stays");
+}

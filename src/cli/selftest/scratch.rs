@@ -112,7 +112,7 @@ impl Scratch {
 
     fn outcome(&self) -> Result<Outcome, CliError> {
         let journal = self.journal()?.ok_or_else(|| CliError::failed("there is no journal"))?;
-        let run = self.run(&journal)?.ok_or_else(|| CliError::failed("there is no run"))?;
+        let run = journal.find_run("latest")?.ok_or_else(|| CliError::failed("there is no run"))?;
         let mut tasks = BTreeMap::new();
         for task in journal.tasks(&run)? {
             let commit = task.commit.unwrap_or_default();
@@ -152,14 +152,10 @@ impl Scratch {
 
     fn history(&self) -> Result<Vec<Recorded>, CliError> {
         let Some(journal) = self.journal()? else { return Ok(Vec::new()) };
-        match self.run(&journal)? {
+        match journal.find_run("latest")? {
             Some(run) => Ok(journal.events_after(&run, 0)?),
             None => Ok(Vec::new()),
         }
-    }
-
-    fn run(&self, journal: &Journal) -> Result<Option<RunId>, CliError> {
-        Ok(journal.find_run("latest")?)
     }
 
     fn journal(&self) -> Result<Option<Journal>, CliError> {

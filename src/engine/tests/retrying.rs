@@ -217,3 +217,13 @@ fn the_agent_is_told_of_the_failure_that_led_to_it_and_of_no_interruption() {
     run.end("a/agent.2", failed(C::Interrupted));
     assert_eq!(run.state.previous_failure(0), None);
 }
+
+#[test]
+fn a_lost_verification_is_run_again_and_not_the_agent() {
+    let mut run = at_its_agent(3);
+    run.ok("a/agent.1");
+    run.ok("a/commit.1");
+    assert_eq!(run.fail("a/verify.1", C::Interrupted), ["again a/verify.2"]);
+    assert_eq!(run.later(10), ["start a/verify.2"]);
+    assert_eq!(run.ok("a/verify.2"), ["finish succeeded"]);
+}

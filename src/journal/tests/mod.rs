@@ -3,6 +3,7 @@
 
 mod files;
 mod finding;
+mod power;
 mod writing;
 
 use super::{Journal, Projection};

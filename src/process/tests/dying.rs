@@ -349,3 +349,20 @@ async fn a_control_group_is_used_where_one_was_delegated() {
         assert_eq!(group.children(), 0, "the attempt's group is removed");
     }
 }
+
+#[test]
+fn files_that_a_power_failure_left_empty_say_as_much_as_none() {
+    let names = ["spec.json", "shim.json", "agent.json", "result.json"];
+    for count in 1..=names.len() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in &names[..count] {
+            std::fs::write(dir.path().join(name), "").unwrap();
+        }
+        let found = recover(dir.path()).unwrap();
+        let right = match count {
+            1 => matches!(found, Recovery::NeverStarted),
+            _ => matches!(found, Recovery::Lost { survivors_ended: 0 }),
+        };
+        assert!(right, "{:?}: {found:?}", &names[..count]);
+    }
+}

@@ -1,0 +1,122 @@
+//! What can still be read of a damaged journal.
+
+use super::{Journal, JournalError, backup, schema};
+use crate::model::{Event, Recorded, Timestamp};
+use rusqlite::Connection;
+use std::fs;
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+/// Up to this size the whole file is looked through after a crash: it takes milliseconds.
+const LOOKED_THROUGH: u64 = 16 << 20;
+
+/// Numbers of runs without a readable event after which there are none, where the table of runs is lost.
+const GAP: i64 = 100;
+
+impl Journal {
+    /// Opens the journal for the one supervisor at work. A file that is shorter than it says, or that has
+    /// damage which a crash may have done, is an error here and not later.
+    ///
+    /// # Errors
+    /// [`JournalError::Damaged`]; otherwise as [`Journal::open`].
+    pub fn open_sound(path: &Path) -> Result<Self, JournalError> {
+        let damaged = |what: String| JournalError::Damaged { path: path.to_owned(), what };
+        let mut log = path.as_os_str().to_owned();
+        log.push("-wal");
+        let crashed = fs::metadata(Path::new(&log)).is_ok_and(|log| log.len() > 0);
+        if !crashed && let Some(what) = too_short(path) {
+            return Err(damaged(what));
+        }
+        let journal = Self::open(path).map_err(JournalError::or_damaged)?;
+        let size = fs::metadata(path).map_or(0, |file| file.len());
+        if crashed
+            && size <= LOOKED_THROUGH
+            && let Some(what) = journal.check().map_err(JournalError::or_damaged)?
+        {
+            return Err(damaged(what));
+        }
+        Ok(journal)
+    }
+
+    /// The beginnings of runs that can be read, each without a gap from its first event on.
+    #[must_use]
+    pub fn salvage(path: &Path) -> Vec<Vec<Recorded>> {
+        let Ok(connection) = Connection::open(path) else { return Vec::new() };
+        let mut found = Vec::new();
+        let (mut run, mut empty) = (1, 0);
+        while empty < GAP {
+            let history = readable(&connection, run);
+            if history.is_empty() {
+                empty += 1;
+            } else {
+                empty = 0;
+                found.push(history);
+            }
+            run += 1;
+        }
+        found
+    }
+
+    /// Makes a new journal with `write` and puts it in the place of the damaged one at `path`, which is
+    /// kept; where.
+    ///
+    /// # Errors
+    /// What the file system refuses, or `write`. The damaged one is still in its place then.
+    pub fn rebuild<E: From<JournalError>>(
+        path: &Path,
+        at: Timestamp,
+        write: impl FnOnce(&Path) -> Result<(), E>,
+    ) -> Result<Option<PathBuf>, E> {
+        let dir = path.parent().unwrap_or(Path::new("."));
+        let file = tempfile::Builder::new()
+            .prefix(".journal-")
+            .suffix(".part")
+            .permissions(fs::Permissions::from_mode(0o666))
+            .tempfile_in(dir)
+            .map_err(JournalError::io(format!("write in {}", dir.display())))?;
+        drop(schema::open(file.path())?);
+        write(file.path())?;
+        Ok(backup::replace(path, file, "corrupt", at)?)
+    }
+}
+
+/// What a file says of its own length, where that is more than there is.
+fn too_short(path: &Path) -> Option<String> {
+    let mut header = [0_u8; 100];
+    let mut file = fs::File::open(path).ok()?;
+    let size = file.metadata().ok()?.len();
+    if size == 0 {
+        return None;
+    }
+    if file.read_exact(&mut header).is_err() {
+        return Some(format!("it has only {size} bytes"));
+    }
+    // See "The Database Header" of SQLite's file format: the page size, 1 for 64 KiB, and the pages.
+    let page = match u16::from_be_bytes([header[16], header[17]]) {
+        1 => 1 << 16,
+        size => u64::from(size),
+    };
+    let pages = u64::from(u32::from_be_bytes([header[28], header[29], header[30], header[31]]));
+    (page * pages > size).then(|| format!("it has {size} bytes instead of {}", page * pages))
+}
+
+/// The events of a run up to the first that cannot be read.
+fn readable(connection: &Connection, run: i64) -> Vec<Recorded> {
+    let mut out: Vec<Recorded> = Vec::new();
+    let Ok(mut query) = connection.prepare("SELECT body FROM events WHERE run = ?1 ORDER BY seq")
+    else {
+        return out;
+    };
+    let Ok(mut rows) = query.query([run]) else { return out };
+    while let Ok(Some(row)) = rows.next() {
+        let Ok(body) = row.get::<_, String>(0) else { break };
+        let Ok(recorded) = serde_json::from_str::<Recorded>(&body) else { break };
+        let first = matches!(recorded.event, Event::RunCreated { .. });
+        if recorded.seq != out.len() as u64 + 1 || first != out.is_empty() {
+            break;
+        }
+        out.push(recorded);
+    }
+    out
+}

@@ -1,0 +1,234 @@
+//! Backups, and a journal that is damaged while or after a run.
+
+use crate::support::{Sandbox, wait_until};
+use nix::sys::signal::Signal;
+use std::fs;
+use std::path::PathBuf;
+
+fn journal(sandbox: &Sandbox) -> PathBuf {
+    sandbox.repo.join(".git/orch/journal.db")
+}
+
+/// Everything after the first page of the file says nothing any more, and its log is gone.
+fn damage(sandbox: &Sandbox) {
+    let path = journal(sandbox);
+    let mut bytes = fs::read(&path).unwrap();
+    let kept = bytes.len().min(4096);
+    bytes[kept / 2..].fill(0xa5);
+    fs::write(&path, bytes).unwrap();
+    let log = path.with_file_name("journal.db-wal");
+    if log.exists() {
+        fs::write(log, "").unwrap();
+    }
+}
+
+/// Files of replaced journals, by what they are called.
+fn kept(sandbox: &Sandbox, label: &str) -> Vec<String> {
+    let entries = fs::read_dir(sandbox.repo.join(".git/orch")).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
+    names.filter(|name| name.starts_with(label) && name.ends_with(".db")).collect()
+}
+
+#[test]
+fn a_backup_is_made_while_a_supervisor_works_and_restored_only_afterwards() {
+    let sandbox = Sandbox::new();
+    sandbox.task("a", &[], "started\nwait_for go\necho done > done.txt");
+    let run = sandbox.start("execute --tasks prompts/a.md");
+    sandbox.wait_for_start("a");
+    let file = sandbox.root.join("backup.db");
+    let backup = format!("backup {}", file.display());
+    sandbox.orch(&backup).exits(0);
+    sandbox.orch(&backup).exits(2).complains("--force");
+    let restore = format!("restore {}", file.display());
+    sandbox.orch(&restore).exits(4);
+    sandbox.open("go");
+    run.finish().exits(0);
+    assert_eq!(sandbox.status_of("a")["state"], "succeeded");
+
+    sandbox.orch(&restore).exits(0);
+    assert_eq!(kept(&sandbox, "journal.replaced-").len(), 1);
+    assert_eq!(sandbox.status_of("a")["state"], "interrupted", "as it was then");
+    sandbox.orch("resume").exits(0);
+    assert_eq!(sandbox.status_of("a")["state"], "succeeded");
+    assert_eq!(sandbox.attempts_of("a"), 1, "its result was still there");
+    sandbox.orch(&format!("{backup} --force")).exits(0);
+    sandbox.nothing_is_left_behind();
+}
+
+#[test]
+fn what_is_no_sound_journal_is_not_restored_and_changes_nothing() {
+    let sandbox = Sandbox::new();
+    sandbox.task("a", &[], "echo done > done.txt");
+    sandbox.orch("execute --tasks prompts/a.md").exits(0);
+    let file = sandbox.root.join("backup.db");
+    sandbox.orch(&format!("backup {}", file.display())).exits(0);
+    let whole = fs::read(&file).unwrap();
+    let before = fs::read(journal(&sandbox)).unwrap();
+    let mut flipped = whole.clone();
+    flipped[whole.len() / 2..].fill(0x11);
+    let cases: [(&str, &[u8]); 4] = [
+        ("a text", b"these are notes, and no database\n"),
+        ("empty", b""),
+        ("half of it", &whole[..whole.len() / 2]),
+        ("flipped", &flipped),
+    ];
+    for (what, bytes) in cases {
+        fs::write(&file, bytes).unwrap();
+        let refused = sandbox.orch(&format!("restore {}", file.display()));
+        assert!(refused.code != 0, "{what} was restored");
+        assert!(refused.stderr.contains("backup.db"), "{what}: {}", refused.stderr);
+        assert!(fs::read(journal(&sandbox)).unwrap() == before, "{what}");
+    }
+    let own = format!("restore {}", journal(&sandbox).display());
+    sandbox.orch(&own).exits(2).complains("the journal itself");
+    assert_eq!(kept(&sandbox, "journal.replaced-").len(), 0);
+    sandbox.orch("restore nowhere.db").exits(2).complains("no such file");
+}
+
+#[test]
+fn a_damaged_journal_is_rebuilt_under_live_agents() {
+    let sandbox = Sandbox::new();
+    sandbox.task("a", &[], "echo a > a.txt");
+    sandbox.task("b", &["depends_on: [a]"], "started\nwait_for go\necho b > b.txt");
+    let run = sandbox.start("execute --parallel --jobs 2 --all-prompts");
+    sandbox.wait_for_start("b");
+    let before = sandbox.status();
+    run.signal(Signal::SIGKILL);
+    run.finish();
+    damage(&sandbox);
+    let resumed = sandbox.start("resume");
+    wait_until("the run has a supervisor", || {
+        let status = sandbox.orch("status --json");
+        status.code == 0 && status.json()["run"]["supervisor"]["alive"] == true
+    });
+    sandbox.open("go");
+    resumed.finish().exits(0).complains("it is kept as").complains("rebuilt");
+    assert_eq!(kept(&sandbox, "journal.corrupt-").len(), 1);
+    let after = sandbox.status();
+    assert_eq!(after["run"]["id"], before["run"]["id"]);
+    for name in ["a", "b"] {
+        let status = sandbox.status_of(name);
+        assert_eq!(status["state"], "succeeded", "{status}");
+        assert_eq!(sandbox.attempts_of(name), 1, "{name} ran again");
+    }
+    assert_eq!(sandbox.show(&sandbox.branch_of("b"), "a.txt"), "a");
+    assert_eq!(sandbox.show(&sandbox.branch_of("b"), "b.txt"), "b");
+    sandbox.nothing_is_left_behind();
+}
+
+#[test]
+fn a_rebuilt_journal_runs_nothing_again_that_has_landed() {
+    let sandbox = Sandbox::new();
+    sandbox.task("a", &["verify: [\"test -s a.txt\"]"], "echo a > a.txt");
+    sandbox.task("b", &[], "echo b > b.txt");
+    sandbox.orch("execute --parallel --all-prompts").exits(0);
+    sandbox.orch("merge a").exits(0);
+    sandbox.orch("clean").exits(0);
+    damage(&sandbox);
+    sandbox
+        .orch("resume")
+        .exits(0)
+        .complains("taken as landed, as no branch and worktree is left: a");
+    assert_eq!(sandbox.status_of("a")["state"], "merged");
+    assert_eq!(sandbox.status_of("b")["state"], "succeeded");
+    assert_eq!((sandbox.attempts_of("a"), sandbox.attempts_of("b")), (1, 1));
+    sandbox.orch("merge").exits(0);
+    sandbox.orch("clean").exits(0);
+    assert_eq!(sandbox.show("main", "a.txt"), "a");
+    assert_eq!(sandbox.show("main", "b.txt"), "b");
+}
+
+#[test]
+fn a_journal_cut_short_is_never_taken_for_an_empty_one() {
+    let sandbox = Sandbox::new();
+    sandbox.task("a", &[], "echo a > a.txt");
+    sandbox.orch("execute --tasks prompts/a.md").exits(0);
+    let bytes = fs::read(journal(&sandbox)).unwrap();
+    for length in [bytes.len() - 4096, 5000, 60] {
+        fs::write(journal(&sandbox), &bytes[..length]).unwrap();
+        sandbox.orch("status").exits(1).complains("orch resume");
+        sandbox.orch("resume").exits(0).complains("it is kept as");
+        assert_eq!(sandbox.status_of("a")["state"], "succeeded", "cut to {length}");
+    }
+    assert_eq!(kept(&sandbox, "journal.corrupt-").len(), 3);
+    assert_eq!(sandbox.attempts_of("a"), 1);
+}
+
+#[test]
+fn a_journal_that_is_gone_is_rebuilt_from_what_lies_beside_it() {
+    let sandbox = Sandbox::new();
+    sandbox.orch("resume").exits(2).complains("no run in this repository yet");
+    sandbox.task("a", &[], "echo a > a.txt");
+    sandbox.orch("execute --tasks prompts/a.md").exits(0);
+    fs::remove_file(journal(&sandbox)).unwrap();
+    sandbox.orch("resume").exits(0).complains("knows no run");
+    assert_eq!(sandbox.status_of("a")["state"], "succeeded");
+    assert_eq!(sandbox.attempts_of("a"), 1);
+}
+
+/// A file system of its own for the repository, taken away in the end; `None` where that is not allowed.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn mount(place: &std::path::Path) -> Option<Self> {
+        let mut mount = std::process::Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=8m", "tmpfs"]).arg(place);
+        mount.output().ok()?.status.success().then(|| Self(place.to_owned()))
+    }
+
+    /// Leaves no room.
+    fn fill(&self) {
+        use std::io::Write;
+        let mut file = fs::File::create(self.ballast()).unwrap();
+        while file.write_all(&[0; 4096]).is_ok() {}
+    }
+
+    fn make_room(&self) {
+        fs::remove_file(self.ballast()).unwrap();
+    }
+
+    fn ballast(&self) -> PathBuf {
+        self.0.join(".git/ballast")
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_full_disk_stops_new_work_and_loses_no_result() {
+    let sandbox = Sandbox::without_repository();
+    let Some(disk) = SmallDisk::mount(&sandbox.repo) else {
+        eprintln!(
+            "skipped: a tmpfs cannot be mounted here (not root, or a container without the right)"
+        );
+        return;
+    };
+    sandbox.git(["init", "-q", "-b", "main"]);
+    sandbox.write("README.md", "# Small\n");
+    sandbox.git(["add", "."]);
+    sandbox.git(["commit", "-qm", "Start"]);
+    sandbox.task("a", &[], "echo a > a.txt\nstarted\nwait_for go");
+    sandbox.task("b", &["depends_on: [a]"], "echo b > b.txt");
+    let run = sandbox.start("execute --parallel --jobs 2 --all-prompts");
+    sandbox.wait_for_start("a");
+    wait_until("its start is recorded", || {
+        sandbox.status_of("a")["attempts"][0]["pid"].is_number()
+    });
+    disk.fill();
+    sandbox.open("go");
+    run.finish().exits(1).complains("make room on the disk, then: orch resume");
+    sandbox.no_process_is_left();
+    assert_eq!(sandbox.orch("status --json").exits(0).json()["run"]["state"], "interrupted");
+    disk.make_room();
+    sandbox.orch("resume").exits(0);
+    for name in ["a", "b"] {
+        assert_eq!(sandbox.status_of(name)["state"], "succeeded");
+        assert_eq!(sandbox.attempts_of(name), 1, "{name}");
+    }
+    assert_eq!(sandbox.show(&sandbox.branch_of("b"), "a.txt"), "a");
+    sandbox.nothing_is_left_behind();
+}
