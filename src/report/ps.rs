@@ -61,7 +61,8 @@ struct Attempt<'a> {
     task: &'a TaskId,
     name: &'a str,
     step: &'a str,
-    attempt: u32,
+    #[serde(rename = "attempt")]
+    number: u32,
     shim_pid: u32,
     agent_pid: Option<u32>,
     memory_bytes: u64,
@@ -94,7 +95,7 @@ pub fn ps_json(rows: &[PsRow], supervisor: Option<u32>, now: Timestamp) -> Strin
             task: &row.task,
             name: &row.name,
             step: &row.step,
-            attempt: row.attempt,
+            number: row.attempt,
             shim_pid: row.live.shim.pid,
             agent_pid: row.live.agent.map(|agent| agent.pid),
             memory_bytes: row.memory(),

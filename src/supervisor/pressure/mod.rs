@@ -340,7 +340,7 @@ fn may_be_disk(class: FailureClass) -> bool {
     )
 }
 
-/// The words of the C library, of SQLite and of Node.
+/// The words of the C library, of `SQLite` and of Node.
 fn says_full(text: &str) -> bool {
     let words = ["No space left on device", "disk is full", "ENOSPC", "Disk quota exceeded"];
     words.iter().any(|word| text.contains(word))
