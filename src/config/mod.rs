@@ -27,3 +27,6 @@ pub use template::{FoundAgent, template};
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod template_tests;

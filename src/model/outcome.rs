@@ -107,7 +107,7 @@ pub struct Failure {
     pub retry_at: Option<super::Timestamp>,
     /// Where it happened and what the machine looked like then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub context: Option<FailureContext>,
+    pub context: Option<Box<FailureContext>>,
 }
 
 /// The circumstances of a failure. What could not be read is left out.

@@ -9,11 +9,11 @@ use crate::process;
 pub(super) fn describe(end: &mut AttemptEnd, world: &World, state: &State, id: &AttemptId) {
     let Ending::Failed { failure } = &mut end.ending else { return };
     let memory = process::system();
-    failure.context = Some(FailureContext {
+    failure.context = Some(Box::new(FailureContext {
         phase: state.step_spec(&id.task, &id.step).map(|(_, step)| step.phase),
         free_memory_bytes: (memory.memory_bytes > 0).then_some(memory.free_memory),
         free_disk_bytes: process::disk_space(&world.root).map(|space| space.free),
         load: Some(process::load()),
         running: u32::try_from(state.open_attempts().count()).ok(),
-    });
+    }));
 }
