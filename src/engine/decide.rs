@@ -41,7 +41,7 @@ pub fn next_wakeup(state: &State, now: Timestamp) -> Option<Timestamp> {
     if state.draining || state.finished.is_some() {
         return None;
     }
-    let steps = (0..state.tasks.len()).filter_map(|task| waits_until(state, task));
+    let steps = (0..state.tasks.len()).flat_map(|task| waits_until(state, task));
     let agents = state.agents.values().map(|agent| &agent.breaker);
     let breakers = agents.chain([&state.execution]).filter_map(|breaker| match breaker.gate(now) {
         Gate::Open(until) => Some(until),
@@ -50,11 +50,15 @@ pub fn next_wakeup(state: &State, now: Timestamp) -> Option<Timestamp> {
     steps.chain(breakers).filter(|at| *at > now).min()
 }
 
-/// The time at which a step of the task goes on by itself. None of one that was stopped or has failed in
-/// another step.
-fn waits_until(state: &State, task: usize) -> Option<Timestamp> {
-    let brief = &state.briefs[task];
-    brief.waits.filter(|_| !state.tasks[task].cancelled && !brief.failed)
+/// The times, past ones included, at which steps of the task go on by themselves. None of one that was
+/// stopped or has failed in another step.
+fn waits_until(state: &State, task: usize) -> impl Iterator<Item = Timestamp> {
+    let (brief, progress) = (&state.briefs[task], &state.tasks[task]);
+    let goes_on = brief.waits && !progress.cancelled && !brief.failed;
+    progress.steps.iter().filter(move |_| goes_on).filter_map(|step| match step.state {
+        StepState::Waiting(until) => Some(until),
+        _ => None,
+    })
 }
 
 /// Whether, though nothing is under way, something goes on later: a time comes, the machine recovers, a
@@ -70,7 +74,7 @@ fn waits(state: &State, standings: &Standings) -> bool {
     let cools_down = state.execution.opened.is_some();
     state.holds.all()
         || left.any(|task| {
-            waits_until(state, task).is_some()
+            waits_until(state, task).next().is_some()
                 || (state.waits_for(task, standings).is_empty()
                     && (cools_down || state.awaits_an_agent(task)))
         })
@@ -105,8 +109,7 @@ impl Slots {
         // One that waits for its time to come must not keep the others from theirs.
         let none = Taken::default();
         let waits = |task: usize| {
-            waits_until(state, task).is_some_and(|at| at > now)
-                || !has_an_agent(state, task, now, &none)
+            waits_until(state, task).any(|at| at > now) || !has_an_agent(state, task, now, &none)
         };
         let ahead = started.by_ref().filter(|t| !state.has_begun(*t) && !waits(*t)).count();
         let new = match state.execution.gate(now) {

@@ -127,7 +127,7 @@ pub(super) struct Brief {
     /// Every step ended well or was skipped.
     pub done: bool,
     /// A step waits for its time to come.
-    pub waits: Option<Timestamp>,
+    pub waits: bool,
 }
 
 impl Brief {
@@ -146,9 +146,7 @@ impl Brief {
             if matches!(step.state, StepState::Running | StepState::Done) {
                 brief.begun |= if has_agent { is_agent(spec) } else { spec.kind.is_process() };
             }
-            if let StepState::Waiting(until) = step.state {
-                brief.waits = Some(brief.waits.map_or(until, |other| until.min(other)));
-            }
+            brief.waits |= matches!(step.state, StepState::Waiting(_));
         }
         brief
     }

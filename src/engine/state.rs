@@ -223,7 +223,6 @@ impl State {
         }
         self.holds.apply(&recorded.event);
         match &recorded.event {
-            Event::RunCreated { .. } => {}
             Event::SupervisorStarted { pid } => {
                 self.worked_before = self.worked();
                 self.session = (at, at);
@@ -237,24 +236,7 @@ impl State {
                 }
             }
             Event::AttemptStarting { attempt, agent } => {
-                self.count_start(attempt, agent.as_deref());
-                if let Some(step) = self.step_mut(&attempt.task, &attempt.step) {
-                    step.state = StepState::Running;
-                    let mut beginning = std::mem::take(&mut step.next);
-                    if beginning.agent != *agent {
-                        // Another agent's session is not its own.
-                        (beginning.agent, beginning.session) = (agent.clone(), None);
-                    }
-                    step.attempts.push(Attempt {
-                        number: attempt.number,
-                        started_at: at,
-                        pid: None,
-                        beginning,
-                        quiet_seconds: None,
-                        stopping: None,
-                        ended: None,
-                    });
-                }
+                self.start_attempt(attempt, agent.as_ref(), at);
             }
             Event::AttemptStarted { attempt, pid } | Event::AttemptAdopted { attempt, pid } => {
                 if let Some(attempt) = self.attempt_mut(attempt) {
@@ -299,7 +281,8 @@ impl State {
                 self.finished = None;
             }
             // What keeps new work from starting is kept in one place: see [`Holds`].
-            Event::PauseRequested
+            Event::RunCreated { .. }
+            | Event::PauseRequested
             | Event::ContinueRequested
             | Event::JobsRequested { .. }
             | Event::ParallelismLimited { .. }
@@ -354,6 +337,27 @@ impl State {
                 }
             }
             _ => {}
+        }
+    }
+
+    fn start_attempt(&mut self, id: &AttemptId, agent: Option<&String>, at: Timestamp) {
+        self.count_start(id, agent.map(String::as_str));
+        if let Some(step) = self.step_mut(&id.task, &id.step) {
+            step.state = StepState::Running;
+            let mut beginning = std::mem::take(&mut step.next);
+            if beginning.agent.as_ref() != agent {
+                // Another agent's session is not its own.
+                (beginning.agent, beginning.session) = (agent.cloned(), None);
+            }
+            step.attempts.push(Attempt {
+                number: id.number,
+                started_at: at,
+                pid: None,
+                beginning,
+                quiet_seconds: None,
+                stopping: None,
+                ended: None,
+            });
         }
     }
 

@@ -127,7 +127,7 @@ fn a_login_that_fails_costs_one_attempt_and_names_the_others() {
     run.apply(Event::RetryRequested {
         tasks: vec!["a".into()],
         onto: None,
-        snapshots: Default::default(),
+        snapshots: std::collections::BTreeMap::new(),
     });
     assert_eq!(run.act(), ["start a/agent.2"]);
     assert_eq!(run.fail("a/agent.2", C::Auth), ["finish failed"]);
@@ -225,7 +225,7 @@ fn money_is_not_spent_that_is_not_there() {
     run.apply(Event::RetryRequested {
         tasks: vec!["c".into()],
         onto: None,
-        snapshots: Default::default(),
+        snapshots: std::collections::BTreeMap::new(),
     });
     assert!(!run.act().is_empty());
 }
