@@ -1,6 +1,7 @@
 //! Worktree creation against `git worktree add`, in one run, as a table of ratios.
 //!
-//! `cargo bench --bench worktrees` measures 500 and 10,000 files, `-- 80000` what is named. The
+//! `cargo bench --bench worktrees` measures 500 and 10,000 files, `-- 80000` what is named; `-- at-once 100`
+//! makes twenty worktrees of 10,000 files at once, a hundred times, and counts what fails. The
 //! repositories are made under `TMPDIR`. Not a criterion bench: every measurement needs a new
 //! worktree, and git and `orch` must take turns so that a busy machine is unfair to both alike.
 //! Nothing is deleted before the end: on ext4 the kernel searches past every inode that was deleted
@@ -17,6 +18,11 @@ use std::time::{Duration, Instant};
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 fn main() -> Outcome<()> {
+    let words: Vec<String> = std::env::args().collect();
+    if let Some(at) = words.iter().position(|word| word == "at-once") {
+        let rounds = words.get(at + 1).and_then(|word| word.parse().ok()).unwrap_or(100);
+        return at_once(rounds);
+    }
     // Cargo adds arguments of its own.
     let mut sizes: Vec<usize> = std::env::args().filter_map(|arg| arg.parse().ok()).collect();
     if sizes.is_empty() {
@@ -33,6 +39,57 @@ fn main() -> Outcome<()> {
         measure(&dir.path().join(files.to_string()), files, rounds)?;
     }
     Ok(())
+}
+
+/// Worktrees at once, and files in each.
+const AT_ONCE: (usize, usize) = (20, 10_000);
+
+/// Half of the worktrees are made as another process would. Every one must be whole and clean.
+fn at_once(rounds: usize) -> Outcome<()> {
+    let (count, files) = AT_ONCE;
+    let dir = tempfile::tempdir()?;
+    let root = dir.path().join("repo");
+    let [_, base] = make_repository(&root, files)?;
+    let mut failed = 0;
+    let began = Instant::now();
+    for round in 0..rounds {
+        let new = || Worktrees::new(Repo::discover(&root)?, PoolLimits { count: 0, bytes: 0 });
+        let (one, two) = (new()?, new()?);
+        let specs: Vec<_> =
+            (0..count).map(|n| spec(&one, &format!("r{round}-{n}"), &base)).collect();
+        let errors: Vec<String> = std::thread::scope(|scope| {
+            let threads: Vec<_> = specs
+                .iter()
+                .enumerate()
+                .map(|(n, spec)| {
+                    let worktrees = if n % 2 == 0 { &one } else { &two };
+                    scope.spawn(move || worktrees.create(spec).map_err(|error| error.to_string()))
+                })
+                .collect();
+            threads
+                .into_iter()
+                .filter_map(|t| t.join().unwrap_or(Err("panic".into())).err())
+                .collect()
+        });
+        failed += errors.len();
+        for error in errors {
+            println!("round {round}: {error}");
+        }
+        for spec in &specs {
+            let changed = git(&spec.path, &["status", "--porcelain"])?;
+            if !changed.is_empty() {
+                failed += 1;
+                println!("round {round}: {} is not clean: {changed}", spec.id);
+            }
+            git(&root, &["worktree", "remove", "--force", &spec.path.to_string_lossy()])?;
+            git(&root, &["branch", "-qD", &spec.branch])?;
+        }
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    println!(
+        "{rounds} rounds of {count} worktrees of {files} files: {failed} failed, {seconds:.0} s"
+    );
+    if failed == 0 { Ok(()) } else { Err("some failed".into()) }
 }
 
 /// What git and `orch` took, and `git status` right after each.

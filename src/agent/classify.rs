@@ -102,6 +102,11 @@ const GROUPS: &[Group] = &[
         ],
     },
     Group {
+        class: FailureClass::SessionGone,
+        beats_status: true,
+        words: &["no conversation found", "no rollout found", "session not found"],
+    },
+    Group {
         class: FailureClass::MaxTurns,
         beats_status: true,
         words: &[
@@ -205,9 +210,6 @@ const GROUPS: &[Group] = &[
             "requires --verbose",
             "cannot be used with root",
             "cannot be used with",
-            "no conversation found",
-            "no rollout found",
-            "session not found",
             "session id * is already in use",
             "issue with the selected model",
             "does not exist or you do not have access",

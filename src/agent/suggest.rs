@@ -48,6 +48,7 @@ pub(super) fn suggestion(class: FailureClass, agent: &AgentProfile, facts: &Fact
         FailureClass::PermissionDenied => {
             format!("allow the tool in the command of [agents.{}] in orch.toml", agent.name)
         }
+        FailureClass::SessionGone => "run `orch retry`: it begins a session of its own".to_owned(),
         FailureClass::Refused => "reword the prompt, or name another model".to_owned(),
         FailureClass::BadCommand => match (agent.output, profiles::install_hint(agent)) {
             (Dialect::Shell, _) => "a command of the block is missing or not executable".to_owned(),
@@ -57,7 +58,9 @@ pub(super) fn suggestion(class: FailureClass, agent: &AgentProfile, facts: &Fact
             ),
             (_, None) => format!("check the command of [agents.{}] in orch.toml", agent.name),
         },
-        FailureClass::Budget => "raise --max-cost-usd, then run `orch retry`".to_owned(),
+        FailureClass::Budget => {
+            "allow more with `orch retry --failed --max-cost-usd USD`".to_owned()
+        }
         FailureClass::Crashed => "see `orch logs` for its last output".to_owned(),
         FailureClass::Killed => killed(facts.signal),
         FailureClass::NoResult => {

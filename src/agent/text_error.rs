@@ -66,6 +66,7 @@ fn of_the_cli(dialect: Dialect, lower: &str) -> Option<FailureClass> {
         matches!(
             class,
             FailureClass::BadCommand
+                | FailureClass::SessionGone
                 | FailureClass::MaxTurns
                 | FailureClass::Refused
                 | FailureClass::Overloaded

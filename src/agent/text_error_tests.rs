@@ -89,11 +89,13 @@ fn only_a_known_program_is_believed_about_its_arguments() {
         "error: unknown option '--nosuchflag'",
         "Error: Session ID 89848c1a is already in use.",
         "--dangerously-skip-permissions cannot be used with root/sudo privileges",
-        "No conversation found with session ID: 0",
     ] {
         assert_eq!(class_of(Dialect::Claude, text), Some(C::BadCommand), "{text}");
         assert_eq!(class_of(Dialect::Plain, text), None, "{text}");
     }
+    let gone = "No conversation found with session ID: 0";
+    assert_eq!(class_of(Dialect::Claude, gone), Some(C::SessionGone));
+    assert_eq!(class_of(Dialect::Plain, gone), None);
     let limit = "Error: Reached max turns (3)";
     assert_eq!(class_of(Dialect::Claude, limit), Some(C::MaxTurns));
     assert_eq!(class_of(Dialect::Plain, limit), None);

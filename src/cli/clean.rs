@@ -3,10 +3,11 @@
 use super::context::{Place, look_for_supervisor};
 use super::error::CliError;
 use crate::git::WorktreeSpec;
-use crate::journal::{Journal, TaskRef};
-use crate::model::{Event, TaskView};
-use crate::supervisor::{Cleaned, Kept, Ledger, World, clean};
+use crate::journal::{Journal, Layout, TaskRef};
+use crate::model::{Event, RunId, TaskView};
+use crate::supervisor::{Cleaned, Ledger, World, clean, clean_by_force, would_clean};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::process::ExitCode;
 
 /// Remove worktrees and branches whose work is merged; anything unmerged or dirty is kept and listed
@@ -44,31 +45,35 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
         args.force.iter().map(|name| journal.find_task(None, name)).collect::<Result<_, _>>()?
     };
     let (mut cleaned, mut kept) = (Vec::new(), Vec::new());
-    let mut ledgers: BTreeMap<String, (Ledger, bool)> = BTreeMap::new();
+    let mut ledgers: BTreeMap<RunId, Ledger> = BTreeMap::new();
+    let mut landed: BTreeMap<RunId, Vec<(TaskRef, TaskView)>> = BTreeMap::new();
     for task in wanted {
-        let key = task.run.to_string();
-        if !ledgers.contains_key(&key) {
-            let mut run = journal.run_view(&task.run)?;
-            let ledger = Ledger::open(world.journal()?, &task.run)?;
-            look_for_supervisor(&layout, &mut run);
-            ledgers.insert(key.clone(), (ledger, run.supervisor.alive));
-        }
-        let Some((ledger, live)) = ledgers.get_mut(&key) else { continue };
-        let view = journal.task_view(&task)?;
-        let at_work = *live && !view.state.is_final();
-        let done = if at_work && !args.force.is_empty() {
-            return Err(CliError::usage(format!(
-                "{} is {}; stop it first: orch cancel {}",
-                view.name, view.state, view.name
-            )));
-        } else if args.dry_run {
-            continue_dry(&world, ledger, &task, &view)?
-        } else {
-            clean(&world, ledger, &task, &view, !args.force.is_empty())?
+        let ledger = match ledgers.entry(task.run.clone()) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(Ledger::open(world.journal()?, &task.run)?),
         };
-        match done {
-            Ok(done) => cleaned.push(done),
-            Err(reason) => kept.push(reason),
+        let view = journal.task_view(&task)?;
+        if !args.force.is_empty() {
+            refuse_at_work(&layout, &journal, &task, &view)?;
+            cleaned.push(clean_by_force(&world, ledger, &task, &view)?);
+        } else if args.dry_run {
+            match would_clean(&world, ledger, &task, &view)? {
+                Ok(()) => {
+                    cleaned.push(Cleaned { task: view.name, recycled: false, graveyard: None });
+                }
+                Err(reason) => kept.push(reason),
+            }
+        } else {
+            landed.entry(task.run.clone()).or_default().push((task, view));
+        }
+    }
+    for (run, tasks) in landed {
+        let Some(ledger) = ledgers.get_mut(&run) else { continue };
+        for done in clean(&world, ledger, &tasks)? {
+            match done {
+                Ok(done) => cleaned.push(done),
+                Err(reason) => kept.push(reason),
+            }
         }
     }
     let forgotten = if args.dry_run {
@@ -87,17 +92,22 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn continue_dry(
-    world: &World,
-    ledger: &Ledger,
+/// What a supervisor works on is not taken from under it.
+fn refuse_at_work(
+    layout: &Layout,
+    journal: &Journal,
     task: &TaskRef,
     view: &TaskView,
-) -> Result<Result<Cleaned, Kept>, CliError> {
-    Ok(crate::supervisor::would_clean(world, ledger, task, view)?.map(|_| Cleaned {
-        task: view.name.clone(),
-        recycled: false,
-        graveyard: None,
-    }))
+) -> Result<(), CliError> {
+    let mut run = journal.run_view(&task.run)?;
+    look_for_supervisor(layout, &mut run);
+    if run.supervisor.alive && !view.state.is_final() {
+        return Err(CliError::usage(format!(
+            "{} is {}; stop it first: orch cancel {}",
+            view.name, view.state, view.name
+        )));
+    }
+    Ok(())
 }
 
 fn restore(world: &World, journal: &Journal, names: &[String]) -> Result<ExitCode, CliError> {

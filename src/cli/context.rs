@@ -171,5 +171,9 @@ pub(super) fn look_for_supervisor(layout: &Layout, run: &mut RunView) -> bool {
 
 /// The runtime of commands that wait for processes: one thread, as the supervisor mostly waits.
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
-    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
+    /// Threads for what blocks. Two hundred agents that end together are judged a few at a time: more threads
+    /// than this would only take memory.
+    const BLOCKING: usize = 16;
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    Ok(builder.enable_all().max_blocking_threads(BLOCKING).build()?)
 }

@@ -20,6 +20,8 @@ pub(super) enum Kind {
     Busy,
     /// Refused by governance.
     Governance,
+    /// A person ended it.
+    Interrupted,
 }
 
 /// An error as the user sees it.
@@ -49,6 +51,7 @@ impl CliError {
             Kind::Conflict => 3,
             Kind::Busy => 4,
             Kind::Governance => 5,
+            Kind::Interrupted => 130,
         }
     }
 }
@@ -63,6 +66,7 @@ impl From<SupervisorError> for CliError {
     fn from(error: SupervisorError) -> Self {
         let kind = match &error {
             SupervisorError::Busy(_) => Kind::Busy,
+            SupervisorError::NoRoom => Kind::Interrupted,
             SupervisorError::Refused(_) | SupervisorError::NoBranch(_) => Kind::Usage,
             SupervisorError::Git(git) => return Self::new(git_kind(git), error),
             SupervisorError::Journal(journal) => {

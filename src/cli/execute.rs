@@ -225,7 +225,7 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     let ledger = Ledger::create(journal, spec)?;
     if args.detach {
         drop(lock);
-        return super::resume::detach(place, &world, &ledger.state().spec.id);
+        return super::detached::start(place, &world, &ledger.state().spec.id);
     }
     let code = supervise(place, &world, ledger, args.form)?;
     drop(lock);

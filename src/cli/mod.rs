@@ -10,6 +10,7 @@ mod cancel;
 mod clean;
 mod completions;
 mod context;
+mod detached;
 mod diff;
 mod doctor;
 mod error;

@@ -1,14 +1,15 @@
 //! `orch resume`.
 
 use super::context::{self, Place};
+use super::detached;
 use super::error::CliError;
 use super::execute::{Form, supervise, tell_rebuilt};
-use crate::journal::{Journal, Layout};
-use crate::model::{Event, RunId, RunState};
+use crate::journal::Journal;
+use crate::model::{Event, RunState};
 use crate::process::SupervisorLock;
 use crate::supervisor::{Ledger, SupervisorError, World, restore_prompts};
-use std::process::{Command, ExitCode, Stdio};
-use std::time::Duration;
+use std::path::PathBuf;
+use std::process::ExitCode;
 
 /// Go on with an interrupted (or paused) run: adopts agents still alive, keeps finished work, re-runs what was lost
 #[derive(Debug, clap::Args)]
@@ -20,23 +21,24 @@ pub(super) struct Args {
     /// Go on in the background; follow with `orch status`.
     #[arg(long, conflicts_with_all = ["json", "format"])]
     detach: bool,
+    /// Keep this file, where standard error goes, from growing without end (`--detach` says it).
+    #[arg(long, value_name = "FILE", hide = true)]
+    log: Option<PathBuf>,
     #[command(flatten)]
     form: Form,
 }
 
 pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     let (world, _) = place.world()?;
-    // A journal that cannot be read is for whoever holds the lock to look at; and opening it without need
-    // would write its log into it.
-    if SupervisorLock::holder(&world.layout.supervisor_lock()).is_some()
-        && let Ok((_, layout, journal)) = place.history()
-        && let Some(code) = continue_paused(&layout, journal, args)?
-    {
-        return Ok(code);
+    if let Some(log) = &args.log {
+        detached::keep_bounded(log);
     }
     // A clear answer where nothing ever ran, before anything is made.
     if !world.layout.journal().exists() && !world.has_run() {
         return Err(context::nothing_yet());
+    }
+    if let Some(code) = continue_paused(&world, args)? {
+        return Ok(code);
     }
     let lock = world.lock()?;
     let (journal, rebuilt) = world.take_journal(&lock)?;
@@ -69,11 +71,28 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     world.repo.identity()?;
     if args.detach {
         drop(lock);
-        return detach(place, &world, &id);
+        return detached::start(place, &world, &id);
     }
     let code = supervise(place, &world, ledger, args.form)?;
     drop(lock);
     Ok(code)
+}
+
+/// A paused run that a supervisor works on only needs to be told; `None` for any other.
+fn continue_paused(world: &World, args: &Args) -> Result<Option<ExitCode>, CliError> {
+    if SupervisorLock::holder(&world.layout.supervisor_lock()).is_none() {
+        return Ok(None);
+    }
+    let journal = world.journal()?;
+    let Some(live) = context::live_run(&world.layout, &journal)? else { return Ok(None) };
+    let meant = args.run == "latest" || context::find_run(&journal, &args.run)? == live.id;
+    if !meant || live.state != RunState::Paused {
+        return Ok(None);
+    }
+    let mut ledger = Ledger::open(journal, &live.id)?;
+    ledger.record(vec![Event::ContinueRequested])?;
+    eprintln!("{} goes on; follow with: orch status --watch", live.id);
+    Ok(Some(ExitCode::SUCCESS))
 }
 
 /// Why a run could not be opened.
@@ -106,61 +125,4 @@ fn open(journal: Journal, name: &str) -> Result<Ledger, Stop> {
         None => journal.find_run(name)?.ok_or_else(|| Stop::Other(context::nothing_yet()))?,
     };
     Ok(Ledger::open(journal, &id)?)
-}
-
-/// A paused run that a supervisor works on only needs to be told; `None` for any other.
-fn continue_paused(
-    layout: &Layout,
-    journal: Journal,
-    args: &Args,
-) -> Result<Option<ExitCode>, CliError> {
-    let Some(live) = context::live_run(layout, &journal)? else { return Ok(None) };
-    let meant = args.run == "latest" || context::find_run(&journal, &args.run)? == live.id;
-    if !meant || live.state != RunState::Paused {
-        return Ok(None);
-    }
-    let mut ledger = Ledger::open(journal, &live.id)?;
-    ledger.record(vec![Event::ContinueRequested])?;
-    eprintln!("{} goes on; follow with: orch status --watch", live.id);
-    Ok(Some(ExitCode::SUCCESS))
-}
-
-/// Starts `orch resume RUN` in a session of its own and returns once it has taken the run over.
-pub(super) fn detach(place: &Place, world: &World, run: &RunId) -> Result<ExitCode, CliError> {
-    let program = std::env::current_exe()
-        .map_err(|e| CliError::failed(format!("find the orch executable: {e}")))?;
-    let log = world.layout.run(run).join("supervisor.log");
-    let file = log
-        .parent()
-        .map_or(Ok(()), std::fs::create_dir_all)
-        .and_then(|()| std::fs::File::create(&log))
-        .map_err(|e| CliError::failed(format!("write {}: {e}", log.display())))?;
-    let mut command = Command::new(program);
-    command
-        .args(["resume", run.as_str(), "--format", "ndjson"])
-        .current_dir(&place.cwd)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(file);
-    let mut child = crate::process::in_own_session(&mut command)
-        .spawn()
-        .map_err(|e| CliError::failed(format!("start the supervisor: {e}")))?;
-    // It is in the background once its first event is recorded; a quick run may be over by then.
-    let journal = world.journal()?;
-    loop {
-        if journal.run_view(run)?.supervisor.pid == Some(child.id()) {
-            break;
-        }
-        if child.try_wait()?.is_some() {
-            let words = std::fs::read_to_string(&log).unwrap_or_default();
-            return Err(CliError::failed(format!(
-                "the supervisor in the background ended at once: {}",
-                words.trim()
-            )));
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    super::status::print(&format!("{run}\n"))?;
-    eprintln!("running in the background; follow with: orch status --watch");
-    Ok(ExitCode::SUCCESS)
 }

@@ -2,7 +2,7 @@
 
 use super::context::{self, Place};
 use super::error::CliError;
-use super::execute::{Form, supervise};
+use super::execute::{Form, dollars, supervise};
 use crate::model::{Event, TaskId, TaskState};
 use crate::supervisor::{Ledger, SupervisorError, World};
 use std::collections::BTreeMap;
@@ -27,6 +27,9 @@ pub(super) struct Args {
     /// Go on from the latest snapshot of each task's worktree instead of its base (see: orch status TASK).
     #[arg(long)]
     from_snapshot: bool,
+    /// What the run may cost from now on, in US dollars, what was spent included.
+    #[arg(long, value_name = "USD", value_parser = dollars)]
+    max_cost_usd: Option<f64>,
     /// The run (id, prefix, or `latest`).
     #[arg(long, default_value = "latest")]
     run: String,
@@ -80,17 +83,21 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     }
     let snapshots =
         if args.from_snapshot { hold_snapshots(&world, &ledger, &again)? } else { BTreeMap::new() };
+    let count = again.len();
+    let most = args.max_cost_usd.map(Some);
+    let mut asked: Vec<Event> =
+        most.map(|max_cost_usd| Event::BudgetRequested { max_cost_usd }).into_iter().collect();
+    asked.push(Event::RetryRequested { tasks: again, onto, snapshots });
     match world.lock() {
         Ok(lock) => {
             world.repo.identity()?;
-            ledger.record(vec![Event::RetryRequested { tasks: again, onto, snapshots }])?;
+            ledger.record(asked)?;
             let code = supervise(place, &world, ledger, args.form)?;
             drop(lock);
             Ok(code)
         }
         Err(SupervisorError::Busy(_)) => {
-            let count = again.len();
-            ledger.record(vec![Event::RetryRequested { tasks: again, onto, snapshots }])?;
+            ledger.record(asked)?;
             eprintln!("asked the running supervisor to run {count} again; see: orch status");
             Ok(ExitCode::SUCCESS)
         }

@@ -181,12 +181,14 @@ impl State {
         why
     }
 
+    /// Whether [`State::never_goes_on`] may say something.
+    pub(super) fn may_never_go_on(&self) -> bool {
+        let limited = self.budget.most.is_some() || self.spec.policy.max_task_cost_usd.is_some();
+        limited || self.agents.values().any(|agent| agent.breaker.stays().is_some())
+    }
+
     /// Why the task will not go on before a person does something, though nothing of it failed.
     pub(super) fn never_goes_on(&self, task: usize) -> Option<Failure> {
-        let limited = self.budget.most.is_some() || self.spec.policy.max_task_cost_usd.is_some();
-        if !limited && self.agents.values().all(|agent| agent.breaker.stays().is_none()) {
-            return None;
-        }
         let step = self.next_agent_step(task)?;
         // What is done so far is committed first.
         let commits = self.was_started(task)

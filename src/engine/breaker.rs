@@ -118,7 +118,10 @@ impl Breaker {
             }
             Signal::Broken => {
                 self.failures = self.failures.saturating_add(1);
-                self.open(at, true, false, why);
+                // A limit that is known lifts when it lifts, whatever else is wrong.
+                let known = self.opened.as_ref().filter(|o| o.limit && o.until > at);
+                let (until, limit) = known.map_or((at, false), |o| (o.until, true));
+                self.open(until, true, limit, why);
             }
         }
         !was_open && self.opened.is_some()
@@ -127,8 +130,10 @@ impl Breaker {
     /// Nothing more until then, whoever learnt that.
     pub(super) fn limited(&mut self, until: Timestamp, why: Option<&Failure>) {
         match &mut self.opened {
-            Some(opened) if opened.stays => {}
-            Some(opened) if opened.until >= until => opened.limit = true,
+            Some(opened) if opened.stays || opened.until >= until => {
+                opened.until = opened.until.max(until);
+                opened.limit = true;
+            }
             _ => self.open(until, false, true, why),
         }
     }
@@ -238,6 +243,7 @@ mod tests {
         plays(&mut b, 2, Signal::Limited(Timestamp(50)), 11);
         assert_eq!(b.gate(Timestamp(i64::MAX)), Gate::Stays);
         b.asked(Timestamp(20));
-        assert_eq!(b.gate(Timestamp(20)), Gate::Trial);
+        assert_eq!(b.gate(Timestamp(20)), Gate::Open(Timestamp(50)), "the limit is still known");
+        assert_eq!(b.gate(Timestamp(50)), Gate::Trial);
     }
 }

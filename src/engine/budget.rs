@@ -70,13 +70,11 @@ impl State {
             .map(|(name, n)| u64::from(n) * price(name).unwrap_or(0))
             .sum();
         let committed = self.budget.spent + promised;
-        match price(agent) {
-            Some(price) => committed + price <= most,
-            None => {
-                let alone = self.agent(agent).is_none_or(|known| known.running == 0);
-                alone && taken.of(agent) == 0 && committed < most
-            }
+        if let Some(price) = price(agent) {
+            return committed + price <= most;
         }
+        let alone = self.agent(agent).is_none_or(|known| known.running == 0);
+        alone && taken.of(agent) == 0 && committed < most
     }
 
     /// Why no further attempt of the agent can ever be paid for this task.
@@ -89,10 +87,12 @@ impl State {
             let next = price.map_or(String::new(), |price| {
                 format!(", and an attempt of {agent} has cost up to {}", dollars(price))
             });
-            return Some(over(
-                format!("not started: {} of {} are spent{next}", dollars(spent), dollars(most)),
-                "--max-cost-usd",
-            ));
+            let text =
+                format!("not started: {} of {} are spent{next}", dollars(spent), dollars(most));
+            return Some(
+                Failure::new(FailureClass::Budget, text)
+                    .suggest("allow more with: orch retry --failed --max-cost-usd USD"),
+            );
         }
         let most = micros(self.spec.policy.max_task_cost_usd?);
         let own = &self.tasks[task];
@@ -103,7 +103,8 @@ impl State {
                 dollars(own.spent),
                 dollars(most)
             );
-            over(text, "max_task_cost_usd in orch.toml")
+            Failure::new(FailureClass::Budget, text)
+                .suggest("orch retry lets it cost as much again")
         })
     }
 
@@ -112,11 +113,6 @@ impl State {
         let max_usd = self.budget.most? as f64 / 1e6;
         Some(BudgetView { spent_usd: self.budget.spent as f64 / 1e6, max_usd })
     }
-}
-
-fn over(text: String, key: &str) -> Failure {
-    Failure::new(FailureClass::Budget, text)
-        .suggest(format!("raise {key}, then run: orch retry --failed"))
 }
 
 fn dollars(micros: u64) -> String {

@@ -172,6 +172,7 @@ fn decide_task(
     if state.briefs[task].failed {
         // Going back while another step of the task runs would take the ground from under it.
         let settled = !state.draining && !state.is_running(task);
+        let settled = settled && progress.given_up.is_none();
         if settled && let Verdict::Retry(again) = retry_verdict(state, task) {
             let Again { attempt, not_before, agent, keep, session } = again;
             actions.push(Action::ScheduleRetry { attempt, not_before, agent, keep, session });

@@ -1,7 +1,6 @@
 //! What follows from the stored facts: the state of a task, and what holds it back.
 
 use super::progress::StepState;
-use super::retry::{Verdict, retry_verdict};
 use super::state::State;
 use crate::model::{DependencyKind, Failure, FailureClass, Phase, StepKind, TaskState};
 
@@ -14,7 +13,7 @@ pub enum Standing {
     Good,
     /// It ended without success.
     Over,
-    /// A declared prerequisite ended badly, so it never starts.
+    /// A declared prerequisite ended badly before it was started, so it never is.
     Stuck,
 }
 
@@ -68,7 +67,7 @@ impl State {
                 .last()
                 .and_then(|a| a.ended.as_ref())
                 .and_then(|(end, _)| end.ending.failure().map(|failure| failure.class));
-            if matches!(retry_verdict(self, task), Verdict::Retry(_)) {
+            if progress.given_up.is_none() && !progress.cancelled {
                 // A run that ended before the next try was interrupted; resumed, it goes on.
                 let ended = self.finished.is_some();
                 return if ended { TaskState::Interrupted } else { TaskState::Queued };
@@ -81,7 +80,7 @@ impl State {
         if progress.cancelled {
             return TaskState::Cancelled;
         }
-        if let Some(failure) = self.never_goes_on(task) {
+        if let Some(failure) = &progress.given_up {
             return failed_state(failure.class);
         }
         if self.was_interrupted(task) {
@@ -142,7 +141,7 @@ impl State {
                 Standing::Good
             } else if self.is_over(task) {
                 Standing::Over
-            } else if stuck() {
+            } else if !self.was_started(task) && stuck() {
                 Standing::Stuck
             } else {
                 Standing::Open
@@ -182,10 +181,7 @@ impl State {
         if self.is_running(task) {
             return false;
         }
-        if self.briefs[task].failed {
-            return self.tasks[task].cancelled || retry_verdict(self, task) == Verdict::GiveUp;
-        }
-        self.tasks[task].cancelled || self.never_goes_on(task).is_some()
+        self.tasks[task].cancelled || self.tasks[task].given_up.is_some()
     }
 
     /// For a task that can never start: the names from the task that ended badly to the one it waits for

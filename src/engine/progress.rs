@@ -1,6 +1,6 @@
 //! What became of a task, its steps and their attempts.
 
-use crate::model::{AttemptEnd, StepKind, StepSpec, StopReason, Timestamp};
+use crate::model::{AttemptEnd, Failure, StepKind, StepSpec, StopReason, Timestamp};
 
 /// What became of a task so far.
 #[expect(clippy::struct_excessive_bools, reason = "independent facts, each with its own event")]
@@ -12,6 +12,9 @@ pub struct TaskProgress {
     pub cancelled: bool,
     /// A person asked for it again while an attempt of it was still ending: it starts again after that.
     pub again: bool,
+    /// Why nothing more happens to it before a person asks for it again, though nobody cancelled it: its
+    /// failure, or what keeps its agent from starting.
+    pub given_up: Option<Box<Failure>>,
     /// Where it landed.
     pub merged: Option<Merged>,
     /// Paths that kept it from landing.
@@ -20,7 +23,7 @@ pub struct TaskProgress {
     pub(super) anew: bool,
     /// The commit it starts from anew, in place of the run's base, after it conflicted.
     pub onto: Option<String>,
-    /// What its attempts cost, and what the dearest did: millionths of a dollar.
+    /// What its attempts cost since a person last asked for it, and what the dearest did: millionths of a dollar.
     pub(super) spent: u64,
     pub(super) dearest: u64,
     /// The commit of the snapshot that its agent's attempts go on from.

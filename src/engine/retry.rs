@@ -3,7 +3,9 @@
 use super::progress::{Attempt, StepState};
 use super::signal;
 use super::state::{State, restart_point};
-use crate::model::{AttemptEnd, AttemptId, FailureClass, OnLimit, StepKind, StopReason, Timestamp};
+use crate::model::{
+    AgentProfile, AttemptEnd, AttemptId, FailureClass, OnLimit, StepKind, StopReason, Timestamp,
+};
 
 /// An attempt lost to a dead shim is started again without counting against `retries`, but not for
 /// ever: something kills it each time (three, as systemd's default burst is five and an agent costs more).
@@ -53,8 +55,8 @@ fn again(state: &State, task: usize) -> Option<Again> {
     let (end, ended_at) = last.ended.as_ref()?;
     let class = end.ending.failure()?.class;
     // What a dead shim took with it is done again; what failed is mended by the agent.
-    let lost = class == FailureClass::Interrupted;
-    let from = if lost { failed } else { restart_point(&spec.steps, failed) };
+    let is_lost = class == FailureClass::Interrupted;
+    let from = if is_lost { failed } else { restart_point(&spec.steps, failed) };
     let is_agent = |step: usize| matches!(spec.steps[step].kind, StepKind::Agent);
     let tally = Tally::of(state, task, from);
     let policy = &state.spec.policy;
@@ -77,20 +79,24 @@ fn again(state: &State, task: usize) -> Option<Again> {
     };
     let limit = signal::limit(end, *ended_at).filter(|_| is_agent(failed));
     let tries_left = tally.counted <= spec.steps[from].retries as usize;
-    if lost {
+    if is_lost {
         again.session = session().filter(|_| is_agent(failed));
         again.keep = again.session.is_some();
         if tally.lost > MAX_LOST {
             return None;
         }
+    } else if class == FailureClass::SessionGone {
+        // The task is not to blame. Once without one it cannot end so again.
+        last.beginning.session.as_ref()?;
+        again.keep = last.beginning.keep;
+        again.not_before = Some(*ended_at);
     } else if let Some(lifts) = limit.filter(|_| tally.limited <= MAX_LIMITED) {
         // Whoever is free by then: the task's own agent first.
         again.agent = None;
         again.not_before = match policy.on_limit {
-            OnLimit::Wait => Some(lifts),
             OnLimit::Stop => return None,
             OnLimit::Fallback if takes_over().is_some() => Some(*ended_at),
-            OnLimit::Fallback => Some(lifts),
+            OnLimit::Fallback | OnLimit::Wait => Some(lifts),
         };
     } else if is_agent(failed) && is_misfit(end) {
         again.agent = Some(takes_over()?);
@@ -149,6 +155,7 @@ impl Tally {
             (_, FailureClass::Interrupted) => self.lost += 1,
             _ if is_agent && signal::limit(end, *at).is_some() => self.limited += 1,
             _ if is_agent && is_misfit(end) => {}
+            (_, FailureClass::SessionGone) => {}
             _ => self.counted += 1,
         }
     }
@@ -156,8 +163,8 @@ impl Tally {
 
 /// The agent cannot be used as it is: another one may do.
 fn is_misfit(end: &AttemptEnd) -> bool {
-    let class = end.ending.failure().map(|failure| failure.class);
     use FailureClass as C;
+    let class = end.ending.failure().map(|failure| failure.class);
     matches!(class, Some(C::Auth | C::Quota | C::BadCommand))
 }
 
@@ -189,6 +196,7 @@ fn is_worth_retrying(class: FailureClass) -> bool {
         | C::Conflict
         | C::EscapedWorktree
         | C::Budget
+        | C::SessionGone
         | C::Internal => false,
     }
 }
@@ -198,7 +206,7 @@ impl State {
     pub(super) fn session(&self, task: usize, attempt: &Attempt) -> Option<String> {
         let own = &self.spec.tasks[task].agent;
         let agent = attempt.beginning.agent.as_ref().unwrap_or(own);
-        let continues = self.spec.agents.get(agent).is_some_and(|p| p.continues_sessions());
+        let continues = self.spec.agents.get(agent).is_some_and(AgentProfile::continues_sessions);
         let (end, _) = attempt.ended.as_ref()?;
         // One that was told to go on with a session is still of it if it died before it said so.
         let said = end.usage.session.clone().or_else(|| attempt.beginning.session.clone());

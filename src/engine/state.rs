@@ -5,7 +5,7 @@ use super::breaker::Breaker;
 use super::budget::{self, Budget};
 use super::holds::Holds;
 use super::progress::{Attempt, Beginning, Brief, Merged, Step, StepState, TaskProgress};
-use super::retry::MAX_LOST;
+use super::retry::{MAX_LOST, Verdict, retry_verdict};
 use super::signal;
 use crate::model::{
     AttemptEnd, AttemptId, BuiltIn, Dependency, DependencyKind, Dialect, Ending, Event,
@@ -17,7 +17,7 @@ use std::time::Duration;
 
 /// After an attempt was ended for want of memory, before it takes memory again: what the others need to
 /// get further. The governor admits it or not by then.
-const MEMORY_WAIT: Duration = Duration::from_secs(60);
+const MEMORY_WAIT: Duration = Duration::from_mins(1);
 
 /// Everything known about a run.
 #[derive(Clone, Debug, PartialEq)]
@@ -186,7 +186,33 @@ impl State {
         for task in recorded.event.tasks() {
             let Some(task) = self.position(task) else { continue };
             self.briefs[task] = Brief::of(&self.spec.tasks[task].steps, &self.tasks[task].steps);
+            self.give_up_perhaps(task);
         }
+        // What is known of agents and money has changed.
+        let general = matches!(
+            recorded.event,
+            Event::AttemptEnded { .. } | Event::AgentLimited { .. } | Event::BudgetRequested { .. }
+        );
+        if general && self.may_never_go_on() {
+            (0..self.tasks.len()).for_each(|task| self.give_up_perhaps(task));
+        }
+    }
+
+    /// Once nothing more can happen to a task, others go by that: it stays so until a person asks for it.
+    fn give_up_perhaps(&mut self, task: usize) {
+        let (brief, progress) = (&self.briefs[task], &self.tasks[task]);
+        if brief.running || brief.done || progress.given_up.is_some() {
+            return;
+        }
+        let why = if brief.failed {
+            match retry_verdict(self, task) {
+                Verdict::Retry(_) => None,
+                Verdict::GiveUp => self.last_failure(task),
+            }
+        } else {
+            self.never_goes_on(task)
+        };
+        self.tasks[task].given_up = why.map(Box::new);
     }
 
     fn fold(&mut self, recorded: &Recorded) {
@@ -204,7 +230,6 @@ impl State {
                 self.supervisor = Some(*pid);
                 (self.draining, self.halting) = (false, false);
                 self.finished = None;
-                self.asked(at);
             }
             Event::StepSkipped { task, step, reason } => {
                 if let Some(step) = self.step_mut(task, step) {
@@ -291,6 +316,17 @@ impl State {
             }
             Event::DrainRequested => (self.draining, self.halting) = (true, self.draining),
             Event::RunFinished { state } => self.finished = Some((*state, at)),
+            Event::TaskWarned { .. }
+            | Event::TaskMerged { .. }
+            | Event::MergeConflicted { .. }
+            | Event::TaskRestored { .. }
+            | Event::TaskCleaned { .. } => self.fold_aftermath(&recorded.event),
+        }
+    }
+
+    /// What became of a task's work, and what is said of it.
+    fn fold_aftermath(&mut self, event: &Event) {
+        match event {
             Event::TaskWarned { task, message } => {
                 if let Some(task) = self.task_mut(task) {
                     task.warnings.push(message.clone());
@@ -317,6 +353,7 @@ impl State {
                     task.cleaned = true;
                 }
             }
+            _ => {}
         }
     }
 
@@ -432,6 +469,7 @@ impl State {
         let done = !progress.steps.is_empty() && progress.steps.iter().all(is_done);
         let was_cancelled = std::mem::take(&mut progress.cancelled);
         let was_cleaned = std::mem::take(&mut progress.cleaned);
+        let gave_up = progress.given_up.take().is_some();
         // Done, but what came of it cannot land: it conflicts, or breaks what it is merged with. The
         // same work on the same start would do so again.
         let cannot_land = progress.conflict.take().is_some() || done;
@@ -439,7 +477,7 @@ impl State {
             progress.onto = onto.cloned();
         }
         let has_failed = progress.steps.iter().any(|s| s.state == StepState::Failed);
-        if !has_failed && !was_cancelled && !cannot_land {
+        if !has_failed && !was_cancelled && !cannot_land && !gave_up {
             return;
         }
         // With another start, or without a worktree, it begins at the beginning.
@@ -456,6 +494,7 @@ impl State {
         let steps = &self.spec.tasks[task].steps;
         let progress = &mut self.tasks[task];
         progress.again = false;
+        (progress.spent, progress.dearest) = (0, 0);
         for step in &mut progress.steps {
             step.forgiven = step.attempts.last().map_or(0, |a| a.number);
         }

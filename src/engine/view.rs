@@ -28,11 +28,7 @@ impl State {
             supervisor: SupervisorView { pid: self.supervisor, alive: false },
             breakers: self.breakers(),
             budget: self.budget_view(),
-            limited: self
-                .holds
-                .limit
-                .as_ref()
-                .map(|(most, why)| format!("{most} at a time: {why}")),
+            limited: self.holds.limit.as_ref().map(|(_, why)| why.clone()),
         }
     }
 
@@ -79,7 +75,7 @@ impl State {
             ),
             (None, s) if s.is_good() => None,
             _ if self.briefs[task].failed => self.last_failure(task),
-            _ => self.never_goes_on(task).or_else(|| self.last_failure(task)),
+            _ => progress.given_up.as_deref().cloned().or_else(|| self.last_failure(task)),
         };
         let times = || progress.steps.iter().flat_map(|s| &s.attempts);
         TaskView {
@@ -123,10 +119,12 @@ impl State {
         }
     }
 
-    fn last_failure(&self, task: usize) -> Option<Failure> {
-        let ended = self.tasks[task].steps.iter().filter_map(|s| s.attempts.last()?.ended.as_ref());
-        let (last, _) = ended.max_by_key(|(_, at)| *at)?;
-        last.ending.failure().cloned()
+    pub(super) fn last_failure(&self, task: usize) -> Option<Failure> {
+        let steps = &self.tasks[task].steps;
+        let ended = steps.iter().filter_map(|s| Some((s, s.attempts.last()?.ended.as_ref()?)));
+        // Of steps that ran side by side, the one that failed.
+        let last = ended.max_by_key(|(step, (_, at))| (step.state == StepState::Failed, *at))?;
+        last.1.0.ending.failure().cloned()
     }
 }
 

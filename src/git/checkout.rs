@@ -77,6 +77,36 @@ impl Repo {
         Some(Checkout { path, git_dir: self.common_dir.clone() })
     }
 
+    /// The checkouts on disk that have a branch (its full name) checked out.
+    pub(crate) fn holders(&self, reference: &str) -> Result<Vec<Checkout>, GitError> {
+        let is_it = |name: &Option<String>| name.as_deref() == Some(reference);
+        // A HEAD that is a symbolic link is from before 2006, and git's own business.
+        let odd = self.common_dir.join("HEAD").is_symlink();
+        if odd || self.refused_by_libgit2().is_some() {
+            let all = self.checkouts()?.into_iter().filter(|(_, name)| is_it(name));
+            return Ok(all.map(|(checkout, _)| checkout).collect());
+        }
+        // As git reads them: HEAD of each, in its own git directory.
+        let head = |git_dir: &Path| {
+            let text = std::fs::read(git_dir.join("HEAD")).ok()?;
+            Some(names::show(text.strip_prefix(b"ref: ")?.trim_ascii()))
+        };
+        let main = self.main_checkout().filter(|main| is_it(&head(&main.git_dir)));
+        let mut found: Vec<Checkout> = main.into_iter().collect();
+        let linked = self.common_dir.join("worktrees");
+        for entry in std::fs::read_dir(linked).into_iter().flatten().flatten() {
+            let git_dir = entry.path();
+            if !is_it(&head(&git_dir)) {
+                continue;
+            }
+            let Ok(place) = std::fs::read(git_dir.join("gitdir")) else { continue };
+            let dot_git = git_dir.join(names::path(place.trim_ascii()));
+            // A worktree whose directory is gone has nothing to protect.
+            found.extend(dot_git.parent().and_then(|path| self.linked(path).ok()));
+        }
+        Ok(found)
+    }
+
     /// Every checkout that exists on disk, with the branch that it has checked out.
     pub(crate) fn checkouts(&self) -> Result<Vec<(Checkout, Option<String>)>, GitError> {
         let listing =

@@ -7,7 +7,7 @@
 //! Whether a process is still at work in it is the caller's business. Ignored files go with it.
 
 use super::changes::tree;
-use super::checkout::{Checkout, run, same_place};
+use super::checkout::{run, run_with_input, same_place};
 use super::executable::command;
 use super::scratch::{admin_directory, remove_tree};
 use super::snapshot::snapshot;
@@ -133,6 +133,10 @@ impl Repo {
 
     fn commit_named(&self, name: &str) -> Result<String, GitError> {
         let peeled = format!("{name}^{{commit}}");
+        if let Ok(repo) = self.open() {
+            let found = repo.revparse_single(&peeled);
+            return Ok(found.map_err(GitError::lib(format!("find {name}")))?.id().to_string());
+        }
         let args = ["rev-parse", "--verify", "--end-of-options", peeled.as_str()];
         Ok(names::show(run(command(&self.common_dir, &args))?.trim_ascii()))
     }
@@ -168,7 +172,10 @@ impl Repo {
             if !paths.is_empty() {
                 return Ok(Removal::Dirty { paths });
             }
-            commits.extend(checkout.standing()?.oid);
+            commits.extend(match checkout.open() {
+                Ok(repo) => super::commit::standing(&repo).oid,
+                Err(_) => checkout.standing()?.oid,
+            });
         }
         commits.dedup();
         let into: Vec<String> =
@@ -212,10 +219,9 @@ impl Repo {
             return Ok(None);
         }
         let reference = format!("refs/heads/{branch}");
-        let moved = self.checkouts()?.into_iter().find(|(checkout, name)| {
-            checkout.git_dir != self.common_dir && name.as_deref() == Some(&*reference)
-        });
-        Ok(moved.map(|(checkout, _)| {
+        let holders = self.holders(&reference)?;
+        let moved = holders.into_iter().find(|checkout| checkout.git_dir != self.common_dir);
+        Ok(moved.map(|checkout| {
             let now = checkout.path.display();
             format!(
                 "its worktree was moved to {now}; once it is not needed, run: git worktree remove \
@@ -230,8 +236,18 @@ impl Repo {
     /// [`GitError::Refused`] when it is no longer as it was examined; [`GitError::Moved`] when the
     /// branch moved meanwhile (the worktree is gone then; it had nothing else in it).
     pub fn remove_worktree(&self, proof: &Proof) -> Result<Removed, GitError> {
+        let worktree = self.take_worktree(proof)?;
+        let branch = self.remove_branches(&[proof]).pop().unwrap_or(Ok(false))?;
+        Ok(Removed { worktree, branch })
+    }
+
+    /// Removes the worktree that `proof` is about, after examining it again; the branch stays, for
+    /// [`Repo::remove_branches`]. `false` if there was none.
+    ///
+    /// # Errors
+    /// [`GitError::Refused`] when it is no longer as it was examined.
+    pub fn take_worktree(&self, proof: &Proof) -> Result<bool, GitError> {
         self.examine_again(proof)?;
-        let mut removed = Removed::default();
         if std::fs::symlink_metadata(&proof.worktree).is_ok() {
             let admin = admin_directory(&self.common_dir, &proof.worktree);
             let claim = self.claim("trash")?;
@@ -243,16 +259,14 @@ impl Repo {
             if let Some(admin) = admin {
                 remove_tree(&admin)?;
             }
-            removed.worktree = true;
             // What cannot be removed now is removed by the next sweep.
             _ = claim.settle();
-        } else if let Some(admin) = admin_directory(&self.common_dir, &proof.worktree) {
+            return Ok(true);
+        }
+        if let Some(admin) = admin_directory(&self.common_dir, &proof.worktree) {
             remove_tree(&admin)?;
         }
-        if let Some(tip) = &proof.tip {
-            removed.branch = self.remove_branch(&proof.branch, tip)?;
-        }
-        Ok(removed)
+        Ok(false)
     }
 
     fn examine_again(&self, proof: &Proof) -> Result<(), GitError> {
@@ -284,24 +298,51 @@ impl Repo {
         }
     }
 
-    /// Deletes a branch that is still at `tip`, unless it is checked out somewhere.
-    fn remove_branch(&self, branch: &str, tip: &str) -> Result<bool, GitError> {
-        let reference = format!("refs/heads/{branch}");
-        let elsewhere =
-            |(_, name): &(Checkout, Option<String>)| name.as_deref() == Some(&*reference);
-        if self.checkouts()?.iter().any(elsewhere) {
-            return Ok(false);
+    /// Deletes the branches of worktrees that were taken, each if it is still where it was examined; for
+    /// each whether it was there and not checked out elsewhere.
+    ///
+    /// Through git and in one go: libgit2 writes the packed refs anew from what it read before it had
+    /// their lock, so that two deletions at a time undo each other.
+    pub fn remove_branches(&self, proofs: &[&Proof]) -> Vec<Result<bool, GitError>> {
+        let wanted = |proof: &Proof| -> Result<Option<String>, GitError> {
+            let Some(tip) = &proof.tip else { return Ok(None) };
+            let reference = format!("refs/heads/{}", proof.branch);
+            let free = self.holders(&reference)?.is_empty();
+            Ok(free.then(|| format!("delete {reference} {tip}\n")))
+        };
+        let wanted: Vec<_> = proofs.iter().map(|proof| wanted(proof)).collect();
+        let all: String = wanted.iter().flatten().flatten().map(String::as_str).collect();
+        let delete = |lines: &str| {
+            let git = command(&self.common_dir, &["update-ref", "--stdin"]);
+            run_with_input(git, lines.as_bytes()).map(drop)
+        };
+        // All or none: where one moved, each is tried for itself.
+        let together = all.is_empty() || delete(&all).is_ok();
+        let one = |(proof, line): (&&Proof, Result<Option<String>, GitError>)| {
+            let (Some(line), Some(tip)) = (line?, &proof.tip) else { return Ok(false) };
+            if !together {
+                let reference = format!("refs/heads/{}", proof.branch);
+                delete(&line).map_err(|error| self.why_not(&reference, tip, error))?;
+            }
+            Ok(true)
+        };
+        let done: Vec<_> = proofs.iter().zip(wanted).map(one).collect();
+        let gone = proofs.iter().zip(&done).filter(|(_, done)| matches!(done, Ok(true)));
+        self.forget_settings(&gone.map(|(proof, _)| proof.branch.as_str()).collect::<Vec<_>>());
+        done
+    }
+
+    /// Removes the settings of branches, where there are any: a push may have left an upstream. Those that
+    /// stay are no harm.
+    fn forget_settings(&self, branches: &[&str]) {
+        let ask = ["config", "--local", "--name-only", "-z", "--get-regexp", r"^branch\..*\."];
+        let asked = run(command(&self.common_dir, &ask)).unwrap_or_default();
+        let keys: Vec<String> = names::nul_separated(&asked).map(names::show).collect();
+        for branch in branches {
+            let section = format!("branch.{branch}");
+            if keys.iter().any(|key| key.starts_with(&format!("{section}."))) {
+                _ = run(command(&self.common_dir, &["config", "--remove-section", &section]));
+            }
         }
-        let deletion = ["update-ref", "-d", &reference, tip];
-        run(command(&self.common_dir, &deletion))
-            .map_err(|error| self.why_not(&reference, tip, error))?;
-        // Its settings, where it has any: a push may have left an upstream.
-        let section = format!("branch.{branch}");
-        let asked = run(command(&self.common_dir, &["config", "--local", "--name-only", "--list"]));
-        let prefix = format!("{section}.");
-        if asked.is_ok_and(|a| a.split(|&b| b == b'\n').any(|l| l.starts_with(prefix.as_bytes()))) {
-            _ = run(command(&self.common_dir, &["config", "--remove-section", &section]));
-        }
-        Ok(true)
     }
 }

@@ -154,14 +154,7 @@ impl Features {
     }
 
     fn add_hooks(&mut self, repo: &Repo, config: &Config) {
-        // Relative to the top of the checkout in which git is started.
-        let dir = config
-            .get_path("core.hookspath")
-            .map_or_else(|_| repo.common_dir.join("hooks"), |path| repo.place().join(path));
-        let hook = dir.join("post-checkout");
-        let executable = std::fs::metadata(&hook)
-            .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0);
-        if executable {
+        if let Some(hook) = hook(repo, config, "post-checkout") {
             self.add("hook", format!("{} runs for every new worktree", hook.display()));
         }
     }
@@ -169,6 +162,18 @@ impl Features {
     fn add(&mut self, name: &'static str, reason: impl Into<String>) {
         self.found.push(Feature { name, reason: reason.into(), through_git: true });
     }
+}
+
+/// Where a hook is that git would run.
+pub(super) fn hook(repo: &Repo, config: &Config, name: &str) -> Option<PathBuf> {
+    // Relative to the top of the checkout in which git is started.
+    let dir = config
+        .get_path("core.hookspath")
+        .map_or_else(|_| repo.common_dir.join("hooks"), |path| repo.place().join(path));
+    let hook = dir.join(name);
+    let executable = std::fs::metadata(&hook)
+        .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0);
+    executable.then_some(hook)
 }
 
 /// What the tree of a commit says, which never changes and may be kept.

@@ -34,15 +34,33 @@ pub(crate) fn unpushed_submodules(checkout: &Checkout) -> Result<Vec<String>, Gi
 pub(crate) fn submodules(checkout: &Checkout) -> Result<BTreeMap<PathBuf, String>, GitError> {
     let mut found = BTreeMap::new();
     collect(&checkout.git_dir.join("modules"), "", &mut found);
-    let listing = checkout.git(&["ls-files", "--stage", "-z"])?;
-    for entry in names::nul_separated(&listing).filter(|entry| entry.starts_with(b"160000 ")) {
-        let Some(path) = entry.splitn(2, |&b| b == b'\t').nth(1) else { continue };
-        let own = checkout.path.join(names::path(path)).join(".git");
+    for path in links(checkout)? {
+        let own = checkout.path.join(names::path(&path)).join(".git");
         if own.is_dir() && !own.is_symlink() {
-            collect(&own, &names::show(path), &mut found);
+            collect(&own, &names::show(&path), &mut found);
         }
     }
     Ok(found)
+}
+
+/// Paths in the index that name a commit of another repository.
+fn links(checkout: &Checkout) -> Result<Vec<Vec<u8>>, GitError> {
+    const GITLINK: u32 = 0o160_000;
+    if let Ok(index) =
+        checkout.open().and_then(|repo| repo.index().map_err(GitError::lib("read the index")))
+    {
+        return Ok(index
+            .iter()
+            .filter(|entry| entry.mode == GITLINK)
+            .map(|entry| entry.path)
+            .collect());
+    }
+    let listing = checkout.git(&["ls-files", "--stage", "-z"])?;
+    let entries = names::nul_separated(&listing).filter(|entry| entry.starts_with(b"160000 "));
+    Ok(entries
+        .filter_map(|entry| entry.splitn(2, |&b| b == b'\t').nth(1))
+        .map(<[u8]>::to_vec)
+        .collect())
 }
 
 /// A name may have slashes, and a submodule may have submodules.

@@ -54,6 +54,8 @@ pub enum FailureClass {
     Crashed,
     /// A signal that `orch` did not send ended it.
     Killed,
+    /// The session that it was to go on with is gone.
+    SessionGone,
     /// It exited without the terminal event that proves completion.
     NoResult,
     /// It said it was done and nothing in the worktree shows it.

@@ -93,6 +93,14 @@ impl<W: Write> Live<W> {
                 let wait = duration(not_before.since(now()));
                 self.say(&format!("· {}: tried again in {wait}", name(&attempt.task)));
             }
+            Event::AttemptStalled { attempt, quiet_seconds } => {
+                let quiet = duration(std::time::Duration::from_secs(*quiet_seconds));
+                let step = &attempt.step;
+                self.say(&format!(
+                    "! {}: {step}: no output and no CPU use for {quiet}",
+                    name(&attempt.task)
+                ));
+            }
             Event::TaskWarned { task, message } => {
                 self.say(&format!("! {}: {message}", name(task)));
             }
@@ -117,7 +125,10 @@ impl<W: Write> Live<W> {
         match ending {
             Ending::Failed { failure } => {
                 self.say(&format!("✗ {name}: {}: {}: {}", step.id, failure.class, failure.message));
-                if let Some(hint) = &failure.suggestion {
+                let again = state
+                    .position(&attempt.task)
+                    .is_some_and(|task| state.tasks[task].given_up.is_none());
+                if let Some(hint) = failure.suggestion.as_ref().filter(|_| !again) {
                     self.say(&format!("  hint: {hint}"));
                 }
             }

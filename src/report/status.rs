@@ -173,7 +173,10 @@ fn chain(view: &TaskView) -> String {
 
 /// What a person should read and do, below the line of a task.
 pub(super) fn hints(out: &mut String, view: &TaskView, style: Style) {
-    if let Some(hint) = view.error.as_ref().and_then(|e| e.suggestion.as_deref()) {
+    // What is tried again by itself needs nothing done.
+    let stays = view.state != TaskState::Queued;
+    if let Some(hint) = view.error.as_ref().filter(|_| stays).and_then(|e| e.suggestion.as_deref())
+    {
         let _ = writeln!(out, "    {}", style.dim(&format!("hint: {hint}")));
     }
     for warning in &view.warnings {

@@ -7,7 +7,9 @@ use crate::model::{BreakerState, BreakerView, RunState, RunView, TaskState, Task
 pub(super) fn lines(run: &RunView, now: Timestamp) -> Vec<String> {
     let open = run.breakers.iter().filter(|b| b.state_at(now) != BreakerState::Closed);
     let mut lines: Vec<String> = open.map(|breaker| line(breaker, now)).collect();
-    lines.extend(run.limited.clone());
+    if run.supervisor.alive {
+        lines.extend(run.limited.clone());
+    }
     if run.state == RunState::Paused {
         lines.push("paused: nothing new starts".to_owned());
     }

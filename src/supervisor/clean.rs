@@ -3,7 +3,8 @@
 use super::{Ledger, SupervisorError, World};
 use crate::git::{Proof, Removal};
 use crate::journal::TaskRef;
-use crate::model::{Event, TaskState, TaskView};
+use crate::model::{Event, TaskId, TaskState, TaskView};
+use std::path::PathBuf;
 
 /// What was removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,68 +26,164 @@ pub struct Kept {
     pub reason: String,
 }
 
-/// Cleans one task. With `force`, what would be lost is first kept under `refs/orch/graveyard/`.
-/// `ledger` is the one of the task's run; the caller has made sure that no supervisor works on the task.
+/// Tasks whose removal is recorded in one step: one wait for the disk instead of so many, and no more to
+/// look at again after a crash in between.
+const BATCH: usize = 16;
+
+/// What is to be known of a task to clean it.
+struct Candidate {
+    id: TaskId,
+    name: String,
+    state: TaskState,
+    worktree: PathBuf,
+    branch: String,
+    /// Where its work may have landed.
+    into: Vec<String>,
+}
+
+impl Candidate {
+    fn of(world: &World, ledger: &Ledger, task: &TaskRef, view: &TaskView) -> Self {
+        let state = ledger.state();
+        let spec = &state.spec.tasks[task.index];
+        let merged = state.tasks[task.index].merged.iter().map(|merged| merged.into.clone());
+        let branches = merged.chain(state.spec.target.clone());
+        let mut into: Vec<String> = branches.map(|branch| format!("refs/heads/{branch}")).collect();
+        // Where the run began on a detached HEAD there is no branch that could contain it.
+        into.push(state.spec.base.clone());
+        into.dedup();
+        Self {
+            id: task.id.clone(),
+            name: view.name.clone(),
+            state: view.state,
+            worktree: world.worktree(&spec.worktree),
+            branch: spec.branch.clone(),
+            into,
+        }
+    }
+
+    fn kept(&self, reason: String) -> Kept {
+        Kept { task: self.name.clone(), reason }
+    }
+}
+
+/// Cleans tasks of one run, as far as their work has landed; in the order given, what became of each.
 ///
 /// # Errors
-/// Git or the journal refusing.
+/// Git or the journal refusing. What was removed before is recorded.
 pub fn clean(
+    world: &World,
+    ledger: &mut Ledger,
+    tasks: &[(TaskRef, TaskView)],
+) -> Result<Vec<Result<Cleaned, Kept>>, SupervisorError> {
+    let candidates: Vec<Candidate> =
+        tasks.iter().map(|(task, view)| Candidate::of(world, ledger, task, view)).collect();
+    let mut out = Vec::with_capacity(candidates.len());
+    for batch in candidates.chunks(BATCH) {
+        let mut done = side_by_side(batch, |candidate| take_one(world, candidate));
+        let taken: Vec<usize> =
+            (0..batch.len()).filter(|n| matches!(done[*n], Ok(Ok(_)))).collect();
+        let proofs: Vec<Proof> = taken
+            .iter()
+            .filter_map(|n| done[*n].as_ref().ok()?.as_ref().ok().map(|(proof, _)| proof.clone()))
+            .collect();
+        let branches = world.repo.remove_branches(&proofs.iter().collect::<Vec<_>>());
+        for (n, branch) in taken.into_iter().zip(branches) {
+            if let Err(error) = branch {
+                // Its worktree is gone, and had nothing else in it.
+                done[n] = Ok(Err(batch[n].kept(error.to_string())));
+            }
+        }
+        let gone = batch.iter().zip(&done).filter(|(_, done)| matches!(done, Ok(Ok(_))));
+        let event =
+            |task: &Candidate| Event::TaskCleaned { task: task.id.clone(), graveyard: None };
+        ledger.record(gone.map(|(candidate, _)| event(candidate)).collect())?;
+        for done in done {
+            out.push(done?.map(|(_, cleaned)| cleaned));
+        }
+    }
+    Ok(out)
+}
+
+/// Does `each` for every item, on as many threads as there are processors; the results in order.
+fn side_by_side<T: Sync, R: Send>(items: &[T], each: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let size = items.len().div_ceil(processors).max(1);
+    std::thread::scope(|scope| {
+        let each = &each;
+        let parts: Vec<_> = items
+            .chunks(size)
+            .map(|part| scope.spawn(move || part.iter().map(each).collect::<Vec<R>>()))
+            .collect();
+        let joined = parts.into_iter().map(std::thread::ScopedJoinHandle::join);
+        // A panic goes on where it would have without the thread.
+        joined
+            .flat_map(|part| part.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
+    })
+}
+
+/// Takes a worktree away whose work has landed; its branch is next.
+fn take_one(
+    world: &World,
+    task: &Candidate,
+) -> Result<Result<(Proof, Cleaned), Kept>, SupervisorError> {
+    let proof = match examine(world, task)? {
+        Ok(proof) => proof,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    let snapshot = snapshot(world, &proof, task)?;
+    let worktree = &task.worktree;
+    let recycled =
+        worktree.is_dir() && world.worktrees.recycle(task.id.as_str(), worktree).unwrap_or(false);
+    if let Err(error) = world.repo.take_worktree(&proof) {
+        // It changed while we looked, or git refused: kept, as promised; the others go on.
+        return Ok(Err(task.kept(error.to_string())));
+    }
+    if let Some(commit) = &snapshot
+        && let Err(error) = world.repo.forget_snapshot(task.id.as_str(), Some(commit))
+    {
+        // It moved meanwhile, or git refused: kept, and harmless.
+        tracing::warn!(task = %task.name, %error, "its snapshot was kept");
+    }
+    Ok(Ok((proof, Cleaned { task: task.name.clone(), recycled, graveyard: None })))
+}
+
+/// Removes one task's worktree and branch whatever is in them; what would be lost is first kept under
+/// `refs/orch/graveyard/`. The caller has made sure that no supervisor works on the task.
+///
+/// # Errors
+/// A process of the task that still runs; git or the journal refusing.
+pub fn clean_by_force(
     world: &World,
     ledger: &mut Ledger,
     task: &TaskRef,
     view: &TaskView,
-    force: bool,
-) -> Result<Result<Cleaned, Kept>, SupervisorError> {
-    let kept = |reason: String| Ok(Err(Kept { task: view.name.clone(), reason }));
-    let spec = &ledger.state().spec.tasks[task.index];
-    let (worktree, branch) = (world.worktree(&spec.worktree), spec.branch.clone());
-    if force {
-        if let Some(step) = still_running(world, ledger, task)? {
-            return Err(SupervisorError::Refused(format!(
-                "{}: its {step} is still running though no supervisor is; stop it first: orch cancel {} --run {}",
-                view.name, view.name, task.run
-            )));
-        }
-        let buried = world.repo.bury(task.id.as_str(), &worktree, &branch)?;
-        world.repo.remove_worktree(&buried.proof)?;
-        let graveyard = Some(buried.refname);
-        let event = Event::TaskCleaned { task: task.id.clone(), graveyard: graveyard.clone() };
-        ledger.record(vec![event])?;
-        return Ok(Ok(Cleaned { task: view.name.clone(), recycled: false, graveyard }));
+) -> Result<Cleaned, SupervisorError> {
+    if let Some(step) = still_running(world, ledger, task)? {
+        return Err(SupervisorError::Refused(format!(
+            "{}: its {step} is still running though no supervisor is; stop it first: orch cancel {} --run {}",
+            view.name, view.name, task.run
+        )));
     }
-    let proof = match would_clean(world, ledger, task, view)? {
-        Ok(proof) => proof,
-        Err(reason) => return Ok(Err(reason)),
-    };
-    let snapshot = snapshot(world, &proof, task, view)?;
-    let recycled =
-        worktree.is_dir() && world.worktrees.recycle(task.id.as_str(), &worktree).unwrap_or(false);
-    match world.repo.remove_worktree(&proof) {
-        Ok(_) => {}
-        // It changed while we looked, or git refused: kept, as promised; the others go on.
-        Err(error) => return kept(error.to_string()),
-    }
-    if let Some((commit, true)) = &snapshot
-        && let Err(error) = world.repo.forget_snapshot(task.id.as_str(), Some(commit))
-    {
-        // It moved meanwhile, or git refused: kept, and harmless.
-        tracing::warn!(task = %view.name, %error, "its snapshot was kept");
-    }
-    ledger.record(vec![Event::TaskCleaned { task: task.id.clone(), graveyard: None }])?;
-    Ok(Ok(Cleaned { task: view.name.clone(), recycled, graveyard: None }))
+    let candidate = Candidate::of(world, ledger, task, view);
+    let buried = world.repo.bury(task.id.as_str(), &candidate.worktree, &candidate.branch)?;
+    world.repo.remove_worktree(&buried.proof)?;
+    let graveyard = Some(buried.refname);
+    ledger
+        .record(vec![Event::TaskCleaned { task: task.id.clone(), graveyard: graveyard.clone() }])?;
+    Ok(Cleaned { task: view.name.clone(), recycled: false, graveyard })
 }
 
-/// The snapshot of a task, and whether it may go: its task has landed, or all of it is merged.
+/// The snapshot of a task, if it may go: its task has landed, or all of it is merged.
 fn snapshot(
     world: &World,
     proof: &Proof,
-    task: &TaskRef,
-    view: &TaskView,
-) -> Result<Option<(String, bool)>, SupervisorError> {
+    task: &Candidate,
+) -> Result<Option<String>, SupervisorError> {
     let Some(kept) = world.repo.snapshot_commit(task.id.as_str())? else { return Ok(None) };
-    let landed = matches!(view.state, TaskState::Succeeded | TaskState::Merged);
+    let landed = matches!(task.state, TaskState::Succeeded | TaskState::Merged);
     let may_go = landed || world.repo.is_contained(proof, &kept)?;
-    Ok(Some((kept, may_go)))
+    Ok(may_go.then_some(kept))
 }
 
 /// The step of a task of which something still runs.
@@ -104,7 +201,7 @@ fn still_running(
     Ok(None)
 }
 
-/// Whether a task may be cleaned without force, or why not.
+/// Whether a task may be cleaned, or why not.
 ///
 /// # Errors
 /// Git refusing.
@@ -113,29 +210,22 @@ pub fn would_clean(
     ledger: &Ledger,
     task: &TaskRef,
     view: &TaskView,
-) -> Result<Result<Proof, Kept>, SupervisorError> {
-    let kept = |reason: String| Ok(Err(Kept { task: view.name.clone(), reason }));
-    let spec = &ledger.state().spec.tasks[task.index];
-    let (worktree, branch) = (world.worktree(&spec.worktree), spec.branch.clone());
-    match view.state {
+) -> Result<Result<(), Kept>, SupervisorError> {
+    Ok(examine(world, &Candidate::of(world, ledger, task, view))?.map(drop))
+}
+
+fn examine(world: &World, task: &Candidate) -> Result<Result<Proof, Kept>, SupervisorError> {
+    let kept = |reason: String| Ok(Err(task.kept(reason)));
+    match task.state {
         TaskState::Interrupted => return kept("interrupted; go on with: orch resume".to_owned()),
         state if !state.is_final() => return kept(format!("{state}")),
         _ => {}
     }
-    let mut into: Vec<String> = ledger.state().tasks[task.index]
-        .merged
-        .iter()
-        .map(|merged| merged.into.clone())
-        .chain(ledger.state().spec.target.clone())
-        .map(|branch| format!("refs/heads/{branch}"))
-        .collect();
-    // Where the run began on a detached HEAD there is no branch that could contain it.
-    into.push(ledger.state().spec.base.clone());
-    match world.repo.removal_check(&worktree, &branch, &into)? {
+    match world.repo.removal_check(&task.worktree, &task.branch, &task.into)? {
         Removal::Safe(proof) => Ok(Ok(proof)),
         Removal::Unmerged { commits } => {
             let s = if commits == 1 { "" } else { "s" };
-            kept(format!("{commits} unmerged commit{s} on {branch}"))
+            kept(format!("{commits} unmerged commit{s} on {}", task.branch))
         }
         Removal::Dirty { paths } => {
             kept(format!("uncommitted: {}", super::escape::some(&paths, 3)))

@@ -31,6 +31,9 @@ pub enum SupervisorError {
     /// The stored history makes no sense.
     #[error("run {0} has no first event; the journal is damaged")]
     NoHistory(String),
+    /// A person ended the run while its journal could not be written.
+    #[error("there was no room on the disk to record the end; make room, then: orch resume")]
+    NoRoom,
     /// The branch to land on does not exist.
     #[error("there is no branch '{0}'; make it with: git branch {0}")]
     NoBranch(String),

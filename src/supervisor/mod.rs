@@ -32,7 +32,7 @@ mod shared_limits;
 mod snapshots;
 mod world;
 
-pub use clean::{Cleaned, Kept, clean, would_clean};
+pub use clean::{Cleaned, Kept, clean, clean_by_force, would_clean};
 pub use clock::now;
 pub use error::SupervisorError;
 pub use intake::{Intake, IntakeError, Options, intake, profiles, run_spec, store_prompts};

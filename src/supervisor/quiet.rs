@@ -90,7 +90,8 @@ impl Quiet {
         }
         self.told = Some(self.active);
         let question = LogReader::last_line(&self.dir).filter(|line| asks(line, &self.waiting));
-        (self.limited || question.is_some()).then(|| Silence { seconds: quiet.as_secs(), question })
+        (self.limited || question.is_some())
+            .then_some(Silence { seconds: quiet.as_secs(), question })
     }
 }
 
@@ -153,7 +154,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("log"), "working\nProceed? [Y/n] ").unwrap();
         let printed = LogReader::stat(dir.path()).unwrap().last_output.unwrap();
-        let later = printed.after(Duration::from_secs(60));
+        let later = printed.after(Duration::from_mins(1));
         let ask = |waiting: &[&str]| quiet(dir.path(), Some(60), false, waiting).look(later);
         let question = Some("Proceed? [Y/n]".to_owned());
         assert_eq!(ask(&["[y/N]"]).map(|silence| silence.question), Some(question));

@@ -59,6 +59,8 @@ pub struct Supervisor<'o> {
     pub(super) governor: Governor,
     /// An attempt to be ended for want of memory, once that is recorded.
     to_end: Option<AttemptId>,
+    /// What could not be recorded yet, as there was no room on the disk. Nothing is done meanwhile.
+    unrecorded: Vec<Event>,
     /// When something happens by itself.
     wake: Option<Timestamp>,
 }
@@ -90,6 +92,7 @@ impl<'o> Supervisor<'o> {
             limits: SharedLimits::new(SharedLimits::of_user()),
             governor,
             to_end: None,
+            unrecorded: Vec::new(),
             wake: None,
         })
     }
@@ -126,18 +129,17 @@ impl<'o> Supervisor<'o> {
                         self.watch.refresh(&self.world);
                     }
                     self.tell(&new);
-                    let warnings = self.background.tick(self.ledger.state());
-                    self.record(warnings)?;
+                    let mut news = self.background.tick(self.ledger.state());
                     self.observer.tick(self.ledger.state());
                     let now = clock::now();
-                    let limits = self.limits.news(&self.ledger.state().spec.agents, now);
+                    news.extend(self.limits.news(&self.ledger.state().spec.agents, now));
                     let due = self.wake.is_some_and(|until| until <= now);
-                    if !new.is_empty() || !limits.is_empty() || due {
-                        self.act(limits)?;
+                    if !new.is_empty() || !news.is_empty() || due {
+                        self.act(news)?;
                     }
                 }
                 _ = readings.tick() => {
-                    let measures = self.govern(None);
+                    let measures = self.govern(&[]);
                     self.act(measures)?;
                 }
                 signal = signals.next() => self.interrupted(signal)?,
@@ -149,12 +151,26 @@ impl<'o> Supervisor<'o> {
     /// nothing more to do.
     fn act(&mut self, observed: Vec<Event>) -> Result<(), SupervisorError> {
         let mut actions = Vec::new();
-        let new = self.ledger.record_then(observed, |state| {
+        let waited = !self.unrecorded.is_empty();
+        self.unrecorded.extend(observed);
+        let recorded = self.ledger.record_then(self.unrecorded.clone(), |state| {
             let decided = engine::decide(state, clock::now());
             let intents = decided.iter().map(|action| intent(state, action)).collect();
             actions.extend(decided);
             intents
-        })?;
+        });
+        let new = match recorded {
+            Err(SupervisorError::Journal(error)) if error.is_full() => {
+                if !waited && !self.unrecorded.is_empty() {
+                    self.observer.notice(&format!(
+                        "{error}; what runs goes on, and nothing is done until there is room to record it"
+                    ));
+                }
+                return Ok(());
+            }
+            other => other?,
+        };
+        self.unrecorded.clear();
         self.tell(&new);
         for action in actions {
             self.perform(action);
@@ -200,7 +216,7 @@ impl<'o> Supervisor<'o> {
     /// Takes in everything that happened and records it as one step.
     fn observe(&mut self, first: Observation) -> Result<(), SupervisorError> {
         let mut events = Vec::new();
-        let mut ended_task = None;
+        let mut ended = Vec::new();
         let mut next = Some(first);
         while let Some(observation) = next {
             match observation {
@@ -220,11 +236,13 @@ impl<'o> Supervisor<'o> {
                     if let Some(lost) =
                         self.governor.lost_to_disk(&self.world, state, &attempt, &end, false)
                     {
+                        self.make_room_of(&attempt);
+                        ended.push(attempt.task.clone());
                         events.extend(recover::lost(attempt, lost));
                         next = self.receiver.try_recv().ok();
                         continue;
                     }
-                    ended_task = Some(attempt.task.clone());
+                    ended.push(attempt.task.clone());
                     let escape = self.watch.check(&self.world, state, &attempt);
                     events.extend(escape.warnings);
                     if let (Some(failure), Ending::Succeeded) = (escape.failure, &end.ending) {
@@ -239,6 +257,7 @@ impl<'o> Supervisor<'o> {
                     self.governor.measured(self.ledger.state(), &task, occupied);
                 }
                 Observation::MadeRoom(freed) => {
+                    self.governor.made_room();
                     if let Some(notice) = freed.notice() {
                         self.observer.notice(&notice);
                     }
@@ -249,10 +268,22 @@ impl<'o> Supervisor<'o> {
             }
             next = self.receiver.try_recv().ok();
         }
-        if let Some(task) = ended_task {
-            events.extend(self.govern(Some(&task)));
+        if !ended.is_empty() {
+            events.extend(self.govern(&ended));
         }
         self.act(events)
+    }
+
+    /// What an attempt built that the full disk has ended.
+    fn make_room_of(&self, id: &AttemptId) {
+        let state = self.ledger.state();
+        let Some((task, _)) = state.step_spec(&id.task, &id.step) else { return };
+        let (worktree, name) = (self.world.worktree(&task.worktree), task.name.clone());
+        let (world, sender) = (Arc::clone(&self.world), self.sender.clone());
+        tokio::task::spawn_blocking(move || {
+            let freed = pressure::clear_ignored(&world, &worktree, &name);
+            let _ = sender.send(Observation::MadeRoom(freed));
+        });
     }
 
     /// A limit of its agent is every run's of this user.
@@ -267,9 +298,10 @@ impl<'o> Supervisor<'o> {
     }
 
     /// Looks at the machine, says and does what follows, and returns what is to be recorded of it.
-    fn govern(&mut self, ended: Option<&TaskId>) -> Vec<Event> {
+    fn govern(&mut self, ended: &[TaskId]) -> Vec<Event> {
         let state = self.ledger.state();
-        let measures = self.governor.look(state, ended.is_some());
+        let count = u32::try_from(ended.len()).unwrap_or(u32::MAX);
+        let measures = self.governor.look(state, count);
         for task in self.governor.to_measure(state, ended) {
             let Some(position) = state.position(&task) else { continue };
             let worktree = self.world.worktree(&state.spec.tasks[position].worktree);
@@ -327,14 +359,19 @@ impl<'o> Supervisor<'o> {
                     });
                 let events = std::iter::once(Event::DrainRequested).chain(stopping).collect();
                 self.observer.notice("stopping everything; go on later with: orch resume");
-                self.act(events)
+                self.act(events)?;
+                if self.unrecorded.is_empty() {
+                    return Ok(());
+                }
+                // Whoever asks twice does not want to wait for room; what ends is found on resume.
+                Err(SupervisorError::NoRoom)
             }
         }
     }
 
     async fn reconcile(&mut self) -> Result<(), SupervisorError> {
         let mut events = recover::reconcile(self).await?;
-        events.extend(self.govern(None));
+        events.extend(self.govern(&[]));
         self.act(events)
     }
 

@@ -1,6 +1,6 @@
 //! Backups, and a journal that is damaged while or after a run.
 
-use crate::support::{Sandbox, wait_until};
+use crate::support::{Running, Sandbox, wait_until};
 use nix::sys::signal::Signal;
 use std::fs;
 use std::path::PathBuf;
@@ -199,8 +199,8 @@ impl Drop for SmallDisk {
     }
 }
 
-#[test]
-fn a_full_disk_stops_new_work_and_loses_no_result() {
+/// A run of `a`, and `b` after it, on a small disk that is full by the time `a` ends.
+fn full_disk(meanwhile: impl FnOnce(&Sandbox, &SmallDisk, Running)) {
     let sandbox = Sandbox::without_repository();
     let Some(disk) = SmallDisk::mount(&sandbox.repo) else {
         eprintln!(
@@ -221,15 +221,37 @@ fn a_full_disk_stops_new_work_and_loses_no_result() {
     });
     disk.fill();
     sandbox.open("go");
-    run.finish().exits(1).complains("make room on the disk, then: orch resume");
-    sandbox.no_process_is_left();
-    assert_eq!(sandbox.orch("status --json").exits(0).json()["run"]["state"], "interrupted");
-    disk.make_room();
-    sandbox.orch("resume").exits(0);
+    wait_until("the full disk is told", || {
+        run.stderr_so_far().contains("nothing is done until there is room")
+    });
+    meanwhile(&sandbox, &disk, run);
     for name in ["a", "b"] {
         assert_eq!(sandbox.status_of(name)["state"], "succeeded");
         assert_eq!(sandbox.attempts_of(name), 1, "{name}");
     }
     assert_eq!(sandbox.show(&sandbox.branch_of("b"), "a.txt"), "a");
     sandbox.nothing_is_left_behind();
+}
+
+#[test]
+fn a_full_disk_is_waited_for_and_loses_no_result() {
+    full_disk(|sandbox, disk, run| {
+        assert_eq!(sandbox.attempts_of("b"), 0);
+        disk.make_room();
+        run.finish().exits(0);
+    });
+}
+
+#[test]
+fn whoever_does_not_wait_for_room_loses_nothing_either() {
+    full_disk(|sandbox, disk, run| {
+        run.signal(Signal::SIGINT);
+        wait_until("it is told how", || run.stderr_so_far().contains("interrupt again"));
+        run.signal(Signal::SIGINT);
+        run.finish().exits(130).complains("make room, then: orch resume");
+        sandbox.no_process_is_left();
+        assert_eq!(sandbox.orch("status --json").exits(0).json()["run"]["state"], "interrupted");
+        disk.make_room();
+        sandbox.orch("resume").exits(0);
+    });
 }

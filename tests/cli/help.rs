@@ -2,7 +2,7 @@
 
 use crate::support::Sandbox;
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "init",
     "plan",
     "execute",
@@ -15,6 +15,7 @@ const COMMANDS: [&str; 13] = [
     "merge",
     "clean",
     "doctor",
+    "ps",
     "completions",
 ];
 

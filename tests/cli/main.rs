@@ -4,6 +4,7 @@
 
 mod agent_words;
 mod agents;
+mod ahead;
 mod durability;
 mod execute;
 mod hands;
@@ -14,6 +15,9 @@ mod logs;
 mod merge_clean;
 mod plan;
 mod recovery;
+mod resources;
+mod service;
+mod sessions;
 mod snapshots;
 mod status;
 #[path = "../support/mod.rs"]

@@ -1,17 +1,24 @@
 //! What a schedule starts from: a run's specification and the script of what happens to it.
 
 use orch::model::{
-    BuiltIn, Complexity, Dependency, DependencyKind, MergeMode, Phase, RunId, RunSpec, StepId,
-    StepKind, StepSpec, TaskId, TaskSpec, WorkType,
+    AgentProfile, BreakerRule, BuiltIn, Complexity, Dependency, DependencyKind, Dialect, MergeMode,
+    OnLimit, Phase, Policy, PromptDelivery, RunId, RunSpec, StepId, StepKind, StepSpec, TaskId,
+    TaskSpec, WorkType,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
+/// The agents of every run.
+pub const AGENTS: [&str; 3] = ["ann", "bob", "cat"];
+
 #[derive(Clone, Debug)]
 pub struct Case {
     pub jobs: u32,
     pub parallel: bool,
+    pub policy: Policy,
+    /// Of each agent: the one that takes over.
+    pub fallbacks: [Option<usize>; 3],
     pub tasks: Vec<Task>,
     pub script: Vec<u8>,
 }
@@ -19,6 +26,7 @@ pub struct Case {
 #[derive(Clone, Debug)]
 pub struct Task {
     pub skipped: bool,
+    pub agent: usize,
     /// How far back in the plan, and what ties them.
     pub after: Vec<(usize, DependencyKind)>,
     pub steps: Vec<Step>,
@@ -48,12 +56,45 @@ pub fn cases() -> impl Strategy<Value = Case> {
         1 => Just(Vec::new()),
         9 => vec(any::<u8>(), 0..500),
     ];
-    (limits, vec(task(), 1..8), script).prop_map(|((jobs, parallel), tasks, script)| Case {
+    let whole = (limits, policy(), fallbacks(), vec(task(), 1..8), script);
+    whole.prop_map(|((jobs, parallel), policy, fallbacks, tasks, script)| Case {
+        policy,
+        fallbacks,
         // As `orch execute` has it: without --parallel there is one job.
         jobs: if parallel { jobs } else { 1 },
         parallel,
         tasks,
         script,
+    })
+}
+
+/// Small numbers, so that they are reached. Half of the runs have nothing to do with money.
+fn policy() -> impl Strategy<Value = Policy> {
+    let rule = || {
+        (1_u32..=4, prop_oneof![Just(50_u64), Just(400), Just(5_000)])
+            .prop_map(|(failures, cool_down_ms)| BreakerRule { failures, cool_down_ms })
+    };
+    let on_limit = prop_oneof![3 => Just(OnLimit::Wait), 2 => Just(OnLimit::Fallback), 1 => Just(OnLimit::Stop)];
+    let money = prop::option::weighted(0.3, prop_oneof![Just(1.5), Just(4.0), Just(12.0)]);
+    let per_task = prop::option::weighted(0.2, prop_oneof![Just(1.0), Just(3.0)]);
+    (rule(), rule(), on_limit, money, per_task).prop_map(
+        |(agent, execution, on_limit, max_cost_usd, max_task_cost_usd)| Policy {
+            agent,
+            execution,
+            on_limit,
+            max_cost_usd,
+            max_task_cost_usd,
+            ..Policy::default()
+        },
+    )
+}
+
+fn fallbacks() -> impl Strategy<Value = [Option<usize>; 3]> {
+    let one = || prop::option::weighted(0.4, 0_usize..3);
+    (one(), one(), one()).prop_map(|(a, b, c)| {
+        // None is its own; a circle of them is no use, but must not hang.
+        let other = |own: usize, next: Option<usize>| next.filter(|n| *n != own);
+        [other(0, a), other(1, b), other(2, c)]
     })
 }
 
@@ -75,8 +116,10 @@ fn task() -> impl Strategy<Value = Task> {
         .to_vec()
     });
     let steps = prop_oneof![2 => usual, 1 => vec(step(), 1..7)];
-    (prop::bool::weighted(0.08), vec((0_usize..4, kind), 0..3), steps)
-        .prop_map(|(skipped, after, steps)| Task { skipped, after, steps })
+    // Tasks of one agent are what its breaker is about.
+    let agent = prop_oneof![4 => Just(0_usize), 1 => Just(1), 1 => Just(2)];
+    (prop::bool::weighted(0.08), agent, vec((0_usize..4, kind), 0..3), steps)
+        .prop_map(|(skipped, agent, after, steps)| Task { skipped, agent, after, steps })
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -100,9 +143,27 @@ impl Case {
             log_cap: 0,
             estimate_seconds: None,
             tasks: self.tasks.iter().enumerate().map(|(i, task)| task.spec(i)).collect(),
-            agents: BTreeMap::new(),
-            policy: orch::model::Policy::default(),
+            agents: self.agents(),
+            policy: self.policy.clone(),
         }
+    }
+}
+
+impl Case {
+    fn agents(&self) -> BTreeMap<String, AgentProfile> {
+        let profile = |(name, next): (&str, &Option<usize>)| AgentProfile {
+            name: name.to_owned(),
+            command: vec![name.to_owned(), "{session}".to_owned()],
+            resume_command: None,
+            prompt: PromptDelivery::Stdin,
+            output: Dialect::Claude,
+            requires_changes: None,
+            env: BTreeMap::new(),
+            model: None,
+            fallback: next.map(|next| AGENTS[next].to_owned()),
+            waiting: Vec::new(),
+        };
+        AGENTS.into_iter().zip(&self.fallbacks).map(profile).map(|p| (p.name.clone(), p)).collect()
     }
 }
 
@@ -120,7 +181,7 @@ impl Task {
             title: String::new(),
             branch: format!("orch/t{place}"),
             worktree: format!(".worktrees/t{place}"),
-            agent: "agent".into(),
+            agent: AGENTS[self.agent].into(),
             model: None,
             role: None,
             workflow: "default".into(),

@@ -7,10 +7,13 @@
 
 #![expect(clippy::expect_used, reason = "a test that meets the impossible should stop and say so")]
 
+mod breakers;
 mod case;
+mod policies;
 mod rules;
 mod scale;
 mod script;
+mod weather;
 mod world;
 
 use case::Case;
@@ -18,7 +21,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, Test
 
 /// Enough for every rule to be tried in every way that once failed, and still a few seconds in a
 /// debug build.
-const CASES: u32 = 250;
+const CASES: u32 = 500;
 
 fn number(variable: &str, otherwise: u64) -> u64 {
     match std::env::var(variable) {
@@ -27,23 +30,45 @@ fn number(variable: &str, otherwise: u64) -> u64 {
     }
 }
 
+/// On as many cores as there are, each with seeds of its own.
 #[test]
 fn no_schedule_breaks_a_rule() {
     let seed = number("ORCH_SIM_SEED", 1);
     let cases = u32::try_from(number("ORCH_SIM_CASES", u64::from(CASES))).unwrap();
-    let config = Config { cases, failure_persistence: None, ..Config::default() };
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let cores = u32::try_from(cores).unwrap().min(cases.div_ceil(CASES));
+    std::thread::scope(|scope| {
+        let shards: Vec<_> = (0..cores)
+            .map(|shard| scope.spawn(move || explore(seed, shard, cases.div_ceil(cores))))
+            .collect();
+        for shard in shards {
+            if let Err(broken) = shard.join().expect("a shard reports, it does not panic") {
+                panic!("{broken}");
+            }
+        }
+    });
+}
+
+/// Plays so many cases. The error says what was broken, with the smallest case that breaks it.
+fn explore(seed: u64, shard: u32, cases: u32) -> Result<(), String> {
+    // A minute of making a failing case smaller is enough.
+    let config =
+        Config { cases, failure_persistence: None, max_shrink_iters: 4096, ..Config::default() };
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    bytes[8..12].copy_from_slice(&shard.to_le_bytes());
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
     let outcome = TestRunner::new_with_rng(config, rng)
         .run(&case::cases(), |case| world::play(&case).map(drop).map_err(TestCaseError::fail));
     match outcome {
-        Ok(()) => {}
+        Ok(()) => Ok(()),
         Err(TestError::Fail(_, smallest)) => {
             let why = world::play(&smallest).err().unwrap_or_default();
-            panic!("{why}\nthe smallest such case, from ORCH_SIM_SEED={seed}:\n{smallest:?}");
+            Err(format!(
+                "{why}\nthe smallest such case, from ORCH_SIM_SEED={seed}, shard {shard}:\n{smallest:?}"
+            ))
         }
-        Err(TestError::Abort(why)) => panic!("gave up: {why}"),
+        Err(TestError::Abort(why)) => Err(format!("gave up: {why}")),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What must hold after every event, each rule a function with its name. They keep books of their own,
 //! from the events alone, so that a mistake of the engine's does not hide itself.
 
+use crate::policies::Ground;
 use orch::engine::{State, decide};
 use orch::model::{
     AttemptId, BuiltIn, DependencyKind, Ending, Event, Recorded, RunSpec, StepId, StepKind,
@@ -11,10 +12,18 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Attempts lost to a dead shim that the engine forgives, as its `MAX_LOST`.
 const LOST: u32 = 3;
 
+/// Attempts ended for want of memory that it forgives, and those that it hands to another agent.
+const STARVED: u32 = 4;
+const HANDED_ON: u32 = 3;
+
+/// Waits for a limit that it forgives, for each agent step, as its `MAX_LIMITED`.
+const LIMITED: u32 = 20;
+
 /// What the rules know of a run.
 #[expect(clippy::struct_excessive_bools, reason = "independent facts about one task")]
 pub struct Books {
     spec: RunSpec,
+    pub ground: Ground,
     open: BTreeSet<AttemptId>,
     numbers: BTreeMap<(TaskId, StepId), u32>,
     /// How the last attempt of a step ended, or that it was skipped: true is good.
@@ -23,6 +32,8 @@ pub struct Books {
     cancelled: BTreeSet<TaskId>,
     /// Agents started since a person last asked for the task, without those interrupted on purpose.
     charged: BTreeMap<TaskId, u32>,
+    /// Of these, those that met a limit: not charged, up to a number.
+    limited: BTreeMap<TaskId, u32>,
     /// Tasks that a person asked for again after another task tied to them had begun.
     again: BTreeSet<TaskId>,
     /// Tasks that a person asked for again while something of them ran.
@@ -34,6 +45,9 @@ pub struct Books {
     /// last word, and the rules about starting in order say nothing until it is.
     pub raced: bool,
 }
+
+/// The run is shown after every so many events, and at each end.
+const SHOWN: u64 = 16;
 
 type Rule = fn(&Books, &AttemptId) -> Result<(), String>;
 
@@ -53,6 +67,8 @@ const BEFORE_A_START: [(&str, Rule); 9] = [
 impl Books {
     pub fn new(spec: RunSpec) -> Self {
         Self {
+            ground: Ground::new(&spec),
+            limited: BTreeMap::new(),
             spec,
             open: BTreeSet::new(),
             numbers: BTreeMap::new(),
@@ -75,7 +91,12 @@ impl Books {
     }
 
     /// Enters an event, before the engine folds it.
-    pub fn enter(&mut self, event: &Event) -> Result<(), String> {
+    pub fn enter(&mut self, event: &Event, at: Timestamp) -> Result<(), String> {
+        let stopping = match event {
+            Event::AttemptEnded { attempt, .. } => self.stopping.get(attempt).copied(),
+            _ => None,
+        };
+        self.ground.enter(event, stopping, self.raced, at.0)?;
         match event {
             Event::AttemptStarting { attempt, .. } => {
                 for (name, rule) in BEFORE_A_START {
@@ -100,7 +121,12 @@ impl Books {
                 if on_purpose && end.ending != Ending::Succeeded {
                     self.good.remove(&step_of(attempt));
                 }
-                if on_purpose && matches!(self.kind(attempt), StepKind::Agent) {
+                let limited = self.ground.is_limited(end, stopping, at.0) && {
+                    let so_far = self.limited.entry(attempt.task.clone()).or_default();
+                    *so_far += 1;
+                    *so_far <= LIMITED
+                };
+                if (on_purpose || limited) && matches!(self.kind(attempt), StepKind::Agent) {
                     let charged = self.charged.entry(attempt.task.clone()).or_default();
                     *charged = charged.saturating_sub(1);
                 }
@@ -130,6 +156,7 @@ impl Books {
                     }
                     self.cancelled.remove(task);
                     self.charged.remove(task);
+                    self.limited.remove(task);
                     self.again.insert(task.clone());
                     self.asked.insert(task.clone());
                 }
@@ -177,18 +204,20 @@ impl Books {
     }
 
     /// Asked after the engine folded the event.
-    pub fn check(&self, state: &State, replica: &State, now: Timestamp) -> Result<(), String> {
-        if state != replica {
-            return Err("the journal replays to another state".to_owned());
+    pub fn check(&self, state: &State, now: Timestamp) -> Result<(), String> {
+        if self.finished {
+            views_do_not_panic(state)?;
+            let decided = decide(state, now);
+            if !decided.is_empty() {
+                return Err(format!("a finished run decides {decided:?}"));
+            }
+        } else if state.seq.is_multiple_of(SHOWN) {
+            views_do_not_panic(state)?;
         }
-        let decided = decide(state, now);
-        if decided != decide(replica, now) {
-            return Err("the same state led to two decisions".to_owned());
+        if let Some((finished, _)) = state.finished.filter(|_| self.finished && !self.raced) {
+            self.ground.check_finish(finished, state)?;
         }
-        if self.finished && !decided.is_empty() {
-            return Err(format!("a finished run decides {decided:?}"));
-        }
-        views_do_not_panic(state)
+        Ok(())
     }
 
     /// Asked when nothing is left to decide and the run goes on.
@@ -196,10 +225,11 @@ impl Books {
         use orch::engine::StepState;
         let builtins = self.open.iter().any(|a| !self.kind(a).is_process());
         let running = self.open.iter().filter(|a| self.kind(a).is_process()).count();
-        if self.finished || self.draining || builtins || !self.spec.parallel {
+        let decided = self.finished || self.draining || !self.ground.is_clear();
+        if decided || builtins || !self.spec.parallel {
             return Ok(());
         }
-        if running >= self.spec.jobs as usize {
+        if running >= self.ground.jobs() as usize {
             return Ok(());
         }
         let standings = state.standings();
@@ -251,13 +281,17 @@ fn no_two_open_attempts_of_a_step(books: &Books, new: &AttemptId) -> Result<(), 
 
 fn never_more_processes_than_jobs(books: &Books, new: &AttemptId) -> Result<(), String> {
     let running = books.open.iter().filter(|a| books.kind(a).is_process()).count();
-    if books.kind(new).is_process() && running >= books.spec.jobs as usize {
+    if books.kind(new).is_process() && running >= books.ground.jobs() as usize && !books.raced {
         return Err(format!("{running} run already"));
     }
     Ok(())
 }
 
 fn declared_prerequisites_first(books: &Books, new: &AttemptId) -> Result<(), String> {
+    if books.has_begun(&new.task) {
+        // Its branch is made: a prerequisite that a person asks for again changes nothing about it.
+        return Ok(());
+    }
     let declared =
         books.task(&new.task).depends_on.iter().filter(|d| d.kind == DependencyKind::Declared);
     let mut missing = declared.filter(|d| !books.has_succeeded(&d.task));
@@ -295,7 +329,7 @@ fn retries_are_bounded(books: &Books, new: &AttemptId) -> Result<(), String> {
     }
     // Each step's tries may each cost every agent one.
     let steps = &books.task(&new.task).steps;
-    let tries: u32 = steps.iter().map(|s| 1 + s.retries + LOST).sum();
+    let tries: u32 = steps.iter().map(|s| 1 + s.retries + LOST + STARVED + HANDED_ON).sum();
     let agents = steps.iter().filter(|s| s.kind == StepKind::Agent).count();
     let most = tries * u32::try_from(agents).expect("few");
     let charged = books.charged.get(&new.task).copied().unwrap_or(0);
@@ -320,6 +354,33 @@ fn what_was_stopped_stays(books: &Books, new: &AttemptId) -> Result<(), String> 
         return Err("the run is draining and its task has not begun".to_owned());
     }
     Ok(())
+}
+
+/// A supervisor that takes over knows what the one before knew, and wants the same.
+pub fn replay_equals_live(
+    journal: &[Recorded],
+    state: &State,
+    now: Timestamp,
+) -> Result<(), String> {
+    match State::replay(journal) {
+        Some(replayed) if replayed != *state => {
+            Err("replay equals live state: the journal replays to another one".to_owned())
+        }
+        Some(replayed) if decide(&replayed, now) != decide(state, now) => {
+            Err("the same state led to two decisions".to_owned())
+        }
+        Some(_) => Ok(()),
+        None => Err("the journal has no beginning".to_owned()),
+    }
+}
+
+/// Nothing is open, nothing is decided, nothing is scheduled and nobody holds the run: then it is over.
+pub fn no_wait_that_never_ends(books: &Books, state: &State, now: Timestamp) -> Result<(), String> {
+    let waits = orch::engine::next_wakeup(state, now).is_some() || books.ground.is_held();
+    if state.finished.is_some() || waits || !books.is_quiet() || !decide(state, now).is_empty() {
+        return Ok(());
+    }
+    Err("no wait that never ends: nothing is under way and the run is not over".to_owned())
 }
 
 fn views_do_not_panic(state: &State) -> Result<(), String> {

@@ -3,7 +3,7 @@
 
 use crate::case::{Case, Kind, Step, Task};
 use orch::engine::{State, decide};
-use orch::model::{Action, AttemptEnd, DependencyKind, Ending, Event, Recorded, Timestamp};
+use orch::model::{Action, AttemptEnd, DependencyKind, Ending, Event, Policy, Recorded, Timestamp};
 use std::time::Instant;
 
 const STEPS: [Kind; 4] = [Kind::Branch, Kind::Agent, Kind::Commit, Kind::Verify];
@@ -11,6 +11,7 @@ const STEPS: [Kind; 4] = [Kind::Branch, Kind::Agent, Kind::Commit, Kind::Verify]
 fn run_of(tasks: usize, jobs: u32) -> State {
     let task = |place: usize| Task {
         skipped: false,
+        agent: 0,
         // Half of them in chains of ten.
         after: if place % 20 < 10 && !place.is_multiple_of(10) {
             vec![(0, DependencyKind::Conflict)]
@@ -22,7 +23,15 @@ fn run_of(tasks: usize, jobs: u32) -> State {
             .to_vec(),
     };
     let tasks = (0..tasks).map(task).collect();
-    let spec = Case { jobs, parallel: true, tasks, script: Vec::new() }.spec();
+    let spec = Case {
+        jobs,
+        parallel: true,
+        policy: Policy::default(),
+        fallbacks: [None; 3],
+        tasks,
+        script: Vec::new(),
+    }
+    .spec();
     State::new(spec, Timestamp(0))
 }
 

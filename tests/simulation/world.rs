@@ -1,37 +1,45 @@
 //! The world and the supervisor in it. The supervisor does what `supervisor/run.rs` does and takes over
 //! as `supervisor/recover.rs` does; processes outlive it, built-in steps die with it.
 
+use crate::case::AGENTS;
 use crate::case::Case;
-use crate::rules::{Books, through_the_journal};
+use crate::rules::{Books, no_wait_that_never_ends, replay_equals_live, through_the_journal};
 use crate::script::Script;
 use orch::engine::{State, decide, next_wakeup};
 use orch::model::{
-    Action, AttemptEnd, AttemptId, Ending, Event, Failure, FailureClass, Recorded, RunState,
-    StopReason, TaskId, Timestamp,
+    Action, AttemptEnd, AttemptId, Ending, Event, Exit, Failure, FailureClass, Recorded, RunState,
+    StepKind, StopReason, TaskId, Timestamp,
 };
 use std::collections::BTreeMap;
 
 /// Far more than any schedule needs.
 const MAX_EVENTS: usize = 6_000;
 
+/// Of so many cases, one writes its journal out as text.
+const WRITTEN: usize = 4;
+
 /// A process, or a built-in step, under way.
-struct Work {
+pub struct Work {
     ends_at: i64,
-    ending: Ending,
-    told_to_stop: bool,
-    announced: bool,
+    end: AttemptEnd,
+    /// For one that meets a limit: how long after its end that lifts.
+    limited_for: Option<i64>,
+    pub told_to_stop: bool,
+    pub announced: bool,
 }
 
-struct World<'a> {
-    script: Script<'a>,
-    now: i64,
-    state: State,
-    /// The same state as a reader of the journal has it.
-    replica: State,
+pub struct World<'a> {
+    pub script: Script<'a>,
+    pub now: i64,
+    pub state: State,
+    /// The journal as a reader has it.
+    read: Vec<Recorded>,
+    /// Whether that goes through its text, which is slow.
+    written: bool,
     books: Books,
     journal: Vec<Recorded>,
-    work: BTreeMap<AttemptId, Work>,
-    tally: Tally,
+    pub work: BTreeMap<AttemptId, Work>,
+    pub tally: Tally,
 }
 
 /// How often what happened.
@@ -56,13 +64,28 @@ impl Default for Tally {
             "failed",
             "cancelled",
             "interrupted",
+            "pause",
+            "jobs",
+            "limited",
+            "short",
+            "limited elsewhere",
+            "budget",
+            "stalled",
+            "out of memory",
+            "met a limit",
+            "lied about a limit",
+            "misconfigured",
+            "fell back",
+            "went on with a session",
+            "relented",
+            "over budget",
         ];
         Self(corners.into_iter().map(|corner| (corner, 0)).collect())
     }
 }
 
 impl Tally {
-    fn count(&mut self, what: &'static str) {
+    pub fn count(&mut self, what: &'static str) {
         *self.0.entry(what).or_default() += 1;
     }
 
@@ -94,7 +117,8 @@ pub fn play(case: &Case) -> Result<Tally, String> {
     let mut world = World {
         script: Script::new(&case.script),
         now: 0,
-        replica: state.clone(),
+        read: Vec::new(),
+        written: case.script.len().is_multiple_of(WRITTEN),
         state,
         books: Books::new(spec.clone()),
         journal: Vec::new(),
@@ -103,10 +127,6 @@ pub fn play(case: &Case) -> Result<Tally, String> {
     };
     let outcome = world.record(Event::RunCreated { spec: Box::new(spec) });
     let outcome = outcome.and_then(|()| world.live());
-    let outcome = outcome.and_then(|()| match State::replay(&world.journal) {
-        Some(replayed) if replayed == world.state => Ok(()),
-        _ => Err("the whole journal replays to another state".to_owned()),
-    });
     outcome.map(|()| world.tally).map_err(|why| {
         let lines = world.journal.iter().skip(1).map(line);
         format!("{why}\n{}", lines.collect::<Vec<_>>().join("\n"))
@@ -121,7 +141,7 @@ impl World<'_> {
                 Ok(()) => {}
                 Err(Stop::Crashed) => {
                     self.tally.count("crash");
-                    self.die();
+                    self.die()?;
                     if self.script.one_in(6) {
                         self.cancel_without_supervisor()?;
                     }
@@ -129,7 +149,7 @@ impl World<'_> {
                 }
                 Err(Stop::Broken(why)) => return Err(why),
             }
-            self.die();
+            self.die()?;
             match self.state.finished {
                 None => return Err("the supervisor left a run that is not finished".to_owned()),
                 Some((RunState::Interrupted, _)) => {
@@ -140,6 +160,14 @@ impl World<'_> {
                 }
                 Some((state, _)) => {
                     if self.script.is_over() || !self.script.one_in(2) {
+                        let standings = self.state.standings();
+                        let over = (0..self.state.tasks.len()).any(|task| {
+                            let view = self.state.task_view(task, &standings);
+                            view.error.is_some_and(|e| e.class == FailureClass::Budget)
+                        });
+                        if over {
+                            self.tally.count("over budget");
+                        }
                         self.tally.count(match state {
                             RunState::Succeeded => "succeeded",
                             RunState::Cancelled => "cancelled",
@@ -154,13 +182,15 @@ impl World<'_> {
     }
 
     /// The supervisor is gone: what was its own goes with it, processes stay.
-    fn die(&mut self) {
+    fn die(&mut self) -> Result<(), String> {
+        replay_equals_live(&self.read, &self.state, Timestamp(self.now))?;
         let state = &self.state;
         let is_process = |id: &AttemptId| {
             state.step_spec(&id.task, &id.step).is_some_and(|(_, s)| s.kind.is_process())
         };
         self.work.retain(|id, _| is_process(id));
         self.books.raced = false;
+        Ok(())
     }
 
     fn supervise(&mut self) -> Result<(), Stop> {
@@ -172,6 +202,7 @@ impl World<'_> {
                 return Ok(());
             }
             self.books.check_rest(&self.state, Timestamp(self.now))?;
+            no_wait_that_never_ends(&self.books, &self.state, Timestamp(self.now))?;
             self.crash_perhaps()?;
             match self.script.below(16) {
                 15 => self.cancel()?,
@@ -181,6 +212,7 @@ impl World<'_> {
                     self.record(Event::DrainRequested)?;
                 }
                 12 if self.script.one_in(2) => self.kill()?,
+                11 => self.weather()?,
                 _ => self.observe()?,
             }
         }
@@ -200,7 +232,11 @@ impl World<'_> {
             let raced = self.script.one_in(40);
             if raced {
                 self.tally.count("race");
-                if self.script.one_in(2) { self.cancel()? } else { self.retry()? }
+                match self.script.below(3) {
+                    0 => self.retry()?,
+                    1 => self.cancel()?,
+                    _ => self.weather()?,
+                }
             }
             self.books.raced |= raced;
             for action in &actions {
@@ -225,20 +261,26 @@ impl World<'_> {
     fn intent(&mut self, action: &Action) -> Event {
         match action.clone() {
             Action::Skip { task, step, reason } => Event::StepSkipped { task, step, reason },
-            Action::Start { attempt, agent } => Event::AttemptStarting { attempt, agent },
+            Action::Start { attempt, agent } => {
+                if agent.is_some() {
+                    self.tally.count("fell back");
+                }
+                Event::AttemptStarting { attempt, agent }
+            }
             Action::Stop { attempt, reason } => Event::AttemptStopping { attempt, reason },
             Action::Finish { state } => Event::RunFinished { state },
-            Action::ScheduleRetry { attempt, .. } => {
+            Action::ScheduleRetry { attempt, not_before, agent, keep, session } => {
                 self.tally.count("retried");
-                let delay = [1, 10, 1_000, 100_000][self.script.below(4)];
-                let not_before = Timestamp(self.now + delay);
-                Event::RetryScheduled {
-                    attempt,
-                    not_before,
-                    agent: None,
-                    keep: false,
-                    session: None,
+                if session.is_some() {
+                    self.tally.count("went on with a session");
                 }
+                let delay = [1, 10, 1_000, 100_000][self.script.below(4)];
+                let not_before = match not_before {
+                    // With a little jitter, as the supervisor draws it.
+                    Some(known) => Timestamp(known.0.max(self.now) + delay % 7),
+                    None => Timestamp(self.now + delay),
+                };
+                Event::RetryScheduled { attempt, not_before, agent, keep, session }
             }
         }
     }
@@ -252,32 +294,83 @@ impl World<'_> {
     }
 
     fn start(&mut self, id: AttemptId) {
-        let kind = self.state.step_spec(&id.task, &id.step).map(|(_, s)| s.kind.clone());
-        let is_process = kind.is_some_and(|k| k.is_process());
-        let takes = [1, 5, 50, 500][self.script.below(4)];
-        let (takes, ending) = match self.script.below(8) {
-            0..=4 => (takes, Ending::Succeeded),
+        let Some((task, step)) = self.state.step_spec(&id.task, &id.step) else { return };
+        let (is_process, is_agent) = (step.kind.is_process(), step.kind == StepKind::Agent);
+        let by = self.state.attempt(&id).and_then(|a| a.beginning.agent.clone());
+        let by = by.unwrap_or_else(|| task.agent.clone());
+        let mut takes = [1, 5, 50, 500][self.script.below(4)];
+        let mut limited_for = None;
+        let ending = match self.script.below(12) {
+            0..=5 => Ending::Succeeded,
             // It hangs until its time limit.
-            5 if is_process => (10_000, failed(FailureClass::Timeout)),
             6 if is_process => {
-                self.tally.count("lost");
-                (takes, failed(FailureClass::Interrupted))
+                takes = 10_000;
+                failed(if self.script.one_in(2) {
+                    FailureClass::Idle
+                } else {
+                    FailureClass::Timeout
+                })
             }
-            _ => (takes, failed(CLASSES[self.script.below(CLASSES.len())])),
+            7 if is_process => {
+                self.tally.count("lost");
+                failed(FailureClass::Interrupted)
+            }
+            8 if is_agent => {
+                self.tally.count("met a limit");
+                limited_for = Some([5, 500, 20_000][self.script.below(3)]);
+                failed(if self.script.one_in(4) {
+                    FailureClass::Quota
+                } else {
+                    FailureClass::RateLimited
+                })
+            }
+            9 if is_agent => {
+                self.tally.count("lied about a limit");
+                limited_for = Some(-1);
+                failed(FailureClass::RateLimited)
+            }
+            10 if is_agent => {
+                self.tally.count("misconfigured");
+                failed(
+                    [
+                        FailureClass::Overloaded,
+                        FailureClass::Crashed,
+                        FailureClass::Auth,
+                        FailureClass::BadCommand,
+                    ][self.script.below(4)],
+                )
+            }
+            _ => failed(CLASSES[self.script.below(CLASSES.len())]),
         };
-        let work =
-            Work { ends_at: self.now + takes, ending, told_to_stop: false, announced: !is_process };
+        let mut end = AttemptEnd::of(ending);
+        if is_agent {
+            // cat never says what it cost, and has no sessions to speak of.
+            let price = AGENTS
+                .iter()
+                .position(|name| *name == by)
+                .and_then(|n| [Some(0.25), Some(1.0), None][n]);
+            end.usage.cost_usd = price.filter(|_| takes > 1);
+            end.usage.session = price.map(|_| format!("session of {id}"));
+            end.exit = Some(Exit::default()).filter(|_| takes > 5);
+        }
+        let work = Work {
+            ends_at: self.now + takes,
+            end,
+            limited_for,
+            told_to_stop: false,
+            announced: !is_process,
+        };
         self.work.insert(id, work);
     }
 
-    fn tell_to_stop(&mut self, id: &AttemptId) {
+    pub fn tell_to_stop(&mut self, id: &AttemptId) {
         let stubborn = self.script.one_in(4);
         if let Some(work) = self.work.get_mut(id).filter(|w| w.announced && !w.told_to_stop) {
             work.told_to_stop = true;
             work.ends_at = work.ends_at.min(self.now + 3);
             // One that ends by itself at that moment keeps its own ending.
             if !stubborn {
-                work.ending = failed(FailureClass::Cancelled);
+                work.end.ending = failed(FailureClass::Cancelled);
             }
         }
     }
@@ -304,6 +397,7 @@ impl World<'_> {
                 self.tally.count("waited");
                 self.now = wakes;
             }
+            _ if self.relent()? => self.tally.count("relented"),
             _ => {
                 return Err(Stop::Broken(
                     "stuck: nothing is under way and nothing is decided".into(),
@@ -323,17 +417,22 @@ impl World<'_> {
 
     /// Takes the work out of the world and says how it ended, as the supervisor judges it.
     fn end_of(&mut self, id: &AttemptId) -> Box<AttemptEnd> {
-        let mut ending = self.work.remove(id).map_or(Ending::Succeeded, |work| work.ending);
+        let work = self.work.remove(id);
+        let limited_for = work.as_ref().and_then(|work| work.limited_for);
+        let mut end = work.map_or_else(|| AttemptEnd::of(Ending::Succeeded), |work| work.end);
         let stopping = self.state.attempt(id).and_then(|a| a.stopping);
-        if let (Some(reason), Ending::Failed { failure }) = (stopping, &mut ending)
-            && matches!(failure.class, FailureClass::Cancelled | FailureClass::Interrupted)
-        {
-            failure.class = match reason {
-                StopReason::Cancelled => FailureClass::Cancelled,
-                _ => FailureClass::Interrupted,
-            };
+        if let Ending::Failed { failure } = &mut end.ending {
+            failure.retry_at = limited_for.map(|time| Timestamp(self.now + time));
+            if let Some(reason) = stopping
+                && matches!(failure.class, FailureClass::Cancelled | FailureClass::Interrupted)
+            {
+                failure.class = match reason {
+                    StopReason::Cancelled => FailureClass::Cancelled,
+                    _ => FailureClass::Interrupted,
+                };
+            }
         }
-        Box::new(AttemptEnd::of(ending))
+        Box::new(end)
     }
 
     /// Compares every intent without an outcome with the world.
@@ -426,18 +525,18 @@ impl World<'_> {
         tasks[from..until].to_vec()
     }
 
-    fn record(&mut self, event: Event) -> Result<(), String> {
+    pub fn record(&mut self, event: Event) -> Result<(), String> {
         if self.journal.len() >= MAX_EVENTS {
             return Err(format!("no end after {MAX_EVENTS} events"));
         }
         let seq = self.journal.len() as u64 + 1;
         let recorded = Recorded { seq, at: Timestamp(self.now), event };
-        let read = through_the_journal(&recorded)?;
+        let written = self.written.then(|| through_the_journal(&recorded)).transpose()?;
+        self.read.push(written.unwrap_or_else(|| recorded.clone()));
         self.journal.push(recorded.clone());
-        self.books.enter(&recorded.event)?;
+        self.books.enter(&recorded.event, recorded.at)?;
         self.state.apply(&recorded);
-        self.replica.apply(&read);
-        self.books.check(&self.state, &self.replica, Timestamp(self.now))
+        self.books.check(&self.state, Timestamp(self.now))
     }
 }
 
@@ -445,7 +544,10 @@ impl World<'_> {
 fn line(recorded: &Recorded) -> String {
     let (at, event) = (recorded.at.0, &recorded.event);
     match event {
-        Event::AttemptStarting { attempt, .. } => format!("{at:>7} starting {attempt}"),
+        Event::AttemptStarting { attempt, agent } => {
+            let by = agent.as_ref().map_or(String::new(), |agent| format!(" by {agent}"));
+            format!("{at:>7} starting {attempt}{by}")
+        }
         Event::AttemptStarted { attempt, .. } => format!("{at:>7} started {attempt}"),
         Event::AttemptAdopted { attempt, .. } => format!("{at:>7} adopted {attempt}"),
         Event::AttemptStopping { attempt, reason } => {
@@ -453,7 +555,10 @@ fn line(recorded: &Recorded) -> String {
         }
         Event::AttemptEnded { attempt, end } => match &end.ending {
             Ending::Succeeded => format!("{at:>7} ended {attempt}: well"),
-            Ending::Failed { failure } => format!("{at:>7} ended {attempt}: {}", failure.class),
+            Ending::Failed { failure } => {
+                let lifts = failure.retry_at.map_or(String::new(), |at| format!(" until {}", at.0));
+                format!("{at:>7} ended {attempt}: {}{lifts}", failure.class)
+            }
         },
         Event::RetryScheduled { attempt, not_before, .. } => {
             format!("{at:>7} again {attempt} at {}", not_before.0)

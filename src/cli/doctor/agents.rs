@@ -68,12 +68,12 @@ pub(super) fn installed(found: &mut Findings, config: &Config) -> Result<(), Cli
         let version = version.map_or(String::new(), |version| format!(" {version}"));
         let text = format!("{}{version} ({})", profile.name, at.display());
         match credentials(profile) {
-            Some(Some(what)) => found.ok("agent", format!("{text}, credentials: {what}")),
-            Some(None) => {
+            Credentials::In(what) => found.ok("agent", format!("{text}, credentials: {what}")),
+            Credentials::Missing => {
                 let fix = agent::login_hint(profile).unwrap_or("log in with its own command");
                 found.note("agent", format!("{text}, no credentials found here")).fix(fix);
             }
-            None => found.ok("agent", text),
+            Credentials::Unknown => found.ok("agent", text),
         }
     }
     for (_, profile) in missing {
@@ -108,12 +108,19 @@ async fn version(program: PathBuf, args: Vec<String>) -> Option<String> {
     Some(line.chars().filter(|c| !c.is_control()).take(60).collect())
 }
 
-/// The variable or file that credentials come from; only that it is there, nothing is read and nobody
-/// asked. The outer `None`: it is not known where this agent keeps them.
-fn credentials(profile: &AgentProfile) -> Option<Option<String>> {
+/// Whether credentials are where an agent keeps them. Nothing is read and nobody asked.
+enum Credentials {
+    /// In this variable or file.
+    In(&'static str),
+    Missing,
+    /// It is not known where they would be.
+    Unknown,
+}
+
+fn credentials(profile: &AgentProfile) -> Credentials {
     let places = agent::credentials(profile);
     if places.is_empty() {
-        return None;
+        return Credentials::Unknown;
     }
     let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
     let is_there = |place: &&String| match place.strip_prefix("~/") {
@@ -123,5 +130,5 @@ fn credentials(profile: &AgentProfile) -> Option<Option<String>> {
                 || std::env::var_os(place).is_some_and(|value| !value.is_empty())
         }
     };
-    Some(places.iter().find(is_there).cloned())
+    places.iter().find(is_there).map_or(Credentials::Missing, |place| Credentials::In(place))
 }

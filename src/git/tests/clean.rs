@@ -318,3 +318,78 @@ fn a_worktree_that_was_moved_is_not_taken_for_gone() {
     assert!(now.exists());
     assert_eq!(f.oid("orch/t"), f.oid("main"));
 }
+
+#[test]
+fn many_are_removed_at_once_also_where_refs_are_packed() {
+    for packed in [false, true] {
+        let f = Fixture::new();
+        let names: Vec<String> = (0..24).map(|n| format!("t{n}")).collect();
+        for name in &names {
+            f.worktree(name);
+        }
+        if packed {
+            f.git(&["pack-refs", "--all"]);
+        }
+        // Two processes, each with a batch.
+        std::thread::scope(|scope| {
+            for part in names.chunks(12) {
+                let f = &f;
+                scope.spawn(move || {
+                    let path = |name: &String| f.root.join(".worktrees").join(name);
+                    let branch = |name: &String| format!("orch/{name}");
+                    let proofs: Vec<Proof> =
+                        part.iter().map(|name| safe(f, &path(name), &branch(name))).collect();
+                    for proof in &proofs {
+                        assert!(f.repo.take_worktree(proof).unwrap());
+                    }
+                    let gone = f.repo.remove_branches(&proofs.iter().collect::<Vec<_>>());
+                    assert!(gone.iter().all(|gone| matches!(gone, Ok(true))), "{gone:?}");
+                });
+            }
+        });
+        assert_eq!(f.git(&["branch", "--list", "orch/*"]), "");
+        f.is_sound();
+    }
+}
+
+#[test]
+fn a_hook_that_watches_refs_sees_a_branch_go() {
+    let f = Fixture::new();
+    let w = f.worktree("t");
+    let seen = f.beside("seen");
+    let hook = f.root.join(".git/hooks/reference-transaction");
+    std::fs::create_dir_all(hook.parent().unwrap()).unwrap();
+    std::fs::write(&hook, format!("#!/bin/sh\ncat >> '{}'\n", seen.display())).unwrap();
+    std::fs::set_permissions(&hook, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let Removal::Safe(proof) = f.repo.removal_check(&w, "orch/t", &["main".to_owned()]).unwrap()
+    else {
+        panic!()
+    };
+    f.repo.remove_worktree(&proof).unwrap();
+    assert!(std::fs::read_to_string(seen).unwrap().contains("refs/heads/orch/t"));
+}
+
+#[test]
+fn of_several_branches_only_the_one_that_moved_stays() {
+    let f = Fixture::new();
+    let names = ["t1", "t2", "t3"];
+    let proofs: Vec<Proof> = names
+        .iter()
+        .map(|name| {
+            let w = f.worktree(name);
+            f.git(&["config", &format!("branch.orch/{name}.remote"), "origin"]);
+            let proof = safe(&f, &w, &format!("orch/{name}"));
+            f.repo.take_worktree(&proof).unwrap();
+            proof
+        })
+        .collect();
+    let moved = f.branch("aside", "main", &[("a.txt", Some("new\n"))]);
+    f.git(&["branch", "-f", "orch/t2", &moved]);
+    let done = f.repo.remove_branches(&proofs.iter().collect::<Vec<_>>());
+    let [Ok(true), Err(GitError::Moved { .. }), Ok(true)] = &done[..] else { panic!("{done:?}") };
+    assert_eq!(f.git(&["branch", "--list", "orch/*"]).trim(), "orch/t2");
+    let settings = f.git(&["config", "--list"]);
+    assert!(
+        settings.contains("branch.orch/t2.remote") && !settings.contains("branch.orch/t1.remote")
+    );
+}

@@ -7,7 +7,7 @@
 use super::super::tree::{EXECUTABLE, File, GITLINK, Listing, SYMLINK};
 use super::super::{GitError, Repo};
 use super::index_file::Stat;
-use git2::Odb;
+use git2::{Odb, Repository};
 use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -39,8 +39,9 @@ pub(in crate::git) struct Checkout<'a> {
 }
 
 impl Checkout<'_> {
-    /// Writes the files; the answer has the stat data of each, in the order of `wanted`.
-    pub fn run(&self) -> Result<Vec<Stat>, GitError> {
+    /// Writes the files; the answer has the stat data of each, in the order of `wanted`. This thread reads
+    /// through `handle`: for a few files, opening another takes longer than writing them.
+    pub fn run(&self, handle: &Repository) -> Result<Vec<Stat>, GitError> {
         let threads = if self.wanted.len() < WORTH_A_THREAD { 1 } else { self.threads.max(1) };
         let shared = Shared {
             folders: vec![OnceLock::new(); self.listing.dirs.len()],
@@ -50,9 +51,10 @@ impl Checkout<'_> {
         };
         let results: Vec<_> = std::thread::scope(|scope| {
             let shared = &shared;
-            let others: Vec<_> =
-                (1..threads).map(|own| scope.spawn(move || self.work(shared, own))).collect();
-            let mine = self.work(shared, 0);
+            let others: Vec<_> = (1..threads)
+                .map(|own| scope.spawn(move || self.work(shared, own, &self.repo.open()?)))
+                .collect();
+            let mine = self.work(shared, 0, handle);
             let joined = others.into_iter().map(|t| {
                 t.join().unwrap_or_else(|_| {
                     Err(GitError::Refused("a checkout thread panicked; this is a bug".to_owned()))
@@ -69,16 +71,25 @@ impl Checkout<'_> {
         Ok(stats)
     }
 
-    fn work(&self, shared: &Shared, own: usize) -> Result<Vec<(usize, Vec<Stat>)>, GitError> {
-        let result = self.take_runs(shared, own);
+    fn work(
+        &self,
+        shared: &Shared,
+        own: usize,
+        handle: &Repository,
+    ) -> Result<Vec<(usize, Vec<Stat>)>, GitError> {
+        let result = self.take_runs(shared, own, handle);
         if result.is_err() {
             shared.failed.store(true, Ordering::Relaxed);
         }
         result
     }
 
-    fn take_runs(&self, shared: &Shared, own: usize) -> Result<Vec<(usize, Vec<Stat>)>, GitError> {
-        let handle = self.repo.open()?;
+    fn take_runs(
+        &self,
+        shared: &Shared,
+        own: usize,
+        handle: &Repository,
+    ) -> Result<Vec<(usize, Vec<Stat>)>, GitError> {
         let odb = handle.odb().map_err(GitError::lib("open the object database"))?;
         let mut done = Vec::new();
         let mut path = Vec::new();

@@ -114,7 +114,8 @@ impl Worktrees {
         let turn = Turn::begin(&self.busy);
         let threads = turn.threads;
         let listing = plan.listing();
-        Checkout { repo: &self.repo, listing, target, wanted, folders_exist, threads }.run()
+        Checkout { repo: &self.repo, listing, target, wanted, folders_exist, threads }
+            .run(&plan.handle)
     }
 }
 

@@ -20,16 +20,11 @@ impl Growth {
         format!("{} {}", spec.agent, spec.work_type)
     }
 
-    /// Bytes that the worktree of a task is expected to occupy in the end; 0 while nothing is known of its
-    /// kind.
-    pub(super) fn expected(&self, state: &State, task: Option<usize>) -> u64 {
-        task.and_then(|task| self.most.get(&Self::kind(state, task))).copied().unwrap_or(0)
-    }
-
-    /// What is to come of it yet, of a task under way.
+    /// Bytes that the worktree of a task is expected to grow by yet; 0 while nothing is known of its kind.
     pub(super) fn rest(&self, state: &State, task: usize) -> u64 {
+        let expected = self.most.get(&Self::kind(state, task)).copied().unwrap_or(0);
         let now = self.measured.get(&state.spec.tasks[task].id).copied().unwrap_or(0);
-        self.expected(state, Some(task)).saturating_sub(now)
+        expected.saturating_sub(now)
     }
 
     /// Whether the worktree of a task that ends now tells something new: the first of a kind do, later
@@ -56,5 +51,7 @@ impl Growth {
         let Some(task) = state.position(id) else { return };
         let most = self.most.entry(Self::kind(state, task)).or_default();
         *most = (*most).max(occupied.saturating_mul(2));
+        // It begins anew, and what it had built is removed.
+        self.measured.remove(id);
     }
 }

@@ -18,10 +18,10 @@ use crate::model::{
 use crate::process::{self, DiskSpace, LogReader};
 use growth::Growth;
 use policy::{Change, Current, Policy, Readings};
-pub(super) use room::{Freed, finished, make_room, occupied};
+pub(super) use room::{Freed, clear_ignored, finished, make_room, occupied};
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often the machine is looked at: memory fills within seconds, and a look costs a tenth of a
 /// millisecond.
@@ -31,6 +31,9 @@ pub(super) const PERIOD: Duration = Duration::from_secs(5);
 /// build or two write; on small machines a part of what there is.
 const FREE_MEMORY: u64 = 1 << 30;
 const FREE_DISK: u64 = 2 << 30;
+
+/// An attempt that could not write says so when it ends: a moment later, at most a compiler's time.
+const RECENTLY: Duration = Duration::from_mins(1);
 
 /// A task that fills the disk each time it runs needs a person: as often as a lost shim is forgiven.
 const MOST_LOST: u32 = 3;
@@ -66,6 +69,14 @@ pub(super) struct Governor {
     growth: Growth,
     /// The disk is short and nobody has made room since.
     wants_room: bool,
+    /// Somebody is at it.
+    makes_room: bool,
+    /// When a person was told last that the disk is short.
+    told_of_disk: Option<Instant>,
+    /// What came then was not told, so neither is its end.
+    unsaid: bool,
+    /// When the disk was last seen to be full.
+    full_at: Option<Instant>,
     /// How often each task was ended by a full disk.
     lost: HashMap<TaskId, u32>,
 }
@@ -91,24 +102,31 @@ impl Governor {
             current: Current::default(),
             growth: Growth::default(),
             wants_room: false,
+            makes_room: false,
+            told_of_disk: None,
+            unsaid: false,
+            full_at: None,
             lost: HashMap::new(),
         }
     }
 
-    /// Reads the machine and says what follows. To be called every [`PERIOD`], and when an attempt has ended
+    /// Reads the machine and says what follows. To be called every [`PERIOD`], and when attempts have `ended`
     /// (which `state` does not know yet): then only for the room that the next task needs.
-    pub(super) fn look(&mut self, state: &State, ended: bool) -> Measures {
+    pub(super) fn look(&mut self, state: &State, ended: u32) -> Measures {
         let standings = state.standings();
         let spaces = self.places.iter().filter_map(|place| process::disk_space(place));
         self.disk = spaces.min_by_key(|space| space.free);
         let policy = self.policy(state);
         let mut now = self.read(state, &standings);
-        let changes = if ended {
-            now.tasks = now.tasks.saturating_sub(1);
+        let changes = if ended > 0 {
+            now.tasks = now.tasks.saturating_sub(ended);
             policy::room(&now, &policy, &mut self.current)
         } else {
             policy::next(&now, &policy, &mut self.current)
         };
+        if now.free_disk.is_some_and(|free| free < policy.free_disk) {
+            self.full_at = Some(Instant::now());
+        }
         let tight = now.free_disk.is_some_and(|free| {
             free < policy.free_disk.saturating_add(now.rest_disk).saturating_add(now.next_disk)
         });
@@ -116,8 +134,11 @@ impl Governor {
         let mut measures = Measures::default();
         for change in changes {
             match change {
-                Change::Limit { limit, reason } => {
-                    measures.notices.push(reason.clone());
+                Change::Limit { limit, step, reason } => {
+                    let is_short = |event: &Event| matches!(event, Event::ResourceShort { .. });
+                    if !measures.events.iter().any(is_short) {
+                        measures.notices.push(format!("{step}: {reason}"));
+                    }
                     measures.events.push(Event::ParallelismLimited { limit, reason });
                 }
                 Change::Short { resource, detail } => {
@@ -146,21 +167,41 @@ impl Governor {
                 }
             }
         }
+        self.spare(&mut measures, tight);
         measures
+    }
+
+    /// Where each task just fits, the disk is short and is not, again and again: said once a minute.
+    fn spare(&mut self, measures: &mut Measures, tight: bool) {
+        const AGAIN: Duration = Duration::from_mins(1);
+        if measures.stop.is_some() || measures.notices.is_empty() {
+            return;
+        }
+        if tight {
+            self.unsaid = self.told_of_disk.is_some_and(|told| told.elapsed() < AGAIN);
+            if !self.unsaid {
+                self.told_of_disk = Some(Instant::now());
+            }
+        }
+        if self.unsaid {
+            measures.notices.clear();
+        }
     }
 
     /// How many bytes to make free, once; `None` while there is enough.
     pub(super) fn wants_room(&mut self, state: &State) -> Option<u64> {
-        let wanted = std::mem::take(&mut self.wants_room);
+        let wanted = std::mem::take(&mut self.wants_room) && !self.makes_room;
+        self.makes_room |= wanted;
         let floor = self.policy(state).free_disk;
         // A quarter above the floor is what counts as enough again, see the policy.
-        wanted.then(|| floor / 4 * 5 + self.growth.expected(state, self.next_task(state)))
+        let next = next_task(state, &state.standings());
+        let next = next.map_or(0, |task| self.growth.rest(state, task));
+        wanted.then_some(floor / 4 * 5 + next)
     }
 
-    fn next_task(&self, state: &State) -> Option<usize> {
-        let standings = state.standings();
-        (0..state.tasks.len())
-            .find(|task| !state.was_started(*task) && !standings.is_settled(*task))
+    /// Somebody has made room, or could not.
+    pub(super) fn made_room(&mut self) {
+        self.makes_room = false;
     }
 
     fn policy(&self, state: &State) -> Policy {
@@ -178,10 +219,9 @@ impl Governor {
 
     fn read(&self, state: &State, standings: &Standings) -> Readings {
         let machine = process::system();
-        let under_way: Vec<usize> = (0..state.tasks.len())
-            .filter(|task| state.was_started(*task) && !standings.is_settled(*task))
-            .collect();
-        let rest = under_way.iter().map(|task| self.growth.rest(state, *task)).sum();
+        let next = next_task(state, standings);
+        let at_work: Vec<usize> = at_work(state).collect();
+        let rest = at_work.iter().map(|task| self.growth.rest(state, *task)).sum();
         let running = state.open_attempts().filter(|(id, _)| is_process(state, id)).count();
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         Readings {
@@ -189,22 +229,21 @@ impl Governor {
             load: process::load() / self.cores.max(1.0),
             free_disk: self.disk.map(|disk| disk.free),
             rest_disk: rest,
-            next_disk: self.growth.expected(state, self.next_task(state)),
+            next_disk: next.map_or(0, |task| self.growth.rest(state, task)),
             running: count(running),
-            tasks: count(under_way.len()),
+            tasks: count(at_work.len()),
         }
     }
 
     /// Worktrees whose size is worth knowing now: of the task whose attempt has ended, and, where room is
     /// tight, of those at work.
-    pub(super) fn to_measure(&self, state: &State, ended: Option<&TaskId>) -> Vec<TaskId> {
-        let standings = state.standings();
+    pub(super) fn to_measure(&self, state: &State, ended: &[TaskId]) -> Vec<TaskId> {
         let tight = self.wants_room;
-        let at_work = |task: &usize| state.was_started(*task) && !standings.is_settled(*task);
-        let tasks = (0..state.tasks.len()).filter(at_work).map(|task| &state.spec.tasks[task].id);
-        let ended = ended.filter(|task| self.growth.is_worth_learning(state, task)).cloned();
+        let tasks = at_work(state).map(|task| &state.spec.tasks[task].id);
+        let learned = ended.iter().filter(|task| self.growth.is_worth_learning(state, task));
         let mut out: Vec<TaskId> = if tight { tasks.cloned().collect() } else { Vec::new() };
-        out.extend(ended.filter(|task| !out.contains(task)));
+        out.extend(learned.cloned());
+        out.dedup();
         out
     }
 
@@ -230,7 +269,12 @@ impl Governor {
         let log = world.layout.attempt(&state.spec.id, attempt);
         let said = says_full(&failure.message)
             || LogReader::last_lines(&log).is_some_and(|text| says_full(&text));
-        if !((said && (since || free < floor)) || free < floor / 8) {
+        if free < floor {
+            self.full_at = Some(Instant::now());
+        }
+        // Whoever else ended with it has made room meanwhile.
+        let recently = self.full_at.is_some_and(|at| at.elapsed() < RECENTLY);
+        if !((said && (since || recently)) || free < floor / 8) {
             return None;
         }
         let lost = self.lost.entry(attempt.task.clone()).or_default();
@@ -252,6 +296,16 @@ impl Governor {
         let ending = crate::model::Ending::Failed { failure };
         Some(AttemptEnd { ending, ..end.clone() })
     }
+}
+
+/// Tasks that have an attempt under way.
+fn at_work(state: &State) -> impl Iterator<Item = usize> {
+    (0..state.tasks.len()).filter(|task| state.is_running(*task))
+}
+
+/// The first, in plan order, that something may be started of.
+fn next_task(state: &State, standings: &Standings) -> Option<usize> {
+    (0..state.tasks.len()).find(|task| !state.is_running(*task) && !standings.is_settled(*task))
 }
 
 fn is_process(state: &State, id: &AttemptId) -> bool {
@@ -286,7 +340,7 @@ fn may_be_disk(class: FailureClass) -> bool {
     )
 }
 
-/// The words of the C library, of SQLite and of Node.
+/// The words of the C library, of `SQLite` and of Node.
 fn says_full(text: &str) -> bool {
     let words = ["No space left on device", "disk is full", "ENOSPC", "Disk quota exceeded"];
     words.iter().any(|word| text.contains(word))

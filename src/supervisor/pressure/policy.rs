@@ -12,13 +12,13 @@ pub(super) struct Readings {
     pub(super) load: f64,
     /// Free bytes of the fullest of the disks that matter; `None` where the system does not say.
     pub(super) free_disk: Option<u64>,
-    /// Bytes that the tasks under way are expected to write yet.
+    /// Bytes that the tasks at work are expected to write yet.
     pub(super) rest_disk: u64,
     /// Bytes that the next task is expected to write.
     pub(super) next_disk: u64,
     /// Attempts that run.
     pub(super) running: u32,
-    /// Tasks under way.
+    /// Tasks at work.
     pub(super) tasks: u32,
 }
 
@@ -58,8 +58,8 @@ pub(super) struct Current {
 /// Something to be recorded or done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Change {
-    /// So many processes at a time, or as many as were asked for.
-    Limit { limit: Option<u32>, reason: String },
+    /// So many processes at a time, or as many as were asked for. `step` says from what to what.
+    Limit { limit: Option<u32>, step: String, reason: String },
     /// Nothing new starts.
     Short { resource: Resource, detail: String },
     /// It does again.
@@ -109,9 +109,9 @@ fn tell(policy: &Policy, current: &mut Current, why: Option<String>) -> Option<C
     let limit = current.limit.into_iter().chain(current.room).min();
     let before = std::mem::replace(&mut current.told, limit);
     let [from, to] = [before, limit].map(|limit| limit.unwrap_or(policy.jobs));
-    let why = why.filter(|_| to < from).unwrap_or_else(|| "there is enough again".to_owned());
-    let reason = format!("{to} at a time instead of {from}: {why}");
-    (limit != before).then_some(Change::Limit { limit, reason })
+    let reason = why.filter(|_| to < from).unwrap_or_else(|| "there is enough again".to_owned());
+    let step = format!("{to} at a time instead of {from}");
+    (limit != before).then_some(Change::Limit { limit, step, reason })
 }
 
 /// Below the floor nothing starts. Above it a task starts only where what it and the others are expected
@@ -130,10 +130,10 @@ fn disk(
         let expected = if wanted == 0 {
             String::new()
         } else {
-            format!(" and {} that the work is expected to need", bytes(wanted))
+            format!("the {} that the work is expected to need and ", bytes(wanted))
         };
         let floor = bytes(policy.free_disk);
-        format!("{} free on disk, less than {floor} to be kept free{expected}", bytes(free))
+        format!("{} free on disk, less than {expected}the {floor} to be kept free", bytes(free))
     };
     let is_short = current.short.contains(&Resource::Disk);
     let fits = free >= needed;
@@ -338,11 +338,12 @@ mod tests {
         let [Change::Short { detail, .. }, _] = &short[..] else { panic!("{short:?}") };
         assert_eq!(
             detail,
-            "1.0 GiB free on disk, less than 8.0 GiB to be kept free and 2.0 GiB that the work is expected \
-             to need"
+            "1.0 GiB free on disk, less than the 2.0 GiB that the work is expected to need and the 8.0 GiB \
+             to be kept free"
         );
         let limit = next(&memory(3), &POLICY, &mut Current::default());
-        let [Change::Limit { reason, .. }] = &limit[..] else { panic!("{limit:?}") };
-        assert_eq!(reason, "3 at a time instead of 4: 3.0 GiB of memory free, less than 4.0 GiB");
+        let [Change::Limit { step, reason, .. }] = &limit[..] else { panic!("{limit:?}") };
+        assert_eq!(step, "3 at a time instead of 4");
+        assert_eq!(reason, "3.0 GiB of memory free, less than 4.0 GiB");
     }
 }

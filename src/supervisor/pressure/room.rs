@@ -19,6 +19,15 @@ pub(in crate::supervisor) struct Freed {
 }
 
 impl Freed {
+    fn remove(&mut self, folder: &Path, worktree: &Path, task: &str) {
+        let size = occupied(folder);
+        if std::fs::remove_dir_all(folder).is_ok() {
+            let name = folder.strip_prefix(worktree).unwrap_or(folder);
+            self.folders.push(format!("{} of {task}", name.display()));
+            self.bytes += size;
+        }
+    }
+
     /// One line for a person; `None` when there was nothing to remove.
     pub(in crate::supervisor) fn notice(&self) -> Option<String> {
         let mut what = Vec::new();
@@ -31,7 +40,7 @@ impl Freed {
             let more = self.folders.len().saturating_sub(shown.len());
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
             what.push(format!(
-                "build folders that git ignores, of finished tasks: {}{more} ({})",
+                "build folders that git ignores: {}{more} ({})",
                 shown.join(", "),
                 bytes(self.bytes)
             ));
@@ -66,12 +75,7 @@ pub(in crate::supervisor) fn make_room(world: &World, finished: &[TaskView], wan
             if enough() {
                 return freed;
             }
-            let size = occupied(&folder);
-            if std::fs::remove_dir_all(&folder).is_ok() {
-                let name = folder.strip_prefix(&worktree).unwrap_or(&folder);
-                freed.folders.push(format!("{} of {}", name.display(), view.name));
-                freed.bytes += size;
-            }
+            freed.remove(&folder, &worktree, &view.name);
         }
     }
     freed
@@ -80,6 +84,16 @@ pub(in crate::supervisor) fn make_room(world: &World, finished: &[TaskView], wan
 fn free(world: &World) -> Option<u64> {
     let places = [world.root.join(".worktrees"), world.layout.dir().to_owned()];
     places.iter().filter_map(|place| process::disk_space(place)).map(|space| space.free).min()
+}
+
+/// Removes what git ignores from the worktree of a task that the full disk has ended: half of a build is of
+/// no use, and without this room the task could not even be recorded as ended.
+pub(in crate::supervisor) fn clear_ignored(world: &World, worktree: &Path, name: &str) -> Freed {
+    let mut freed = Freed::default();
+    for folder in world.repo.ignored_folders(worktree).unwrap_or_default() {
+        freed.remove(&folder, worktree, name);
+    }
+    freed
 }
 
 /// Bytes that everything below a path occupies on disk; a file of several names counts once.

@@ -1,0 +1,132 @@
+//! Processes, stalls and the machine's limits, from the outside.
+
+use crate::support::{Sandbox, wait_until};
+use nix::sys::signal::Signal;
+
+#[test]
+fn ps_shows_the_live_tree_also_without_a_supervisor() {
+    let sandbox = Sandbox::new();
+    sandbox.task("a", &[], "started; wait_for go; echo a > a.txt");
+    assert_eq!(sandbox.orch("doctor --json").json()["schema"], "orch.doctor/1");
+    let run = sandbox.start("execute --tasks prompts/a.md");
+    sandbox.wait_for_start("a");
+    let supervisor = run.pid();
+    let ps = || sandbox.orch("ps --json").exits(0).json();
+    let document = ps();
+    assert_eq!(document["schema"], "orch.ps/1");
+    assert_eq!(document["supervisor"], supervisor);
+    let attempt = &document["attempts"][0];
+    assert_eq!(
+        (attempt["name"].as_str(), attempt["step"].as_str(), attempt["attempt"].as_u64()),
+        (Some("a"), Some("implement"), Some(1))
+    );
+    assert!(attempt["memory_bytes"].as_u64() > Some(0), "{attempt}");
+    assert_eq!(attempt["processes"][0]["pid"], attempt["agent_pid"]);
+    assert_eq!(attempt["processes"][0]["parent"], attempt["shim_pid"]);
+    run.signal(Signal::SIGKILL);
+    run.finish();
+    let orphaned = ps();
+    assert!(orphaned["supervisor"].is_null());
+    assert_eq!(orphaned["attempts"][0]["shim_pid"], attempt["shim_pid"]);
+    let text = sandbox.orch("ps a").exits(0).stdout;
+    assert!(text.contains("a  implement.1") && text.contains("orch resume"), "{text}");
+    let doctor = sandbox.orch("doctor").stdout;
+    assert!(doctor.contains("1 attempt of it run on"), "{doctor}");
+    sandbox.open("go");
+    sandbox.orch("resume").exits(0);
+    assert_eq!(ps()["attempts"], serde_json::json!([]));
+    let status = sandbox.status_of("a");
+    assert!(status["attempts"][0]["resources"]["peak_memory_bytes"].as_u64() > Some(0), "{status}");
+}
+
+#[test]
+fn a_disk_that_is_short_holds_a_run_back_and_does_not_fail_it() {
+    let sandbox = Sandbox::new();
+    sandbox.task("a", &[], "echo a > a.txt");
+    // More than any disk has.
+    sandbox.config("[limits]\nfree_disk = \"1000000TiB\"\n");
+    let run = sandbox.start("execute --tasks prompts/a.md");
+    let said = |text: &str| wait_until(text, || run.stderr_so_far().contains(text));
+    said("nothing new starts until there is more");
+    assert_eq!(sandbox.status_of("a")["state"], "queued");
+    assert_eq!(sandbox.attempts_of("a"), 0);
+    run.signal(Signal::SIGINT);
+    assert_eq!(run.finish().code, 130);
+    let config = sandbox.read("orch.toml").replace("\"1000000TiB\"", "0");
+    sandbox.write("orch.toml", config);
+    sandbox.orch("resume").exits(0);
+    assert_eq!(sandbox.status_of("a")["state"], "succeeded");
+}
+
+#[test]
+fn little_memory_lowers_the_number_of_agents_and_ends_none() {
+    let sandbox = Sandbox::new();
+    for name in ["a", "b", "c"] {
+        sandbox.task(name, &[], &format!("started; wait_for go; echo {name} > {name}.txt"));
+    }
+    sandbox.config("[limits]\nfree_memory = \"1000000TiB\"\nleast_memory = 0\n");
+    let run = sandbox.start("execute --parallel --jobs 3 --all-prompts");
+    let said = |text: &str| wait_until(text, || run.stderr_so_far().contains(text));
+    said("at a time instead of");
+    sandbox.open("go");
+    run.finish().exits(0);
+    for name in ["a", "b", "c"] {
+        assert_eq!(sandbox.attempts_of(name), 1, "{name}");
+    }
+}
+
+#[test]
+fn an_agent_that_asks_is_reported_and_then_stopped() {
+    let sandbox = Sandbox::new();
+    sandbox.task("a", &[], "printf 'Proceed? [y/n] '; exec sleep 1000");
+    let agent = "[agents.scripted]\n";
+    let asks = format!("idle_timeout = \"2s\"\n{agent}waiting = [\"[Y/N]\"]\n");
+    let config = sandbox.read("orch.toml").replace(agent, &asks);
+    sandbox.write("orch.toml", config);
+    sandbox.orch("execute --tasks prompts/a.md").exits(1);
+    let task = sandbox.status_of("a");
+    assert_eq!(task["error"]["class"], "idle");
+    let warnings = task["warnings"].to_string();
+    assert!(warnings.contains("waits for input (`Proceed? [y/n]`)"), "{task}");
+}
+
+#[test]
+fn doctor_names_what_is_wrong_with_the_configuration() {
+    let sandbox = Sandbox::new();
+    sandbox.write("orch.toml", "agent = \"nobody\"\nworkflow = \"none\"\n");
+    let found = sandbox.orch("doctor").exits(1).stdout;
+    assert!(found.contains("there is no such agent") && found.contains("workflow = \"none\""));
+    sandbox.write("orch.toml", "jbos = 3\n");
+    let found = sandbox.orch("doctor").exits(1).stdout;
+    assert!(
+        found.contains("orch.toml:1: unknown key `jbos`") && found.contains("`jobs`"),
+        "{found}"
+    );
+    assert!(found.contains("✓ git"), "the rest is looked at all the same: {found}");
+}
+
+#[test]
+fn doctor_mends_what_cannot_lose_anything() {
+    let sandbox = Sandbox::new();
+    sandbox.task("a", &[], "echo a > a.txt");
+    sandbox.orch("execute --tasks prompts/a.md").exits(0);
+    sandbox.git(["worktree", "add", "-q", "../gone"]);
+    let gone = sandbox.git(["worktree", "list", "--porcelain"]);
+    let gone =
+        gone.lines().find_map(|l| l.strip_prefix("worktree ").filter(|p| p.ends_with("gone")));
+    std::fs::remove_dir_all(gone.unwrap()).unwrap();
+    sandbox.write(".git/index.lock", "");
+    let lock =
+        std::fs::File::options().write(true).open(sandbox.repo.join(".git/index.lock")).unwrap();
+    lock.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    let found = sandbox.orch("doctor").exits(1).stdout;
+    assert!(found.contains("whose folders are gone: gone") && found.contains("git worktree prune"));
+    assert!(found.contains("index.lock is left of a git that has ended"), "{found}");
+    sandbox.orch("doctor --fix");
+    assert!(!sandbox.git(["worktree", "list"]).contains("gone"));
+    assert!(
+        sandbox.repo.join(".git/index.lock").exists(),
+        "only a person knows that no git is at work"
+    );
+    assert!(sandbox.worktree_of("a").exists());
+}

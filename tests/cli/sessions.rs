@@ -1,0 +1,115 @@
+//! An agent that was lost goes on with its own session, in the worktree as it left it.
+
+use crate::support::{Sandbox, wait_until};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::fs;
+
+/// Speaks claude's dialect; writes down what it was started with. Fresh, it waits; resumed, it is done.
+const TALKER: &str = r#"
+SANDBOX=$1; shift
+n=$(ls "$SANDBOX/gates" | grep -c '^told\.')
+echo "$@" > "$SANDBOX/gates/args.$n"
+cat > "$SANDBOX/gates/told.$n"
+printf '{"type":"system","subtype":"init","session_id":"89848c1a-60ef-4538-ada3-4f9d2b625bea"}\n'
+if [ -n "$2" ] && [ -e "$SANDBOX/gates/forgotten" ]; then
+    printf '{"type":"result","subtype":"error_during_execution","is_error":true,"num_turns":0,"session_id":"%s","errors":["No conversation found with session ID: %s"]}\n' "$2" "$2"
+    exit 1
+fi
+if [ -z "$2" ]; then
+    echo half > half.txt
+    : > "$SANDBOX/gates/started"
+    while [ ! -e "$SANDBOX/gates/go" ]; do sleep 0.02; done
+fi
+echo whole > whole.txt
+printf '{"type":"result","subtype":"success","is_error":false,"num_turns":1,"result":"done","session_id":"89848c1a-60ef-4538-ada3-4f9d2b625bea","total_cost_usd":0.1}\n'
+"#;
+
+fn talker(resume_command: bool) -> Sandbox {
+    let sandbox = Sandbox::new();
+    let script = sandbox.root.join("agents/talker");
+    fs::write(&script, TALKER).unwrap();
+    let start = format!("\"/bin/sh\", \"{}\", \"{}\"", script.display(), sandbox.root.display());
+    let command = if resume_command {
+        format!(
+            "command = [{start}, \"fresh\"]\nresume_command = [{start}, \"again\", \"{{session}}\"]"
+        )
+    } else {
+        format!("command = [{start}, \"--resume\", \"{{session}}\"]")
+    };
+    sandbox.config(&format!(
+        "grace = \"1s\"\n[agents.talker]\n{command}\nprompt = \"stdin\"\noutput = \"claude\""
+    ));
+    sandbox.prompt("a", &["agent: talker"], "# Write it\n\nWrite both halves.\n");
+    sandbox
+}
+
+fn shim(sandbox: &Sandbox) -> Pid {
+    let mut shim = None;
+    wait_until("the shim is known", || {
+        shim = sandbox.status_of("a")["attempts"][0]["pid"].as_i64();
+        shim.is_some()
+    });
+    Pid::from_raw(i32::try_from(shim.unwrap()).unwrap())
+}
+
+fn gate(sandbox: &Sandbox, name: &str) -> String {
+    fs::read_to_string(sandbox.gate(name)).unwrap()
+}
+
+fn went_on(sandbox: &Sandbox, args: &str) {
+    assert_eq!(gate(sandbox, "args.1").trim(), args);
+    let (first, second) = (gate(sandbox, "told.0"), gate(sandbox, "told.1"));
+    assert!(first.contains("Write both halves"), "{first}");
+    assert!(second.contains("interrupted") && !second.contains("Write both halves"), "{second}");
+    let branch = sandbox.branch_of("a");
+    assert_eq!(sandbox.show(&branch, "half.txt"), "half");
+    assert_eq!(sandbox.show(&branch, "whole.txt"), "whole");
+    let attempts = sandbox.status_of("a")["attempts"].clone();
+    assert_eq!(attempts[0]["session"], "89848c1a-60ef-4538-ada3-4f9d2b625bea", "{attempts}");
+    sandbox.nothing_is_left_behind();
+}
+
+#[test]
+fn an_agent_whose_shim_died_goes_on_with_its_session() {
+    let sandbox = talker(false);
+    let run = sandbox.start("execute --all-prompts");
+    wait_until("it started", || sandbox.gate("started").exists());
+    kill(shim(&sandbox), Signal::SIGKILL).unwrap();
+    run.finish().exits(0);
+    went_on(&sandbox, "--resume 89848c1a-60ef-4538-ada3-4f9d2b625bea");
+}
+
+#[test]
+fn an_agent_that_died_with_its_supervisor_goes_on_with_its_session() {
+    let sandbox = talker(true);
+    let run = sandbox.start("execute --all-prompts");
+    wait_until("it started", || sandbox.gate("started").exists());
+    let shim = shim(&sandbox);
+    run.signal(Signal::SIGKILL);
+    run.finish();
+    kill(shim, Signal::SIGKILL).unwrap();
+    sandbox.no_process_is_left();
+    sandbox.orch("resume").exits(0);
+    went_on(&sandbox, "again 89848c1a-60ef-4538-ada3-4f9d2b625bea");
+}
+
+#[test]
+fn an_agent_that_has_forgotten_its_session_begins_another_in_the_same_worktree() {
+    let sandbox = talker(false);
+    let run = sandbox.start("execute --all-prompts");
+    wait_until("it started", || sandbox.gate("started").exists());
+    sandbox.open("forgotten");
+    sandbox.open("go");
+    kill(shim(&sandbox), Signal::SIGKILL).unwrap();
+    run.finish().exits(0);
+    let args = [0, 1, 2].map(|n| gate(&sandbox, &format!("args.{n}")).trim().to_owned());
+    assert_eq!(args, ["", "--resume 89848c1a-60ef-4538-ada3-4f9d2b625bea", ""]);
+    let third = gate(&sandbox, "told.2");
+    assert!(
+        third.contains("Write both halves") && third.contains("as that attempt left it"),
+        "{third}"
+    );
+    assert_eq!(sandbox.status_of("a")["attempts"][1]["outcome"], "session_gone");
+    assert_eq!(sandbox.show(&sandbox.branch_of("a"), "whole.txt"), "whole");
+}
