@@ -80,6 +80,7 @@ impl Agent {
         self.side.join(format!("{}.tree", self.task))
     }
 
+    #[expect(clippy::zombie_processes, reason = "what it leaves behind is the point")]
     fn work(&self) -> u8 {
         let pause = |ms| std::thread::sleep(Duration::from_millis(ms));
         let kind = Kind::of(&self.name).unwrap_or(Kind::Quick);

@@ -27,7 +27,7 @@ pub fn after_run(place: &Place, chosen: &[Task], code: Option<i32>, base: &str, 
                 }
             }
             Some(view) => {
-                tally.lost.push(format!("{}: {} {}", task.name, view["state"], view["error"]))
+                tally.lost.push(format!("{}: {} {}", task.name, view["state"], view["error"]));
             }
             None => tally.lost.push(format!("{}: not in the run", task.name)),
         }
@@ -159,11 +159,12 @@ fn files(place: &Place, tally: &mut Tally) {
     let own = git.join("orch");
     visit(&git, &mut |path| {
         let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
-        let temporary = name.ends_with(".tmp")
-            || name.ends_with(".part")
+        let ends = |with: &str| name.ends_with(with);
+        let temporary = ends(".tmp")
+            || ends(".part")
             || name.starts_with(".tmp")
             || name.starts_with("tmp_obj_");
-        let locked = name == "locked" || (name.ends_with(".lock") && !path.starts_with(&own));
+        let locked = name == "locked" || (ends(".lock") && !path.starts_with(&own));
         if temporary || locked {
             tally.leaks.push(path.display().to_string());
         }

@@ -119,15 +119,15 @@ impl Run<'_> {
                 let mut hit = u32::from(targets::end(pid(supervisor)));
                 // With nobody alive to notice, a dead shim says nothing against its task.
                 let _ = supervisor.wait();
-                hit += self.kill_all(&found, |role| matches!(role, Role::Shim(_)));
-                hit += self.kill_all(&found, |role| *role != Role::Other);
+                hit += Self::kill_all(&found, |role| matches!(role, Role::Shim(_)));
+                hit += Self::kill_all(&found, |role| *role != Role::Other);
                 self.tally.killed("all of them", hit);
                 true
             }
             88..96 => {
                 let mut hit = u32::from(targets::end(pid(supervisor)));
                 let _ = supervisor.wait();
-                hit += self.kill_all(&found, |role| matches!(role, Role::Shim(_)));
+                hit += Self::kill_all(&found, |role| matches!(role, Role::Shim(_)));
                 self.tally.killed("supervisor and shims", hit);
                 true
             }
@@ -152,7 +152,7 @@ impl Run<'_> {
         *so_far <= AGENT_KILLS && targets::end(target.pid)
     }
 
-    fn kill_all(&mut self, found: &[Target], wanted: fn(&Role) -> bool) -> u32 {
+    fn kill_all(found: &[Target], wanted: fn(&Role) -> bool) -> u32 {
         let hit = found.iter().filter(|t| wanted(&t.role) && targets::end(t.pid));
         u32::try_from(hit.count()).unwrap_or(0)
     }

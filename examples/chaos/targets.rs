@@ -40,8 +40,8 @@ pub fn look(place: &Place) -> Vec<Target> {
     ours.map(|p| {
         let words: Vec<String> = p.cmd().iter().map(|w| w.to_string_lossy().into_owned()).collect();
         let variable = |name: &str| {
-            let found = p.environ().iter().map(|e| e.to_string_lossy().into_owned());
-            found.filter_map(|e| e.strip_prefix(name).map(str::to_owned)).next().unwrap_or_default()
+            let mut all = p.environ().iter().map(|e| e.to_string_lossy().into_owned());
+            all.find_map(|e| e.strip_prefix(name).map(str::to_owned)).unwrap_or_default()
         };
         let role = match words.get(1).map(String::as_str) {
             Some("shim") => Role::Shim(task_of(words.get(2))),

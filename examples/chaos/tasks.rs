@@ -91,7 +91,8 @@ pub fn choose(round: u32, random: &mut Random) -> Vec<Task> {
 
 /// The prompt of a task.
 pub fn prompt(task: &Task) -> String {
-    let after = task.after.iter().map(|name| format!("depends_on: [{name}]\n")).collect::<String>();
+    let after =
+        task.after.as_ref().map_or_else(String::new, |name| format!("depends_on: [{name}]\n"));
     let verify = if task.kind == Kind::Verified {
         format!("verify: [\"test -s work/{0}/3.txt\", \"sleep 0.7\"]\n", task.name)
     } else {

@@ -26,7 +26,7 @@ impl Ledger {
     /// The journal refuses.
     pub fn create(journal: Journal, spec: RunSpec) -> Result<Self, SupervisorError> {
         let event = Event::RunCreated { spec: Box::new(spec) };
-        Self::import(journal, vec![Recorded { seq: 1, at: now(), event }])
+        Self::import(journal, &[Recorded { seq: 1, at: now(), event }])
     }
 
     /// Records a run with a history, as one step.
@@ -35,9 +35,9 @@ impl Ledger {
     /// The journal refuses, or has the run already.
     pub(super) fn import(
         mut journal: Journal,
-        batch: Vec<Recorded>,
+        batch: &[Recorded],
     ) -> Result<Self, SupervisorError> {
-        let state = State::replay(&batch)
+        let state = State::replay(batch)
             .ok_or_else(|| SupervisorError::NoHistory("to be recorded".to_owned()))?;
         let run = state.spec.id.clone();
         let standings = state.standings();
@@ -47,9 +47,9 @@ impl Ledger {
         let projection = Projection { run: &state.run_view(), tasks: &tasks };
         let exists = || SupervisorError::Refused(format!("run {run} exists already"));
         let crash = CrashPoint::from_environment();
-        crash.before(&batch);
-        journal.turn(&run, 0)?.ok_or_else(exists)?.commit(&batch, &projection, true)?;
-        crash.after(&batch);
+        crash.before(batch);
+        journal.turn(&run, 0)?.ok_or_else(exists)?.commit(batch, &projection, true)?;
+        crash.after(batch);
         let version = journal.data_version()?;
         Ok(Self { journal, state, shown, version, crash })
     }

@@ -116,7 +116,7 @@ fn rebuild(world: &Arc<World>, damage: &str) -> Result<Rebuilt, SupervisorError>
         for history in histories {
             if let Some(mut witness) = Witness::new(world, history, &graves, &mut told) {
                 witness.complete()?;
-                Ledger::import(Journal::open(new)?, witness.history)?;
+                Ledger::import(Journal::open(new)?, &witness.history)?;
             }
         }
         Ok(())
@@ -202,7 +202,7 @@ impl<'a> Witness<'a> {
                 StepKind::BuiltIn { .. } => {}
                 _ => {
                     for (number, dir) in attempts.get(step.id.as_str()).into_iter().flatten() {
-                        self.attempt(task, step, *number, dir, gone)?;
+                        self.attempt(task, step, *number, dir, gone);
                     }
                 }
             }
@@ -240,17 +240,10 @@ impl<'a> Witness<'a> {
 
     /// An attempt that reported is judged anew; the last of a step that did not is left open, for whoever
     /// goes on to look after; an earlier one was lost.
-    fn attempt(
-        &mut self,
-        task: &TaskSpec,
-        step: &StepSpec,
-        number: u32,
-        dir: &Path,
-        gone: bool,
-    ) -> Result<(), SupervisorError> {
+    fn attempt(&mut self, task: &TaskSpec, step: &StepSpec, number: u32, dir: &Path, gone: bool) {
         let attempt = AttemptId { task: task.id.clone(), step: step.id.clone(), number };
         if self.state.attempt(&attempt).is_some_and(|known| known.ended.is_some()) {
-            return Ok(());
+            return;
         }
         let result = ShimResult::read(dir).ok().flatten();
         let at = result.as_ref().map_or_else(clock::now, |result| result.started_at);
@@ -266,7 +259,7 @@ impl<'a> Witness<'a> {
             } else if let Some(job) = Job::of(self.world, &self.state, &attempt) {
                 attempt::judge(self.world, &job, Ok(Finished::Done(result)))
             } else {
-                return Ok(());
+                return;
             };
             self.add(at, Event::AttemptEnded { attempt, end: Box::new(end) });
         } else if next.is_dir() {
@@ -276,7 +269,6 @@ impl<'a> Witness<'a> {
             let end = Box::new(AttemptEnd::failed(failure));
             self.add(at, Event::AttemptEnded { attempt, end });
         }
-        Ok(())
     }
 
     fn gone(&mut self, task: &TaskSpec) {

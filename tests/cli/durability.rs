@@ -26,7 +26,8 @@ fn damage(sandbox: &Sandbox) {
 fn kept(sandbox: &Sandbox, label: &str) -> Vec<String> {
     let entries = fs::read_dir(sandbox.repo.join(".git/orch")).unwrap();
     let names = entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
-    names.filter(|name| name.starts_with(label) && name.ends_with(".db")).collect()
+    let ending = ".db";
+    names.filter(|name| name.starts_with(label) && name.ends_with(ending)).collect()
 }
 
 #[test]
