@@ -235,9 +235,9 @@ mod tests {
         let style = Style { color: false, width: Some(60) };
         insta::assert_snapshot!(ps(&[row()], Some(7), Timestamp(100_000), style), @r"
         fix-login  implement.2  150.0 MiB, CPU 1m30s, output 1m00s …
-              100 S                    orch shim
-              101 S  140.0 MiB    11s    claude -p
-              102 S   10.0 MiB   0.4s      cargo test a-rather-lon…
+               100 S                    orch shim
+               101 S  140.0 MiB    11s    claude -p
+               102 S   10.0 MiB   0.4s      cargo test a-rather-lon…
           quiet; its last line: Proceed? [y/n]
         1 attempt at work, 150.0 MiB; supervisor: process 7
         ");
