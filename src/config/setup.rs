@@ -140,3 +140,82 @@ fn head(file: &Path) -> String {
     }
     String::from_utf8_lossy(&bytes).into_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::detect_setup;
+    use std::fs;
+
+    #[test]
+    fn set_up_recipes() {
+        let poetry = "[tool.poetry]\nname = 'x'\n";
+        let project = "[project]\nname = 'x'\n";
+        let pnpm = r#"{"packageManager": "pnpm@9.1.0"}"#;
+        let cases: &[(&[(&str, &str)], &str)] = &[
+            (&[], ""),
+            (&[("pyproject.toml", project), ("uv.lock", "")], "uv: uv sync --frozen (uv run)"),
+            (&[("uv.lock", "")], ""),
+            (
+                &[("pyproject.toml", poetry), ("poetry.lock", "")],
+                "poetry: poetry install --no-interaction (poetry run)",
+            ),
+            (&[("pyproject.toml", poetry)], "poetry: poetry install --no-interaction (poetry run)"),
+            (&[("pyproject.toml", "[tool.ruff]\n")], ""),
+            (
+                &[("requirements.txt", "x")],
+                "pip: python3 -m venv .venv && echo '*' > .venv/.gitignore; .venv/bin/python -m pip install -r requirements.txt",
+            ),
+            (
+                &[("pyproject.toml", project)],
+                "pip: python3 -m venv .venv && echo '*' > .venv/.gitignore; .venv/bin/python -m pip install -e .",
+            ),
+            (&[("package.json", "{}"), ("package-lock.json", "")], "npm: npm ci"),
+            (&[("package.json", "{}")], "npm: npm install --no-package-lock"),
+            (&[("package.json", "not json")], "npm: npm install --no-package-lock"),
+            (&[("package.json", pnpm)], "pnpm: pnpm install --no-lockfile"),
+            (
+                &[("package.json", "{}"), ("pnpm-lock.yaml", "")],
+                "pnpm: pnpm install --frozen-lockfile",
+            ),
+            (&[("package.json", "{}"), ("yarn.lock", "")], "yarn: yarn install --frozen-lockfile"),
+            (
+                &[("package.json", "{}"), ("yarn.lock", ""), (".yarnrc.yml", "")],
+                "yarn: yarn install --immutable",
+            ),
+            (&[("package.json", "{}"), ("bun.lockb", "")], "bun: bun install --frozen-lockfile"),
+            (
+                &[("package.json", pnpm), ("package-lock.json", ""), ("pnpm-lock.yaml", "")],
+                "pnpm: pnpm install --frozen-lockfile",
+            ),
+            (&[("package-lock.json", "")], ""),
+            (&[("Cargo.toml", ""), ("Cargo.lock", "")], "cargo: cargo fetch --locked"),
+            (&[("Cargo.toml", "")], "cargo: cargo fetch"),
+            (&[("go.mod", "")], "go: go mod download"),
+            (&[("Gemfile", "")], "bundler: bundle install (bundle exec)"),
+            (
+                &[("Gemfile", ""), ("Gemfile.lock", ""), ("go.mod", "")],
+                "go: go mod download, bundler: BUNDLE_FROZEN=true bundle install (bundle exec)",
+            ),
+        ];
+        for (files, expected) in cases {
+            let dir = tempfile::tempdir().unwrap();
+            for (file, text) in *files {
+                fs::write(dir.path().join(file), text).unwrap();
+            }
+            let found = detect_setup(dir.path());
+            assert!(
+                found.iter().all(|recipe| dir.path().join(recipe.evidence).is_file()),
+                "{found:?}"
+            );
+            let found: Vec<String> = found
+                .iter()
+                .map(|recipe| {
+                    let prefix =
+                        recipe.prefix.map(|prefix| format!(" ({prefix})")).unwrap_or_default();
+                    format!("{}: {}{prefix}", recipe.name, recipe.commands.join("; "))
+                })
+                .collect();
+            assert_eq!(found.join(", "), *expected, "{files:?}");
+        }
+    }
+}
