@@ -152,18 +152,14 @@ pub(super) async fn follow(
         let pause = quiet.next(clock::now()).map_or(live.pause(), |due| due.min(live.pause()));
         // A look that is due is not taken again and again within the same millisecond.
         let pause = pause.max(Duration::from_millis(10));
-        match tokio::time::timeout(pause, &mut wait).await {
-            Ok(ended) => break ended,
-            Err(_) => {
-                let attempt = job.id.clone();
-                if let Some(silence) = quiet.look(clock::now()) {
-                    let attempt = attempt.clone();
-                    let _ = sender.send(Observation::Quiet { attempt, silence });
-                }
-                if let Some(progress) = live.read_new() {
-                    let _ = sender.send(Observation::Progress { attempt, progress });
-                }
-            }
+        if let Ok(ended) = tokio::time::timeout(pause, &mut wait).await {
+            break ended;
+        }
+        if let Some(silence) = quiet.look(clock::now()) {
+            let _ = sender.send(Observation::Quiet { attempt: job.id.clone(), silence });
+        }
+        if let Some(progress) = live.read_new() {
+            let _ = sender.send(Observation::Progress { attempt: job.id.clone(), progress });
         }
     };
     let attempt = job.id.clone();
