@@ -154,11 +154,14 @@ impl Books {
                     if let Some(branch) = branch.filter(|_| self.has_succeeded(task)) {
                         self.rewind(task, branch);
                     }
-                    self.cancelled.remove(task);
+                    let was_cancelled = self.cancelled.remove(task);
                     self.charged.remove(task);
                     self.limited.remove(task);
                     self.again.insert(task.clone());
-                    self.asked.insert(task.clone());
+                    // Of one that is under way and has not failed there is nothing to do again.
+                    if was_cancelled || self.has_failed(task) {
+                        self.asked.insert(task.clone());
+                    }
                 }
                 self.finished = false;
             }
@@ -261,6 +264,13 @@ impl Books {
     pub fn has_succeeded(&self, id: &TaskId) -> bool {
         let good = |step: &StepId| self.good.get(&(id.clone(), step.clone())) == Some(&true);
         self.task(id).steps.iter().all(|s| good(&s.id))
+    }
+
+    /// A step of it ended badly and is not going to be tried again by itself.
+    fn has_failed(&self, id: &TaskId) -> bool {
+        let open = |step: &StepId| self.open.iter().any(|a| a.task == *id && a.step == *step);
+        let bad = |step: &StepId| self.good.get(&(id.clone(), step.clone())) == Some(&false);
+        self.task(id).steps.iter().any(|s| bad(&s.id) && !open(&s.id))
     }
 
     fn has_begun(&self, id: &TaskId) -> bool {
