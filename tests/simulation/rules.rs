@@ -298,7 +298,7 @@ fn never_more_processes_than_jobs(books: &Books, new: &AttemptId) -> Result<(), 
 }
 
 fn declared_prerequisites_first(books: &Books, new: &AttemptId) -> Result<(), String> {
-    if books.has_begun(&new.task) {
+    if books.has_begun(&new.task) || books.raced {
         // Its branch is made: a prerequisite that a person asks for again changes nothing about it.
         return Ok(());
     }
