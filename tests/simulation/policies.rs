@@ -46,6 +46,7 @@ pub struct Ground {
     limit: Option<u32>,
     most: Option<f64>,
     spent: f64,
+    ever_broken: bool,
 }
 
 type Rule = fn(&Ground, &AttemptId, &str, i64) -> Result<(), String>;
@@ -75,6 +76,7 @@ impl Ground {
             limit: None,
             most: spec.policy.max_cost_usd,
             spent: 0.0,
+            ever_broken: false,
             spec: spec.clone(),
         }
     }
@@ -157,6 +159,7 @@ impl Ground {
                     if is_news {
                         agent.halve();
                         if stop {
+                            self.ever_broken = true;
                             agent.breaker.stop();
                         }
                     }
@@ -219,10 +222,12 @@ impl Ground {
         if let Some(name) = self.running.remove(id) {
             let agent = self.agents.entry(name).or_default();
             says = says_of_agent(end, stopping, at);
+            self.ever_broken |= says == Says::Misconfigured;
             let opened = agent.breaker.ends(id, says, at, policy.agent);
             if opened && matches!(says, Says::LimitedUntil(_)) {
                 agent.halve();
                 if policy.on_limit == OnLimit::Stop {
+                    self.ever_broken = true;
                     agent.breaker.stop();
                 }
             }
@@ -391,11 +396,8 @@ fn waiting_is_no_failure(
     let Some(tries) = g.tries.get(task) else { return Ok(()) };
     let Some((last, class, says)) = &tries.last else { return Ok(()) };
     let money = g.most.is_some() || g.spec.policy.max_task_cost_usd.is_some();
-    let usable = g
-        .agents
-        .values()
-        .all(|agent| !matches!(agent.breaker.admits(i64::MAX), Err(why) if why.contains("person")));
-    if tries.others || money || !usable || state.tasks[place].merged.is_some() {
+    // What was given up because its agent was broken stays so when that is mended.
+    if tries.others || money || g.ever_broken || state.tasks[place].merged.is_some() {
         return Ok(());
     }
     if matches!(says, Says::LimitedUntil(_)) {

@@ -154,11 +154,14 @@ impl Books {
                     if let Some(branch) = branch.filter(|_| self.has_succeeded(task)) {
                         self.rewind(task, branch);
                     }
-                    self.cancelled.remove(task);
+                    let was_cancelled = self.cancelled.remove(task);
                     self.charged.remove(task);
                     self.limited.remove(task);
                     self.again.insert(task.clone());
-                    self.asked.insert(task.clone());
+                    // Of one that is under way and has not failed there is nothing to do again.
+                    if was_cancelled || self.has_failed(task) {
+                        self.asked.insert(task.clone());
+                    }
                 }
                 self.finished = false;
             }
@@ -263,6 +266,13 @@ impl Books {
         self.task(id).steps.iter().all(|s| good(&s.id))
     }
 
+    /// A step of it ended badly and is not going to be tried again by itself.
+    fn has_failed(&self, id: &TaskId) -> bool {
+        let open = |step: &StepId| self.open.iter().any(|a| a.task == *id && a.step == *step);
+        let bad = |step: &StepId| self.good.get(&(id.clone(), step.clone())) == Some(&false);
+        self.task(id).steps.iter().any(|s| bad(&s.id) && !open(&s.id))
+    }
+
     fn has_begun(&self, id: &TaskId) -> bool {
         self.numbers.keys().any(|(task, _)| task == id)
     }
@@ -288,7 +298,7 @@ fn never_more_processes_than_jobs(books: &Books, new: &AttemptId) -> Result<(), 
 }
 
 fn declared_prerequisites_first(books: &Books, new: &AttemptId) -> Result<(), String> {
-    if books.has_begun(&new.task) {
+    if books.has_begun(&new.task) || books.raced {
         // Its branch is made: a prerequisite that a person asks for again changes nothing about it.
         return Ok(());
     }
