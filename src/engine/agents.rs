@@ -173,7 +173,7 @@ impl State {
                 return self.unpayable(task, name);
             };
             why.get_or_insert_with(|| not_started(name, &opened.why));
-            if opened.limit {
+            if self.spec.policy.on_limit == OnLimit::Stop && opened.limit.is_some() {
                 // The run is to stop at a limit, not to go round it.
                 break;
             }

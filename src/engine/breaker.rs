@@ -54,8 +54,9 @@ pub struct Opened {
     pub until: Timestamp,
     /// It is not, before a person asks.
     pub stays: bool,
-    /// `until` is known, and not only a time to cool down.
-    pub limit: bool,
+    /// The latest time that was said to be the end of a limit. It lifts then, whatever else is wrong and
+    /// whoever asks.
+    pub limit: Option<Timestamp>,
     /// What opened it.
     pub why: Failure,
 }
@@ -109,7 +110,7 @@ impl Breaker {
                 self.failures = self.failures.saturating_add(1);
                 if !was_open && (on_trial || self.failures >= rule.failures) {
                     let until = at.after(Duration::from_millis(rule.cool_down_ms));
-                    self.open(until, false, false, why);
+                    self.open(until, false, why);
                 }
             }
             Signal::Limited(until) => {
@@ -118,10 +119,7 @@ impl Breaker {
             }
             Signal::Broken => {
                 self.failures = self.failures.saturating_add(1);
-                // A limit that is known lifts when it lifts, whatever else is wrong.
-                let known = self.opened.as_ref().filter(|o| o.limit && o.until > at);
-                let (until, limit) = known.map_or((at, false), |o| (o.until, true));
-                self.open(until, true, limit, why);
+                self.open(at, true, why);
             }
         }
         !was_open && self.opened.is_some()
@@ -129,18 +127,26 @@ impl Breaker {
 
     /// Nothing more until then, whoever learnt that.
     pub(super) fn limited(&mut self, until: Timestamp, why: Option<&Failure>) {
+        let known = self.opened.as_ref().map(|opened| opened.until);
         match &mut self.opened {
-            Some(opened) if opened.stays || opened.until >= until => {
+            Some(opened) if opened.stays || known >= Some(until) => {
                 opened.until = opened.until.max(until);
-                opened.limit = true;
+                opened.limit = opened.limit.max(Some(until));
             }
-            _ => self.open(until, false, true, why),
+            _ => {
+                self.open(until, false, why);
+                if let Some(opened) = &mut self.opened {
+                    opened.limit = opened.limit.max(Some(until));
+                }
+            }
         }
     }
 
-    fn open(&mut self, until: Timestamp, stays: bool, limit: bool, why: Option<&Failure>) {
+    fn open(&mut self, until: Timestamp, stays: bool, why: Option<&Failure>) {
         let unknown = || Failure::new(crate::model::FailureClass::Internal, "unknown");
         let why = why.cloned().unwrap_or_else(unknown);
+        let limit = self.opened.as_ref().and_then(|opened| opened.limit);
+        let until = limit.map_or(until, |limit| limit.max(until));
         self.opened = Some(Opened { until, stays, limit, why });
     }
 
@@ -155,9 +161,8 @@ impl Breaker {
     pub(super) fn asked(&mut self, at: Timestamp) {
         if let Some(opened) = &mut self.opened {
             opened.stays = false;
-            if !opened.limit {
-                opened.until = opened.until.min(at);
-            }
+            let lifts = opened.limit.map_or(at, |limit| limit.max(at));
+            opened.until = opened.until.min(lifts);
         }
     }
 

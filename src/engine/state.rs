@@ -484,6 +484,7 @@ impl State {
         if !has_failed && !was_cancelled && !cannot_land && !gave_up {
             return;
         }
+        (progress.spent, progress.dearest) = (0, 0);
         // With another start, or without a worktree, it begins at the beginning.
         progress.anew |= cannot_land || was_cleaned;
         if self.is_running(position) {
@@ -498,7 +499,6 @@ impl State {
         let steps = &self.spec.tasks[task].steps;
         let progress = &mut self.tasks[task];
         progress.again = false;
-        (progress.spent, progress.dearest) = (0, 0);
         for step in &mut progress.steps {
             step.forgiven = step.attempts.last().map_or(0, |a| a.number);
         }

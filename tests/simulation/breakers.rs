@@ -108,7 +108,7 @@ impl Reference {
                 self.in_a_row += 1;
                 let opens = is_news && (on_trial || self.in_a_row >= rule.failures);
                 if opens {
-                    self.phase = Phase::Until(at + cool);
+                    self.phase = Phase::Until((at + cool).max(self.limit));
                 }
                 opens
             }
@@ -142,12 +142,10 @@ impl Reference {
     }
 
     pub fn person_asks(&mut self, at: i64) {
+        let lifts = self.limit.max(at);
         self.phase = match self.phase {
             Phase::Closed => Phase::Closed,
-            Phase::Until(until) => {
-                Phase::Until(if self.limit > at { until } else { until.min(at) })
-            }
-            Phase::Person(until) => Phase::Until(if self.limit > at { until } else { at }),
+            Phase::Until(until) | Phase::Person(until) => Phase::Until(until.min(lifts)),
         };
     }
 }

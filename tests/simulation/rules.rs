@@ -266,6 +266,12 @@ impl Books {
         self.task(id).steps.iter().all(|s| good(&s.id))
     }
 
+    /// A person asked for it, or for something it comes after, again.
+    fn is_wanted_again(&self, id: &TaskId) -> bool {
+        let before = &self.task(id).depends_on;
+        self.again.contains(id) || before.iter().any(|d| self.is_wanted_again(&d.task))
+    }
+
     /// A step of it ended badly and is not going to be tried again by itself.
     fn has_failed(&self, id: &TaskId) -> bool {
         let open = |step: &StepId| self.open.iter().any(|a| a.task == *id && a.step == *step);
@@ -312,7 +318,7 @@ fn conflicting_tasks_apart(books: &Books, new: &AttemptId) -> Result<(), String>
     let tied = |a: &TaskId, b: &TaskId| books.task(b).depends_on.iter().any(|d| d.task == *a);
     for open in books.open.iter().map(|a| &a.task).filter(|t| **t != new.task) {
         // Someone who asks for a task again gets it, at the price of a merge later.
-        let wanted = books.again.contains(open) || books.again.contains(&new.task);
+        let wanted = books.is_wanted_again(open) || books.is_wanted_again(&new.task);
         if (tied(open, &new.task) || tied(&new.task, open)) && !wanted && !books.raced {
             return Err(format!("{open} is under way"));
         }
