@@ -118,7 +118,9 @@ impl Books {
                 }
                 let on_purpose = self.stopping.get(attempt) == Some(&StopReason::Interrupted);
                 self.good.insert(step_of(attempt), end.ending == Ending::Succeeded);
-                if on_purpose && end.ending != Ending::Succeeded {
+                // It starts again by itself.
+                let starved = stopping == Some(StopReason::OutOfMemory);
+                if (on_purpose || starved) && end.ending != Ending::Succeeded {
                     self.good.remove(&step_of(attempt));
                 }
                 let limited = self.ground.is_limited(end, stopping, at.0) && {
