@@ -103,10 +103,6 @@ impl Ground {
         self.paused || !self.short.is_empty()
     }
 
-    pub fn is_limited(&self, end: &AttemptEnd, stopping: Option<StopReason>, at: i64) -> bool {
-        matches!(says_of_agent(end, stopping, at), Says::LimitedUntil(_))
-    }
-
     fn step(&self, id: &AttemptId) -> &StepSpec {
         let task = self.spec.tasks.iter().find(|t| t.id == id.task).expect("a task of the run");
         task.steps.iter().find(|s| s.id == id.step).expect("a step of the run")
