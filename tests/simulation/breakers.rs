@@ -29,6 +29,11 @@ pub fn says_of_agent(end: &AttemptEnd, stopping: Option<StopReason>, at: i64) ->
     }
 }
 
+/// Whether it met a limit that it says the end of.
+pub fn is_limited(end: &AttemptEnd, stopping: Option<StopReason>, at: i64) -> bool {
+    matches!(says_of_agent(end, stopping, at), Says::LimitedUntil(_))
+}
+
 pub fn says_of_execution(end: &AttemptEnd, kind: &StepKind, stopping: Option<StopReason>) -> Says {
     match (end.ending.failure().map(|f| f.class), stopping) {
         (None, _) if kind.is_process() => Says::Works,

@@ -47,6 +47,7 @@ pub struct Ground {
     most: Option<f64>,
     spent: f64,
     ever_broken: bool,
+    ever_limited: bool,
 }
 
 type Rule = fn(&Ground, &AttemptId, &str, i64) -> Result<(), String>;
@@ -77,6 +78,7 @@ impl Ground {
             most: spec.policy.max_cost_usd,
             spent: 0.0,
             ever_broken: false,
+            ever_limited: spec.policy.max_cost_usd.is_some(),
             spec: spec.clone(),
         }
     }
@@ -99,10 +101,6 @@ impl Ground {
 
     pub fn is_held(&self) -> bool {
         self.paused || !self.short.is_empty()
-    }
-
-    pub fn is_limited(&self, end: &AttemptEnd, stopping: Option<StopReason>, at: i64) -> bool {
-        matches!(says_of_agent(end, stopping, at), Says::LimitedUntil(_))
     }
 
     fn step(&self, id: &AttemptId) -> &StepSpec {
@@ -143,7 +141,10 @@ impl Ground {
             Event::PauseRequested => self.paused = true,
             Event::ContinueRequested => self.paused = false,
             Event::JobsRequested { jobs } => self.jobs = *jobs,
-            Event::BudgetRequested { max_cost_usd } => self.most = *max_cost_usd,
+            Event::BudgetRequested { max_cost_usd } => {
+                self.most = *max_cost_usd;
+                self.ever_limited |= max_cost_usd.is_some();
+            }
             Event::ParallelismLimited { limit, .. } => self.limit = *limit,
             Event::ResourceShort { resource, .. } => {
                 self.short.insert(*resource);
@@ -395,7 +396,7 @@ fn waiting_is_no_failure(
 ) -> Result<(), String> {
     let Some(tries) = g.tries.get(task) else { return Ok(()) };
     let Some((last, class, says)) = &tries.last else { return Ok(()) };
-    let money = g.most.is_some() || g.spec.policy.max_task_cost_usd.is_some();
+    let money = g.ever_limited || g.spec.policy.max_task_cost_usd.is_some();
     // What was given up because its agent was broken stays so when that is mended.
     if tries.others || money || g.ever_broken || state.tasks[place].merged.is_some() {
         return Ok(());

@@ -1,11 +1,12 @@
 //! What must hold after every event, each rule a function with its name. They keep books of their own,
 //! from the events alone, so that a mistake of the engine's does not hide itself.
 
+use crate::breakers::is_limited;
 use crate::policies::Ground;
 use orch::engine::{State, decide};
 use orch::model::{
-    AttemptId, BuiltIn, DependencyKind, Ending, Event, Recorded, RunSpec, StepId, StepKind,
-    StepSpec, StopReason, TaskId, Timestamp,
+    AttemptId, BuiltIn, DependencyKind, Ending, Event, FailureClass, Recorded, RunSpec, StepId,
+    StepKind, StepSpec, StopReason, TaskId, Timestamp,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -119,11 +120,13 @@ impl Books {
                 let on_purpose = self.stopping.get(attempt) == Some(&StopReason::Interrupted);
                 self.good.insert(step_of(attempt), end.ending == Ending::Succeeded);
                 // It starts again by itself.
-                let starved = stopping == Some(StopReason::OutOfMemory);
+                let class = end.ending.failure().map(|failure| failure.class);
+                let starved = stopping == Some(StopReason::OutOfMemory)
+                    && class == Some(FailureClass::Interrupted);
                 if (on_purpose || starved) && end.ending != Ending::Succeeded {
                     self.good.remove(&step_of(attempt));
                 }
-                let limited = self.ground.is_limited(end, stopping, at.0) && {
+                let limited = is_limited(end, stopping, at.0) && {
                     let so_far = self.limited.entry(attempt.task.clone()).or_default();
                     *so_far += 1;
                     *so_far <= LIMITED
