@@ -215,6 +215,22 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     let (journal, rebuilt) = world.take_journal(&lock)?;
     tell_rebuilt(rebuilt.as_ref());
     for run in journal.unfinished(3)? {
+        let alive = super::ps::alive(&world.layout, &journal, &run)?;
+        if alive > 0 {
+            return Err(CliError::new(
+                Kind::Busy,
+                format!(
+                    "{} still at work for {1}, which no supervisor looks after; nothing was started: go on with it \
+                     (orch resume {1}) or end it (orch cancel --all --run {1}) first",
+                    if alive == 1 {
+                        "1 attempt is".to_owned()
+                    } else {
+                        format!("{alive} attempts are")
+                    },
+                    run.id
+                ),
+            ));
+        }
         eprintln!("{} is not finished; go on with it later: orch resume {0}", run.id);
     }
     if let Err(error) = store_prompts(&world.layout, &spec, &intake, &place.cwd) {

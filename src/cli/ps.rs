@@ -53,6 +53,13 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Attempts of a run that live.
+pub(super) fn alive(layout: &Layout, journal: &Journal, run: &RunView) -> Result<usize, CliError> {
+    let tasks = at_work(journal, run)?;
+    let directories = tasks.iter().flat_map(|task| directories(layout, run, task));
+    Ok(directories.filter(|(dir, ..)| matches!(live(dir), Ok(Some(_)))).count())
+}
+
 /// Tasks of which something may run: also those that were cancelled a moment ago.
 pub(super) fn at_work(journal: &Journal, run: &RunView) -> Result<Vec<TaskView>, CliError> {
     use TaskState as S;

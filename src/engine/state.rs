@@ -367,7 +367,9 @@ impl State {
         let open = step.attempts.iter_mut().find(|a| a.number == id.number && a.ended.is_none());
         let Some(attempt) = open else { return };
         let stopped = attempt.stopping;
-        attempt.ended = Some((end.clone(), at));
+        // Both are told by clocks that somebody may have set.
+        let ended_at = end.finished_at.map_or(at, |told| told.min(at).max(attempt.started_at));
+        attempt.ended = Some((end.clone(), ended_at));
         let starved = |a: &&Attempt| a.stopping == Some(StopReason::OutOfMemory);
         let ended = attempt.clone();
         step.state = match &end.ending {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// The second line of a note whose landing holds the checkout's index.
 const BEGAN: &str = "began\n";
@@ -26,6 +27,10 @@ pub(crate) struct Landing {
     #[serde(skip)]
     pub began: bool,
 }
+
+/// How long another landing is waited for: the git of one that was killed ends by itself, as soon as it has
+/// written its files.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// `orch/landing` in the common git directory, locked.
 pub(crate) struct Note {
@@ -54,7 +59,16 @@ impl Note {
             .truncate(false)
             .open(&place)
             .map_err(doing())?;
-        match file.try_lock() {
+        let began = Instant::now();
+        let locked = loop {
+            match file.try_lock() {
+                Err(TryLockError::WouldBlock) if began.elapsed() < PATIENCE => {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                other => break other,
+            }
+        };
+        match locked {
             Ok(()) => Ok(Self { file, place }),
             Err(TryLockError::WouldBlock) => Err(GitError::Refused(
                 "another orch is landing work in this repository; run orch merge again when it has \

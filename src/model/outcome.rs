@@ -238,6 +238,9 @@ pub struct AttemptEnd {
     /// What its processes took.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<ResourceUse>,
+    /// When its process ended, where that was told: long before the end is recorded, if no supervisor lived.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<super::Timestamp>,
 }
 
 impl AttemptEnd {
@@ -252,6 +255,7 @@ impl AttemptEnd {
             files_changed: None,
             note: None,
             resources: None,
+            finished_at: None,
         }
     }
 

@@ -266,6 +266,7 @@ pub(super) fn judge(world: &World, job: &Job, ended: Result<Finished, ProcessErr
         _ => judge_commands(job, &result, stopped),
     };
     end.exit = Some(result.exit);
+    end.finished_at = Some(result.finished_at);
     end.resources = Some(ResourceUse {
         peak_memory_bytes: result.peak_memory_bytes,
         cpu_seconds: Duration::from_millis(result.user_ms + result.sys_ms).as_secs_f64(),

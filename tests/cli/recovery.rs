@@ -66,6 +66,22 @@ fn agents_survive_their_supervisor_and_are_adopted() {
 }
 
 #[test]
+fn nothing_starts_beside_agents_that_nobody_looks_after() {
+    let sandbox = Sandbox::new();
+    kill_supervisor(under_way(&sandbox));
+    sandbox.task("other", &[], "echo other > other.txt");
+    sandbox
+        .orch("execute --tasks prompts/other.md")
+        .exits(4)
+        .complains("still at work")
+        .complains("orch resume");
+    assert_eq!(sandbox.attempts_of("other"), 0);
+    sandbox.orch("cancel --all").exits(0);
+    sandbox.no_process_is_left();
+    sandbox.orch("execute --tasks prompts/other.md").exits(0);
+}
+
+#[test]
 fn what_ended_while_nobody_watched_is_recorded() {
     let sandbox = Sandbox::new();
     let run = under_way(&sandbox);
