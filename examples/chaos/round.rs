@@ -42,7 +42,9 @@ pub fn round(place: &Place, random: &mut Random, tally: &mut Tally) {
         for words in [&["merge"][..], &["clean"]] {
             until_done(place, random, tally, words);
         }
-        checks::after_clean(place, &chosen, tally);
+        if tally.is_clean() {
+            checks::after_clean(place, &chosen, tally);
+        }
     }
 }
 
