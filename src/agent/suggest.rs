@@ -19,7 +19,7 @@ pub(super) fn suggestion(class: FailureClass, agent: &AgentProfile, facts: &Fact
         if when <= facts.now {
             format!("it lifted at {when}: run `orch retry`")
         } else {
-            format!("it lifts at {when}; then run `orch retry`")
+            format!("it lifts at {when}; a run that waits goes on then, otherwise: orch retry")
         }
     };
     match class {

@@ -184,7 +184,10 @@ fn a_limit_that_has_lifted_is_not_waited_for() {
         ending.failure().unwrap().suggestion.clone().unwrap()
     };
     let lifts = 1_795_264_800_000;
-    assert_eq!(advice(lifts - 1), "it lifts at 2026-11-21T12:40:00.000Z; then run `orch retry`");
+    assert_eq!(
+        advice(lifts - 1),
+        "it lifts at 2026-11-21T12:40:00.000Z; a run that waits goes on then, otherwise: orch retry"
+    );
     for now in [lifts, lifts + 60_000] {
         assert_eq!(advice(now), "it lifted at 2026-11-21T12:40:00.000Z: run `orch retry`");
     }

@@ -51,7 +51,7 @@ pub struct State {
     /// From the last supervisor's start to the last event.
     session: (Timestamp, Timestamp),
     /// When the last event was recorded.
-    pub(super) latest: Timestamp,
+    pub latest: Timestamp,
     /// The number of the last event applied.
     pub seq: u64,
     index: HashMap<TaskId, usize>,

@@ -6,7 +6,8 @@
 //!    commit, and the checkout. The lock is handed down to the git that writes the checkout, so
 //!    whoever gets it knows that nobody is still at it.
 //! 2. The checkout's `index.lock` is made as a copy of its index: from now on no git command can
-//!    commit a half-written state.
+//!    commit a half-written state. It is a second name of `orch-index.lock`, which proves whose it is
+//!    until the note says so.
 //! 3. `git read-tree -m -u` writes the files and that copy. It checks first that it overwrites
 //!    nothing, and does filters, sparse checkouts and line endings as git does.
 //! 4. The branch moves by compare-and-swap. It is `git update-ref` that does it, so the user's
@@ -18,9 +19,6 @@
 //! because of `index.lock`; the next landing (or [`Repo::finish_landing`]) puts the files back
 //! when the branch did not move yet, and finishes when it did. Files that somebody changed
 //! meanwhile are left as they are and named.
-//!
-//! A kill between steps 1 and 2, before the note says that the lock is ours, leaves an `index.lock`
-//! that nobody dares remove: the next landing refuses and says so, as git does.
 //!
 //! Hooks for people who check out or merge by hand (`post-checkout`, `post-merge`) are not run.
 
@@ -279,29 +277,66 @@ pub(crate) struct LockedIndex<'c> {
 impl<'c> LockedIndex<'c> {
     /// Takes the lock as git does: by being the one who creates it.
     pub fn take(checkout: &'c Checkout) -> Result<Self, GitError> {
-        let lock = checkout.git_dir.join("index.lock");
-        let doing = || GitError::io(format!("create {}", lock.display()));
-        match std::fs::File::options().write(true).create_new(true).open(&lock) {
-            Ok(_) => {}
+        let taken = Self { checkout };
+        let (lock, own) = (taken.lock(), taken.own());
+        taken.fill(&own)?;
+        match std::fs::hard_link(&own, &lock) {
+            Ok(()) => Ok(taken),
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-                return Err(GitError::Refused(format!(
+                taken.disown();
+                Err(GitError::Refused(format!(
                     "another git command seems to be at work in {}; let it end (if there is none, \
                      remove {}), then run orch merge again",
                     checkout.path.display(),
                     lock.display()
-                )));
+                )))
             }
-            Err(error) => return Err(doing()(error)),
+            Err(_) => {
+                // A file system without second names: a kill in the next moment leaves a lock that nobody
+                // dares remove.
+                taken.disown();
+                std::fs::File::create_new(&lock)
+                    .map_err(GitError::io(format!("create {}", lock.display())))?;
+                taken.refill()?;
+                Ok(taken)
+            }
         }
-        let taken = Self { checkout };
-        taken.refill()?;
-        Ok(taken)
+    }
+
+    /// Removes the lock that a landing left which was killed before its note named it as its own, if there
+    /// is one; another's stays.
+    pub fn clear_away(checkout: &'c Checkout) -> Result<(), GitError> {
+        use std::os::unix::fs::MetadataExt;
+        let left = Self { checkout };
+        let file = |path: &Path| {
+            let meta = std::fs::symlink_metadata(path).ok()?;
+            Some((meta.dev(), meta.ino()))
+        };
+        let own = file(&left.own());
+        if own.is_some() && own == file(&left.lock()) {
+            return left.give_up();
+        }
+        left.disown();
+        Ok(())
     }
 
     /// Fills the lock with the index as it is.
     pub fn refill(&self) -> Result<(), GitError> {
-        super::private_index::copy_index(&self.checkout.git_dir.join("index"), &self.lock())
+        self.fill(&self.lock())
+    }
+
+    fn fill(&self, file: &Path) -> Result<(), GitError> {
+        super::private_index::copy_index(&self.checkout.git_dir.join("index"), file)
             .map_err(GitError::io(format!("copy the index of {}", self.checkout.path.display())))
+    }
+
+    /// The other name of the lock.
+    fn own(&self) -> PathBuf {
+        self.checkout.git_dir.join("orch-index.lock")
+    }
+
+    fn disown(&self) {
+        _ = std::fs::remove_file(self.own());
     }
 
     fn lock(&self) -> PathBuf {
@@ -346,6 +381,7 @@ impl<'c> LockedIndex<'c> {
 
     /// The copy becomes the index.
     pub fn commit(self) -> Result<(), GitError> {
+        self.disown();
         std::fs::rename(self.lock(), self.checkout.git_dir.join("index"))
             .map_err(GitError::io(format!("replace the index of {}", self.checkout.path.display())))
     }
@@ -353,6 +389,8 @@ impl<'c> LockedIndex<'c> {
     /// The index stays as it was.
     pub fn give_up(self) -> Result<(), GitError> {
         let lock = self.lock();
-        std::fs::remove_file(&lock).map_err(GitError::io(format!("remove {}", lock.display())))
+        std::fs::remove_file(&lock).map_err(GitError::io(format!("remove {}", lock.display())))?;
+        self.disown();
+        Ok(())
     }
 }

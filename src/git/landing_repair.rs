@@ -26,6 +26,7 @@ impl Repo {
             Checkout { path: landing.checkout.clone(), git_dir: landing.git_dir.clone() };
         if !landing.began || !checkout.path.exists() || !checkout.git_dir.join("HEAD").exists() {
             // Nothing was touched yet, or the checkout is gone.
+            LockedIndex::clear_away(&checkout)?;
             note.clear()?;
             return Ok(Vec::new());
         }

@@ -234,7 +234,7 @@ pub(super) fn judge(
         }),
         changed,
         spawn_error: result.spawn_error.clone(),
-        now: clock::now(),
+        now: clock::wall(),
     });
     let mut end = AttemptEnd::of(verdict.ending);
     end.usage = verdict.usage;

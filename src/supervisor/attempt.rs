@@ -147,15 +147,15 @@ pub(super) async fn follow(
 ) {
     let mut live = agents::Live::new(&job);
     let mut wait = std::pin::pin!(ended);
-    let mut quiet = Quiet::new(&job, clock::now());
+    let mut quiet = Quiet::new(&job, clock::wall());
     let ended = loop {
-        let pause = quiet.next(clock::now()).map_or(live.pause(), |due| due.min(live.pause()));
+        let pause = quiet.next(clock::wall()).map_or(live.pause(), |due| due.min(live.pause()));
         // A look that is due is not taken again and again within the same millisecond.
         let pause = pause.max(Duration::from_millis(10));
         if let Ok(ended) = tokio::time::timeout(pause, &mut wait).await {
             break ended;
         }
-        if let Some(silence) = quiet.look(clock::now()) {
+        if let Some(silence) = quiet.look(clock::wall()) {
             let _ = sender.send(Observation::Quiet { attempt: job.id.clone(), silence });
         }
         if let Some(progress) = live.read_new() {

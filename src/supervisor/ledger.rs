@@ -1,7 +1,7 @@
 //! A run's journal and its folded state, kept in step.
 
 use super::SupervisorError;
-use super::clock::now;
+use super::clock::{self, now};
 use super::crash::CrashPoint;
 use crate::engine::{Standing, State};
 use crate::journal::{Journal, Projection};
@@ -63,6 +63,7 @@ impl Ledger {
         let history = journal.events_after(run, 0)?;
         let state =
             State::replay(&history).ok_or_else(|| SupervisorError::NoHistory(run.to_string()))?;
+        clock::not_before(state.latest);
         let shown = shown(&state);
         Ok(Self { journal, state, shown, version, crash: CrashPoint::from_environment() })
     }

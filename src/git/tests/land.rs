@@ -1,5 +1,7 @@
 use crate::git::GitError;
+use crate::git::checkout::Checkout;
 use crate::git::fixture::{Fixture, git, lines, read, try_git, write};
+use crate::git::land::LockedIndex;
 use crate::git::landing_note::{Landing, Note};
 
 fn refusal(result: Result<crate::git::Landed, GitError>) -> String {
@@ -249,6 +251,26 @@ fn killed(f: &Fixture, old: &str, new: &str, steps: usize) {
         if at == 0 {
             note.began().unwrap();
         }
+    }
+}
+
+#[test]
+fn a_lock_that_the_note_does_not_name_yet_is_known_and_anothers_is_not() {
+    for ours in [true, false] {
+        let f = Fixture::new();
+        let (old, new) = change(&f);
+        let lock = f.root.join(".git/index.lock");
+        killed(&f, &old, &new, 0);
+        let checkout = Checkout { path: f.root.clone(), git_dir: f.root.join(".git") };
+        _ = LockedIndex::take(&checkout).unwrap();
+        if !ours {
+            std::fs::remove_file(&lock).unwrap();
+            std::fs::copy(f.root.join(".git/orch-index.lock"), &lock).unwrap();
+        }
+        let landed = f.repo.land("main", &old, &new, "m");
+        assert_eq!(landed.is_ok(), ours, "{landed:?}");
+        assert_eq!(lock.exists(), !ours);
+        assert!(!f.root.join(".git/orch-index.lock").exists());
     }
 }
 

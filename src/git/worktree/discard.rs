@@ -93,9 +93,9 @@ impl Worktrees {
         self.undo(undo, trash)
     }
 
-    /// Once in a process: finds the intents of dead owners, and what is in the pool that nobody
+    /// Once in a process (further calls do nothing): finds the intents of dead owners, and what is in the pool that nobody
     /// answers for. A failure here only means that the rubbish stays for the next time.
-    pub(in crate::git) fn sweep_once(&self) {
+    pub fn sweep_once(&self) {
         let mut swept = self.swept.lock().unwrap_or_else(PoisonError::into_inner);
         if !*swept {
             *swept = true;
