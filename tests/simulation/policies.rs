@@ -397,8 +397,12 @@ fn waiting_is_no_failure(
     let Some(tries) = g.tries.get(task) else { return Ok(()) };
     let Some((last, class, says)) = &tries.last else { return Ok(()) };
     let money = g.ever_limited || g.spec.policy.max_task_cost_usd.is_some();
+    // Where several agents work side by side, another one may have failed.
+    let steps = &g.spec.tasks[place].steps;
+    let agents = steps.iter().filter(|s| matches!(s.kind, StepKind::Agent)).count();
     // What was given up because its agent was broken stays so when that is mended.
-    if tries.others || money || g.ever_broken || state.tasks[place].merged.is_some() {
+    if agents != 1 || tries.others || money || g.ever_broken || state.tasks[place].merged.is_some()
+    {
         return Ok(());
     }
     if matches!(says, Says::LimitedUntil(_)) {
@@ -420,10 +424,7 @@ fn waiting_is_no_failure(
             | C::MaxTurns
     );
     let retries = g.step(last).retries;
-    let steps = &g.spec.tasks[place].steps;
-    let agents = steps.iter().filter(|s| matches!(s.kind, StepKind::Agent)).count();
-    let is_agent = agents == 1 && !tries.others && !tries.asked;
-    if again && is_agent && tries.counted <= retries && tries.limited <= LIMITED {
+    if again && !tries.asked && tries.counted <= retries && tries.limited <= LIMITED {
         return Err(format!(
             "waiting is no failure: {last} was given up after {} failures with {retries} retries",
             tries.counted
