@@ -26,6 +26,9 @@ pub enum ProcessError {
         /// The shim's own words, or what happened to it.
         message: String,
     },
+    /// The shim was killed before it took charge. The agent was not started.
+    #[error("the shim of {} was killed before it was ready", .0.display())]
+    ShimKilled(PathBuf),
     /// A file of the attempt does not contain what it must.
     #[error("{} cannot be read: {source}; remove the attempt's directory if it is damaged", path.display())]
     Damaged {

@@ -8,6 +8,7 @@ use super::{ProcessError, ShimSpec, Stopper, layout, platform};
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -50,8 +51,8 @@ impl Launcher {
 /// it is an error and the agent is never executed. Not to be dropped half-way.
 ///
 /// # Errors
-/// [`ProcessError::AlreadyStarted`] when the directory was used before; [`ProcessError::NotReady`]
-/// when the shim could not take charge. That the agent's command does not exist is no error: the
+/// [`ProcessError::AlreadyStarted`] when the directory was used before; [`ProcessError::ShimKilled`] and
+/// [`ProcessError::NotReady`] when the shim could not take charge. That the agent's command does not exist is no error: the
 /// attempt's result says so.
 pub async fn start(dir: &Path, spec: &ShimSpec) -> Result<Running, ProcessError> {
     start_with(&Launcher::this_executable()?, dir, spec).await
@@ -85,6 +86,10 @@ pub async fn start_with(
     tokio::task::spawn_blocking(move || settle(&place))
         .await
         .map_err(|e| ProcessError::io("clean up after the shim")(e.into()))??;
+    let sigkill = nix::sys::signal::Signal::SIGKILL as i32;
+    if !hung && ended.as_ref().is_ok_and(|status| status.signal() == Some(sigkill)) {
+        return Err(ProcessError::ShimKilled(dir));
+    }
     let message = last_words(&dir).unwrap_or_else(|| match ended {
         Ok(_) if hung => format!("it said nothing for {} s", READY_DEADLINE.as_secs()),
         Ok(status) => format!("it ended with {status}"),

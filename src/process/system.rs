@@ -41,6 +41,9 @@ impl System {
     }
 }
 
+/// With fewer files left than a small worktree has, a disk is full.
+const LEAST_FILES: u64 = 1000;
+
 /// Room on the file system of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DiskSpace {
@@ -58,8 +61,12 @@ pub fn disk_space(path: &Path) -> Option<DiskSpace> {
     let stat = nix::sys::statvfs::statvfs(place).ok()?;
     // The types of the counts differ between systems.
     #[expect(clippy::useless_conversion, reason = "they are 32 bits wide on macOS")]
-    let of = |blocks| u64::from(stat.fragment_size()) * u64::from(blocks);
-    Some(DiskSpace { free: of(stat.blocks_available()), total: of(stat.blocks()) })
+    let wide = |count| u64::from(count);
+    let of = |blocks| u64::from(stat.fragment_size()) * wide(blocks);
+    // Without room for files there is none for bytes. (Some file systems do not count them: 0 of 0.)
+    let full = wide(stat.files()) > 0 && wide(stat.files_available()) < LEAST_FILES;
+    let free = if full { 0 } else { of(stat.blocks_available()) };
+    Some(DiskSpace { free, total: of(stat.blocks()) })
 }
 
 /// How much the system lets this user have; `None`: no limit.

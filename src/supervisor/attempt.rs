@@ -126,6 +126,7 @@ pub(super) async fn start(
     };
     let running = match process::start(&job.dir, &plan.shim).await {
         Ok(running) => running,
+        Err(ProcessError::ShimKilled(_)) => return finish(&sender, attempt, lost(0)),
         Err(error) => return finish(&sender, attempt, AttemptEnd::failed(internal(error))),
     };
     let started = Observation::Started {

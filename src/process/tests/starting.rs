@@ -77,6 +77,16 @@ async fn a_shim_that_cannot_be_executed_is_an_error_and_spends_the_directory() {
 }
 
 #[tokio::test]
+async fn a_shim_that_is_killed_before_it_is_ready_is_told_apart() {
+    let trial = Trial::sh("true");
+    let arguments = vec!["-c".into(), "kill -9 $$".into()];
+    let killed = Launcher { program: "/bin/sh".into(), arguments };
+    let error = start_with(&killed, &trial.dir(), &trial.spec).await.unwrap_err();
+    assert!(matches!(error, ProcessError::ShimKilled(_)), "{error}");
+    assert!(matches!(recover(&trial.dir()).unwrap(), Recovery::NeverStarted));
+}
+
+#[tokio::test]
 async fn the_prompt_is_standard_input_and_otherwise_there_is_none() {
     let mut trial = Trial::sh("cat; echo over");
     assert_eq!(trial.run().await.exit, exited(0));
