@@ -108,6 +108,14 @@ impl State {
         })
     }
 
+    /// What the task at `task` cost since a person last asked for it and what it may, in US dollars, where
+    /// there is a limit to that.
+    #[must_use]
+    pub fn task_budget(&self, task: usize) -> Option<BudgetView> {
+        let max_usd = self.spec.policy.max_task_cost_usd?;
+        Some(BudgetView { spent_usd: self.tasks[task].spent as f64 / 1e6, max_usd })
+    }
+
     /// What was spent, where there is a limit.
     pub(super) fn budget_view(&self) -> Option<BudgetView> {
         let max_usd = self.budget.most? as f64 / 1e6;
