@@ -333,3 +333,51 @@ pub fn runs(runs: &[RunView]) -> String {
     }
     out
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use serde_json::json;
+
+    pub(in crate::report) fn run(state: RunState) -> RunView {
+        serde_json::from_value(json!({
+            "id": "run-1", "state": state, "started_at": "2026-01-01T00:00:00Z", "finished_at": null,
+            "base": "b", "target": null, "jobs": 1, "supervisor": {"pid": null, "alive": false},
+        }))
+        .unwrap()
+    }
+
+    fn task(name: &str, state: TaskState, class: Option<FailureClass>) -> TaskView {
+        let error = class.map(|class| Failure::new(class, "made up"));
+        serde_json::from_value(json!({
+            "id": name, "name": name, "prompt": "", "title": "", "agent": "x", "state": state,
+            "attempts": [], "branch": null, "worktree": null, "commit": null, "start": null,
+            "files_changed": [], "pull_request": null, "issue": null, "blocked_on": [],
+            "error": error, "steps": [], "started_at": null, "finished_at": null,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn the_next_command_is_one_that_does_something() {
+        use FailureClass::{Auth, Budget, Crashed};
+        let failed = |name, class| task(name, TaskState::Failed, Some(class));
+        let ended = run(RunState::Failed);
+        assert_eq!(next(&ended, &[failed("a", Crashed)]).unwrap(), "orch retry a");
+        let mut ran = failed("a", Crashed);
+        ran.logs.push(crate::model::LogView { step: "implement".to_owned(), attempt: 1 });
+        assert_eq!(next(&ended, &[ran.clone()]).unwrap(), "orch logs a, then: orch retry a");
+        let two = [failed("a", Auth), failed("b", Auth)];
+        assert_eq!(next(&ended, &two).unwrap(), "orch retry --failed");
+        let budget = Some(crate::model::BudgetView { spent_usd: 1.0, max_usd: 1.0 });
+        let limited = RunView { budget, ..ended };
+        let two = [failed("a", Budget), failed("b", Budget)];
+        assert_eq!(next(&limited, &two).unwrap(), "orch retry --failed --max-cost-usd USD");
+
+        let mut merged = task("a", TaskState::Merged, None);
+        let done = run(RunState::Succeeded);
+        assert_eq!(next(&done, &[merged.clone()]), None, "cleaned already");
+        merged.worktree = Some("w".to_owned());
+        assert_eq!(next(&done, &[merged]).unwrap(), "orch clean");
+    }
+}

@@ -149,4 +149,31 @@ mod tests {
         let text = line(&breaker(BreakerState::Open, None), now);
         assert!(text.ends_with("orch retry"), "{text}");
     }
+
+    #[test]
+    fn breakers_are_shown_as_long_as_they_hold_something_back() {
+        let mut run = crate::report::status::tests::run(RunState::Running);
+        for (name, retry_at) in
+            [("agent:a", Some(Timestamp(60_000))), ("agent:b", None), ("disk", None)]
+        {
+            run.breakers.push(BreakerView {
+                name: name.to_owned(),
+                state: BreakerState::Open,
+                failures: 1,
+                retry_at,
+                reason: None,
+            });
+        }
+        let names = |state| {
+            let run = RunView { state, ..run.clone() };
+            let names: Vec<String> = lines(&run, Timestamp(0))
+                .iter()
+                .filter_map(|line| Some(line.split_once(" open: ")?.0.to_owned()))
+                .collect();
+            names.join(" ")
+        };
+        assert_eq!(names(RunState::Running), "agent:a agent:b disk");
+        assert_eq!(names(RunState::Failed), "agent:b");
+        assert_eq!(names(RunState::Succeeded), "");
+    }
 }
