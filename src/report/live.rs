@@ -30,7 +30,7 @@ pub struct Live<W: Write> {
     /// What is waited for, as of the last event.
     waits: Vec<Wait>,
     /// Of what was waited for, until when it was said to be.
-    told_waits: HashMap<String, Option<Timestamp>>,
+    told_waits: HashMap<String, Timestamp>,
     /// The live supervisor has printed the run's id.
     greeted: bool,
 }
@@ -169,12 +169,10 @@ impl<W: Write> Live<W> {
     fn tell_waits(&mut self, state: &State) {
         let at = now();
         let waits = waits::current(state, at);
-        self.told_waits.retain(|of, until| match until {
-            Some(until) => *until > at,
-            None => waits.iter().any(|wait| wait.of == *of),
-        });
         for wait in &waits {
-            if self.told_waits.insert(wait.of.clone(), wait.until) != Some(wait.until) {
+            // Of a shortage whoever measures it gives notice.
+            let Some(until) = wait.until else { continue };
+            if self.told_waits.insert(wait.of.clone(), until) != Some(until) {
                 self.say(&format!("waiting: {} ({})", wait.what, wait.why));
             }
         }

@@ -209,7 +209,7 @@ fn a_run_that_waits_for_a_limit_says_until_when() {
     let sandbox = Sandbox::new();
     sandbox.task("a", &[], "echo a > a.txt");
     // The limit another run of this user met; the agent's program is the account.
-    let later = std::time::SystemTime::now() + std::time::Duration::from_secs(3 * 3600);
+    let later = std::time::SystemTime::now() + std::time::Duration::from_hours(3);
     let later = jiff::Timestamp::try_from(later).unwrap();
     let limits = format!(r#"{{"sh":{{"until":"{later}","detail":"5-hour limit reached"}}}}"#);
     let folder = sandbox.root.join("home/.local/state/orch");
