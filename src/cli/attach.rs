@@ -45,7 +45,9 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
         task,
         layout,
     };
-    events.say_state(place);
+    if events.is_open() {
+        events.say_state(place);
+    }
     runtime()?.block_on(follow(&mut events))?;
     if !events.is_open() {
         events.say_state(place);

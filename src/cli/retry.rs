@@ -3,7 +3,9 @@
 use super::context::{self, Place};
 use super::error::CliError;
 use super::execute::{Form, dollars, supervise};
-use crate::model::{Event, TaskId, TaskState};
+use crate::journal::{Journal, JournalError};
+use crate::model::{Event, RunId, TaskId, TaskState};
+use crate::report::money;
 use crate::supervisor::{Ledger, SupervisorError, World};
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -11,7 +13,7 @@ use std::process::ExitCode;
 /// Run tasks again that failed, were cancelled or lost, or cannot land
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  orch retry fix-login\n  orch retry --failed\n  orch retry fix-login \
+    after_help = "Examples:\n  orch retry fix-login\n  orch retry                  # every task that did not succeed, as --failed\n  orch retry fix-login \
                   --from-snapshot\n\nWhat the failed attempt left in the \
                   worktree is kept under refs/orch/graveyard/ and the agent starts\nfrom the task's base again; a task \
                   that conflicted starts from where the target branch is now. A prompt that was\nedited since is used \
@@ -19,9 +21,9 @@ use std::process::ExitCode;
 )]
 pub(super) struct Args {
     /// Tasks (name, id, or an unambiguous prefix).
-    #[arg(required_unless_present = "failed", conflicts_with = "failed")]
+    #[arg(conflicts_with = "failed")]
     task: Vec<String>,
-    /// Every task of the run that did not succeed.
+    /// Every task of the run that did not succeed; the same as naming none.
     #[arg(long)]
     failed: bool,
     /// Go on from the latest snapshot of each task's worktree instead of its base (see: orch status TASK).
@@ -42,8 +44,9 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     let run = context::find_run(&journal, &args.run)?;
     let mut ids: Vec<TaskId> = Vec::new();
     for name in &args.task {
-        ids.push(journal.find_task(Some(&run), name)?.id);
+        ids.push(find_task(&journal, &run, name)?);
     }
+    let every = args.task.is_empty();
     let mut ledger = Ledger::open(journal, &run)?;
     let state = ledger.state();
     let standings = state.standings();
@@ -58,7 +61,7 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
                 | TaskState::Conflicted
                 | TaskState::Interrupted
         );
-        if args.failed && ended_badly {
+        if every && ended_badly {
             again.push(task.id.clone());
         } else if ids.contains(&task.id) {
             // By name also what succeeded but cannot land: it breaks what it is merged with.
@@ -74,6 +77,18 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     if again.is_empty() {
         eprintln!("nothing to retry");
         return Ok(ExitCode::SUCCESS);
+    }
+    for task in again.iter().filter_map(|id| state.position(id)) {
+        let spent = state.task_budget(task).filter(|budget| budget.spent_usd > 0.0);
+        if let Some(budget) = spent {
+            eprintln!(
+                "{} has cost {} of {}; asked for again, it may cost as much once more \
+                 (max_task_cost_usd)",
+                state.spec.tasks[task].name,
+                money(budget.spent_usd),
+                money(budget.max_usd)
+            );
+        }
     }
     let (world, _) = place.world()?;
     let target = ledger.state().spec.target.clone();
@@ -102,6 +117,21 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
             Ok(ExitCode::SUCCESS)
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+/// The task of the run, or where else there is one of that name.
+fn find_task(journal: &Journal, run: &RunId, name: &str) -> Result<TaskId, CliError> {
+    let error = match journal.find_task(Some(run), name) {
+        Ok(found) => return Ok(found.id),
+        Err(error) => error,
+    };
+    match journal.find_task(None, name) {
+        Ok(other) if matches!(error, JournalError::NotFound(_)) => Err(CliError::usage(format!(
+            "no task '{name}' in {run}, but {0} has one; run that again with: orch retry {1} --run {0}",
+            other.run, other.name
+        ))),
+        _ => Err(error.into()),
     }
 }
 

@@ -2,11 +2,13 @@
 //! for now.
 
 use super::breaker::{Breaker, Gate};
+use super::derive::Standings;
 use super::progress::StepState;
 use super::signal;
 use super::state::State;
 use crate::model::{
-    AttemptEnd, AttemptId, Dialect, Failure, OnLimit, Policy, StepKind, StopReason, Timestamp,
+    AttemptEnd, AttemptId, Dialect, Failure, OnLimit, Policy, StepKind, StopReason, TaskState,
+    Timestamp,
 };
 use std::collections::BTreeMap;
 
@@ -203,6 +205,49 @@ impl State {
         let Some(step) = self.next_agent_step(task) else { return false };
         let opened = self.candidates(task, step).filter_map(|name| self.agent(name));
         opened.filter_map(|agent| agent.breaker.opened.as_ref()).any(|opened| !opened.stays)
+    }
+
+    /// The agents whose breakers keep a task that could start from starting, with the time at which each lets
+    /// an attempt through.
+    #[must_use]
+    pub fn agents_waited_for(
+        &self,
+        standings: &Standings,
+        now: Timestamp,
+    ) -> BTreeMap<&str, Timestamp> {
+        let opens = |name: &str| match self.agent(name)?.breaker.gate(now) {
+            Gate::Open(until) => Some(until),
+            _ => None,
+        };
+        let mut waited_for = BTreeMap::new();
+        if self.agents.keys().all(|name| opens(name).is_none()) {
+            return waited_for;
+        }
+        for task in 0..self.tasks.len() {
+            let Some(step) = self.next_agent_step(task) else { continue };
+            if self.task_state(task, standings) != TaskState::Queued {
+                continue;
+            }
+            let round = self.spec.policy.on_limit == OnLimit::Fallback;
+            let mut open = Vec::new();
+            for name in self.candidates(task, step) {
+                match self.agent(name).map(|known| known.breaker.gate(now)) {
+                    Some(Gate::Stays) => {}
+                    Some(Gate::Open(until)) => {
+                        open.push((name, until));
+                        if !round {
+                            break;
+                        }
+                    }
+                    _ => {
+                        open.clear();
+                        break;
+                    }
+                }
+            }
+            waited_for.extend(open);
+        }
+        waited_for
     }
 
     /// The agent step of the task that is next to run.

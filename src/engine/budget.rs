@@ -98,14 +98,25 @@ impl State {
         let own = &self.tasks[task];
         let again = own.dearest > 0 && own.spent + own.dearest > most;
         (own.spent >= most && own.spent > 0 || again).then(|| {
+            let asked_again = own.steps.iter().any(|step| step.forgiven > 0);
+            let since = if asked_again { " since it was last asked for" } else { "" };
             let text = format!(
-                "not tried again: the task has cost {} of {}",
+                "not tried again: the task has cost {} of {}{since}, its dearest attempt {}",
                 dollars(own.spent),
-                dollars(most)
+                dollars(most),
+                dollars(own.dearest)
             );
             Failure::new(FailureClass::Budget, text)
                 .suggest("orch retry lets it cost as much again")
         })
+    }
+
+    /// What the task at `task` cost since a person last asked for it and what it may, in US dollars, where
+    /// there is a limit to that.
+    #[must_use]
+    pub fn task_budget(&self, task: usize) -> Option<BudgetView> {
+        let max_usd = self.spec.policy.max_task_cost_usd?;
+        Some(BudgetView { spent_usd: self.tasks[task].spent as f64 / 1e6, max_usd })
     }
 
     /// What was spent, where there is a limit.

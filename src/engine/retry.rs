@@ -4,7 +4,8 @@ use super::progress::{Attempt, StepState};
 use super::signal;
 use super::state::{State, restart_point};
 use crate::model::{
-    AgentProfile, AttemptEnd, AttemptId, FailureClass, OnLimit, StepKind, StopReason, Timestamp,
+    AgentProfile, AttemptEnd, AttemptId, Failure, FailureClass, OnLimit, StepKind, StopReason,
+    Timestamp,
 };
 
 /// An attempt lost to a dead shim is started again without counting against `retries`, but not for
@@ -46,6 +47,33 @@ pub fn retry_verdict(state: &State, task: usize) -> Verdict {
 }
 
 fn again(state: &State, task: usize) -> Option<Again> {
+    let again = wanted(state, task)?;
+    withheld_from(state, task, &again).is_none().then_some(again)
+}
+
+/// The failure of a task that is not tried again; with the reason, where it would be but no agent will run
+/// it, or its money is spent.
+pub(super) fn failure_that_stays(state: &State, task: usize) -> Option<Failure> {
+    let failure = state.last_failure(task)?;
+    let Some(why) = wanted(state, task).and_then(|again| withheld_from(state, task, &again)) else {
+        return Some(failure);
+    };
+    let not = why.message.replacen("not started", "not tried again", 1);
+    let then = why.suggestion.map_or(String::new(), |then| format!("; {then}"));
+    Some(failure.suggest(format!("{not}{then}")))
+}
+
+fn withheld_from(state: &State, task: usize, again: &Again) -> Option<Failure> {
+    let spec = &state.spec.tasks[task];
+    let step = spec.steps.iter().find(|step| step.id == again.attempt.step)?;
+    if !matches!(step.kind, StepKind::Agent) {
+        return None;
+    }
+    state.never_runs_from(task, again.agent.as_deref().unwrap_or(&spec.agent))
+}
+
+/// The attempt that the failure leads to, if there is an agent for it.
+fn wanted(state: &State, task: usize) -> Option<Again> {
     let (spec, progress) = (&state.spec.tasks[task], &state.tasks[task]);
     if progress.cancelled {
         return None;
@@ -115,12 +143,6 @@ fn again(state: &State, task: usize) -> Option<Again> {
         }
     }
     again.agent = again.agent.filter(|agent| *agent != spec.agent);
-    if is_agent(from) {
-        let name = again.agent.as_deref().unwrap_or(&spec.agent);
-        if state.never_runs_from(task, name).is_some() {
-            return None;
-        }
-    }
     Some(again)
 }
 

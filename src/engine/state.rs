@@ -207,7 +207,7 @@ impl State {
         let why = if brief.failed {
             match retry_verdict(self, task) {
                 Verdict::Retry(_) => None,
-                Verdict::GiveUp => self.last_failure(task),
+                Verdict::GiveUp => super::retry::failure_that_stays(self, task),
             }
         } else {
             self.never_goes_on(task)

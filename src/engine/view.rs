@@ -74,7 +74,6 @@ impl State {
                     .suggest("merge the branch by hand, or run orch retry on the new tip"),
             ),
             (None, s) if s.is_good() => None,
-            _ if self.briefs[task].failed => self.last_failure(task),
             _ => progress.given_up.as_deref().cloned().or_else(|| self.last_failure(task)),
         };
         let times = || progress.steps.iter().flat_map(|s| &s.attempts);

@@ -20,7 +20,7 @@ pub enum StopReason {
     Timeout,
     /// No output for the idle limit.
     IdleTimeout,
-    /// A person (or `--fail-fast`) asked.
+    /// A person asked.
     Cancelled,
     /// The supervisor was interrupted, or the attempt's shim died.
     Interrupted,

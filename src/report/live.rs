@@ -2,6 +2,7 @@
 //! fact otherwise.
 
 use super::style::{Style, columns, fit, mark};
+use super::waits::{self, Wait};
 use super::words::{duration, money};
 use crate::engine::State;
 use crate::model::{AttemptId, Ending, Event, Recorded, StepKind, TaskId, TaskState, Timestamp};
@@ -26,6 +27,10 @@ pub struct Live<W: Write> {
     /// Tasks whose success was told.
     told: HashSet<TaskId>,
     doing: HashMap<TaskId, (Progress, Timestamp)>,
+    /// What is waited for, as of the last event.
+    waits: Vec<Wait>,
+    /// Of what was waited for, until when it was said to be.
+    told_waits: HashMap<String, Timestamp>,
     /// The live supervisor has printed the run's id.
     greeted: bool,
 }
@@ -43,6 +48,8 @@ impl<W: Write> Live<W> {
             drawn: 0,
             told: HashSet::new(),
             doing: HashMap::new(),
+            waits: Vec::new(),
+            told_waits: HashMap::new(),
             greeted: false,
         }
     }
@@ -125,10 +132,9 @@ impl<W: Write> Live<W> {
         match ending {
             Ending::Failed { failure } => {
                 self.say(&format!("✗ {name}: {}: {}: {}", step.id, failure.class, failure.message));
-                let again = state
-                    .position(&attempt.task)
-                    .is_some_and(|task| state.tasks[task].given_up.is_none());
-                if let Some(hint) = failure.suggestion.as_ref().filter(|_| !again) {
+                let task = state.position(&attempt.task);
+                let given_up = task.and_then(|task| state.tasks[task].given_up.as_deref());
+                if let Some(hint) = given_up.and_then(|failure| failure.suggestion.as_ref()) {
                     self.say(&format!("  hint: {hint}"));
                 }
             }
@@ -159,6 +165,20 @@ impl<W: Write> Live<W> {
         }
     }
 
+    /// Says what is waited for that was not said yet.
+    fn tell_waits(&mut self, state: &State) {
+        let at = now();
+        let waits = waits::current(state, at);
+        for wait in &waits {
+            // Of a shortage whoever measures it gives notice.
+            let Some(until) = wait.until else { continue };
+            if self.told_waits.insert(wait.of.clone(), until) != Some(until) {
+                self.say(&format!("waiting: {} ({})", wait.what, wait.why));
+            }
+        }
+        self.waits = waits;
+    }
+
     fn draw(&mut self, state: &State) {
         if !self.redraw {
             return;
@@ -183,7 +203,13 @@ impl<W: Write> Live<W> {
         }
         if more + waiting > 0 {
             let more = if more > 0 { format!("{more} more running, ") } else { String::new() };
-            let _ = writeln!(text, "{}", self.style.cut(&format!("  {more}{waiting} waiting"), 0));
+            let at = now();
+            let held = self.waits.iter().filter(|w| w.until.is_none_or(|until| until > at));
+            let held: Vec<&str> = held.map(|wait| wait.what.as_str()).collect();
+            let held =
+                if held.is_empty() { String::new() } else { format!(": {}", held.join("; ")) };
+            let line = format!("  {more}{waiting} waiting{held}");
+            let _ = writeln!(text, "{}", self.style.cut(&line, 0));
             lines += 1;
         }
         self.drawn = lines;
@@ -224,6 +250,9 @@ impl<W: Write> Observer for Live<W> {
             self.tell(state, recorded);
         }
         self.tell_done(state, events);
+        if !events.is_empty() {
+            self.tell_waits(state);
+        }
         self.draw(state);
         let _ = self.out.flush();
     }

@@ -3,7 +3,9 @@
 use super::style::{Style, columns, fit, mark};
 use super::waits;
 use super::words::{bytes, count, duration, money};
-use crate::model::{BreakerView, Failure, RunState, RunView, TaskState, TaskView, Timestamp};
+use crate::model::{
+    BreakerView, Failure, FailureClass, RunState, RunView, TaskState, TaskView, Timestamp,
+};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -97,7 +99,7 @@ pub fn status(
         let _ = writeln!(out, "  … {hidden} more; see all with: orch status --all");
     }
     let _ = writeln!(out, "{}", totals(counts));
-    if let Some(next) = next(run, tasks, counts) {
+    if let Some(next) = next(run, tasks) {
         let _ = writeln!(out, "next: {next}");
     }
     out
@@ -155,7 +157,8 @@ fn details(view: &TaskView) -> String {
         TaskState::Succeeded | TaskState::Merged => {
             let files = view.files_changed.len();
             parts.push(if files == 0 { "no changes".to_owned() } else { count(files, "file") });
-            parts.extend(view.branch.clone());
+            // Where the worktree was cleaned away, so was the branch.
+            parts.extend(view.branch.clone().filter(|_| view.worktree.is_some()));
         }
         _ => {}
     }
@@ -191,8 +194,8 @@ fn totals(counts: &BTreeMap<TaskState, u64>) -> String {
 }
 
 /// The command that most likely comes next.
-fn next(run: &RunView, tasks: &[TaskView], counts: &BTreeMap<TaskState, u64>) -> Option<String> {
-    let has = |state| counts.get(&state).is_some_and(|n| *n > 0);
+fn next(run: &RunView, tasks: &[TaskView]) -> Option<String> {
+    let stands = |state| tasks.iter().any(|t| t.state == state && t.worktree.is_some());
     match run.state {
         RunState::Running => {
             let busy = tasks.iter().find(|t| t.state == TaskState::Running)?;
@@ -205,14 +208,29 @@ fn next(run: &RunView, tasks: &[TaskView], counts: &BTreeMap<TaskState, u64>) ->
                 Some(bad) if bad.state == TaskState::Conflicted => {
                     Some(format!("orch diff {}", bad.name))
                 }
-                Some(bad) if bad.state != TaskState::Cancelled => {
-                    Some(format!("orch logs {0}, then: orch retry {0}", bad.name))
-                }
-                _ if has(TaskState::Succeeded) => Some("orch merge".to_owned()),
-                _ if has(TaskState::Merged) => Some("orch clean".to_owned()),
+                Some(bad) if bad.state != TaskState::Cancelled => Some(again(run, tasks, bad)),
+                _ if stands(TaskState::Succeeded) => Some("orch merge".to_owned()),
+                _ if stands(TaskState::Merged) => Some("orch clean".to_owned()),
                 _ => None,
             }
         }
+    }
+}
+
+/// How to go on from the first task that failed.
+fn again(run: &RunView, tasks: &[TaskView], bad: &TaskView) -> String {
+    let class = |task: &TaskView| task.error.as_ref().map(|error| error.class);
+    let mended_once = match class(bad) {
+        Some(FailureClass::Budget) if run.budget.is_some() => Some(" --max-cost-usd USD"),
+        Some(FailureClass::Auth | FailureClass::Quota | FailureClass::Budget) => Some(""),
+        _ => None,
+    };
+    let alike = tasks.iter().filter(|t| t.state.is_final() && class(t) == class(bad)).count();
+    match mended_once {
+        Some(more) if alike > 1 => format!("orch retry --failed{more}"),
+        Some(more) if bad.logs.is_empty() => format!("orch retry {}{more}", bad.name),
+        _ if bad.logs.is_empty() => format!("orch retry {}", bad.name),
+        _ => format!("orch logs {0}, then: orch retry {0}", bad.name),
     }
 }
 
@@ -236,7 +254,7 @@ pub fn task(view: &TaskView, now: Timestamp, style: Style) -> String {
     fact("prompt", &view.prompt);
     fact("agent", &view.agent);
     for (name, value) in [
-        ("branch", &view.branch),
+        ("branch", if view.worktree.is_some() { &view.branch } else { &None }),
         ("worktree", &view.worktree),
         ("start", &view.start),
         ("commit", &view.commit),
@@ -314,4 +332,52 @@ pub fn runs(runs: &[RunView]) -> String {
         );
     }
     out
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use serde_json::json;
+
+    pub(in crate::report) fn run(state: RunState) -> RunView {
+        serde_json::from_value(json!({
+            "id": "run-1", "state": state, "started_at": "2026-01-01T00:00:00Z", "finished_at": null,
+            "base": "b", "target": null, "jobs": 1, "supervisor": {"pid": null, "alive": false},
+        }))
+        .unwrap()
+    }
+
+    fn task(name: &str, state: TaskState, class: Option<FailureClass>) -> TaskView {
+        let error = class.map(|class| Failure::new(class, "made up"));
+        serde_json::from_value(json!({
+            "id": name, "name": name, "prompt": "", "title": "", "agent": "x", "state": state,
+            "attempts": [], "branch": null, "worktree": null, "commit": null, "start": null,
+            "files_changed": [], "pull_request": null, "issue": null, "blocked_on": [],
+            "error": error, "steps": [], "started_at": null, "finished_at": null,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn the_next_command_is_one_that_does_something() {
+        use FailureClass::{Auth, Budget, Crashed};
+        let failed = |name, class| task(name, TaskState::Failed, Some(class));
+        let ended = run(RunState::Failed);
+        assert_eq!(next(&ended, &[failed("a", Crashed)]).unwrap(), "orch retry a");
+        let mut ran = failed("a", Crashed);
+        ran.logs.push(crate::model::LogView { step: "implement".to_owned(), attempt: 1 });
+        assert_eq!(next(&ended, &[ran.clone()]).unwrap(), "orch logs a, then: orch retry a");
+        let two = [failed("a", Auth), failed("b", Auth)];
+        assert_eq!(next(&ended, &two).unwrap(), "orch retry --failed");
+        let budget = Some(crate::model::BudgetView { spent_usd: 1.0, max_usd: 1.0 });
+        let limited = RunView { budget, ..ended };
+        let two = [failed("a", Budget), failed("b", Budget)];
+        assert_eq!(next(&limited, &two).unwrap(), "orch retry --failed --max-cost-usd USD");
+
+        let mut merged = task("a", TaskState::Merged, None);
+        let done = run(RunState::Succeeded);
+        assert_eq!(next(&done, &[merged.clone()]), None, "cleaned already");
+        merged.worktree = Some("w".to_owned());
+        assert_eq!(next(&done, &[merged]).unwrap(), "orch clean");
+    }
 }

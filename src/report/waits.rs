@@ -1,11 +1,22 @@
 //! Why nothing new starts, and until when: breakers, shortages, pauses, money.
 
 use super::words::money;
+use crate::engine::{Gate, State};
 use crate::model::{BreakerState, BreakerView, RunState, RunView, TaskState, TaskView, Timestamp};
 
 /// A line for each thing that holds the run back.
 pub(super) fn lines(run: &RunView, now: Timestamp) -> Vec<String> {
-    let open = run.breakers.iter().filter(|b| b.state_at(now) != BreakerState::Closed);
+    let concerns = |b: &&BreakerView| match run.state {
+        RunState::Running | RunState::Paused | RunState::Interrupted => {
+            b.state_at(now) != BreakerState::Closed
+        }
+        // What mends itself is nobody's business once the run is over.
+        RunState::Failed => {
+            b.state == BreakerState::Open && b.retry_at.is_none() && !is_resource(&b.name)
+        }
+        RunState::Succeeded | RunState::Cancelled => false,
+    };
+    let open = run.breakers.iter().filter(concerns);
     let mut lines: Vec<String> = open.map(|breaker| line(breaker, now)).collect();
     if run.supervisor.alive {
         lines.extend(run.limited.clone());
@@ -21,13 +32,66 @@ pub(super) fn lines(run: &RunView, now: Timestamp) -> Vec<String> {
     lines
 }
 
+/// Something that work which could start waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Wait {
+    /// Who or what: names it from one look to the next.
+    pub(super) of: String,
+    /// When it ends, where that is known.
+    pub(super) until: Option<Timestamp>,
+    /// `agent claude is limited until 20:45`.
+    pub(super) what: String,
+    /// What was said of the reason.
+    pub(super) why: String,
+}
+
+/// What work that could start waits for now, other than for a free place or a person.
+pub(super) fn current(state: &State, now: Timestamp) -> Vec<Wait> {
+    if state.finished.is_some() {
+        return Vec::new();
+    }
+    let short = state.holds.short.iter().map(|(resource, detail)| Wait {
+        of: format!("{resource:?}"),
+        until: None,
+        what: "nothing new starts until there is more".to_owned(),
+        why: detail.clone(),
+    });
+    let mut waits: Vec<Wait> = short.collect();
+    if let (Gate::Open(until), Some(opened)) = (state.execution.gate(now), &state.execution.opened)
+    {
+        waits.push(Wait {
+            of: "execution".to_owned(),
+            until: Some(until),
+            what: format!("no worktree is prepared before {}", clock(until, now)),
+            why: format!("{}: {}", opened.why.class, opened.why.message),
+        });
+    }
+    if state.agents.values().all(|agent| agent.breaker.opened.is_none()) {
+        return waits;
+    }
+    for (name, until) in state.agents_waited_for(&state.standings(), now) {
+        let Some(opened) = &state.agents[name].breaker.opened else { continue };
+        let at = clock(until, now);
+        let (what, why) = if opened.limit == Some(until) {
+            (format!("agent {name} is limited until {at}"), opened.why.message.clone())
+        } else {
+            let why = format!("{}: {}", opened.why.class, opened.why.message);
+            (format!("agent {name} gets no attempt before {at}"), why)
+        };
+        waits.push(Wait { of: format!("agent:{name}"), until: Some(until), what, why });
+    }
+    waits
+}
+
 /// One breaker that is not closed.
 pub(super) fn line(breaker: &BreakerView, now: Timestamp) -> String {
     let reason = breaker.reason.as_deref().unwrap_or("unknown");
     let next = match (breaker.state_at(now), breaker.retry_at) {
         (BreakerState::HalfOpen, _) => "one attempt is tried".to_owned(),
         (_, Some(at)) => format!("next attempt at {}", clock(at, now)),
-        (_, None) if is_resource(&breaker.name) => "nothing new starts until then".to_owned(),
+        (_, None) if is_resource(&breaker.name) => {
+            "nothing new starts until there is more".to_owned()
+        }
         (_, None) => "no more attempts until you ask: orch retry".to_owned(),
     };
     format!("{} open: {reason}; {next}", breaker.name)
@@ -84,5 +148,32 @@ mod tests {
         assert!(text.ends_with("one attempt is tried"), "{text}");
         let text = line(&breaker(BreakerState::Open, None), now);
         assert!(text.ends_with("orch retry"), "{text}");
+    }
+
+    #[test]
+    fn breakers_are_shown_as_long_as_they_hold_something_back() {
+        let mut run = crate::report::status::tests::run(RunState::Running);
+        for (name, retry_at) in
+            [("agent:a", Some(Timestamp(60_000))), ("agent:b", None), ("disk", None)]
+        {
+            run.breakers.push(BreakerView {
+                name: name.to_owned(),
+                state: BreakerState::Open,
+                failures: 1,
+                retry_at,
+                reason: None,
+            });
+        }
+        let names = |state| {
+            let run = RunView { state, ..run.clone() };
+            let names: Vec<String> = lines(&run, Timestamp(0))
+                .iter()
+                .filter_map(|line| Some(line.split_once(" open: ")?.0.to_owned()))
+                .collect();
+            names.join(" ")
+        };
+        assert_eq!(names(RunState::Running), "agent:a agent:b disk");
+        assert_eq!(names(RunState::Failed), "agent:b");
+        assert_eq!(names(RunState::Succeeded), "");
     }
 }

@@ -279,7 +279,9 @@ fn lost(survivors: usize) -> AttemptEnd {
     let left = if survivors == 0 {
         String::new()
     } else {
-        format!("; {survivors} processes it left behind were ended")
+        let (processes, were) =
+            if survivors == 1 { ("process", "was") } else { ("processes", "were") };
+        format!("; {survivors} {processes} it left behind {were} ended")
     };
     AttemptEnd::failed(
         Failure::new(FailureClass::Interrupted, format!("its shim was killed{left}")).suggest(
@@ -289,7 +291,7 @@ fn lost(survivors: usize) -> AttemptEnd {
 }
 
 /// Shown after the class (`cancelled: ...`), so they do not say it again.
-const CANCELLED: &str = "stopped by a person or by --fail-fast";
+const CANCELLED: &str = "stopped by a person";
 const INTERRUPTED: &str = "the supervisor was stopped";
 const OUT_OF_MEMORY: &str = "the machine was running out of memory";
 

@@ -93,6 +93,9 @@ async fn examine(
             Recovery::NeverStarted => gone("the supervisor died before it was started".to_owned()),
             Recovery::Alive(running) => Found::Alive(running),
             Recovery::Lost { survivors_ended: 0 } => gone("it did not survive".to_owned()),
+            Recovery::Lost { survivors_ended: 1 } => {
+                gone("its shim was gone; 1 process it left behind was ended".to_owned())
+            }
             Recovery::Lost { survivors_ended } => gone(format!(
                 "its shim was gone; {survivors_ended} processes it left behind were ended"
             )),

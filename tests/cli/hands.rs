@@ -189,7 +189,8 @@ fn a_task_is_followed_through_its_steps_to_its_end() {
     failing.finish().exits(1).complains("exited with 3");
     run.finish().exits(1);
     // Of what is over only the end is told.
-    sandbox.orch("attach a").exits(0).complains("succeeded");
+    let over = sandbox.orch("attach a").exits(0).complains("succeeded");
+    assert_eq!((over.stderr.lines().count(), over.stdout.as_str()), (1, ""), "{over:?}");
     sandbox.orch("attach b").exits(1).complains("failed");
 }
 
@@ -201,4 +202,42 @@ fn whoever_follows_is_told_when_the_supervisor_is_gone() {
     wait_until("it follows", || !attached.stderr_so_far().is_empty());
     kill(run);
     attached.finish().exits(130).complains("go on with: orch resume");
+}
+
+#[test]
+fn a_run_that_waits_for_a_limit_says_until_when() {
+    let sandbox = Sandbox::new();
+    sandbox.task("a", &[], "echo a > a.txt");
+    // The limit another run of this user met; the agent's program is the account.
+    let later = std::time::SystemTime::now() + std::time::Duration::from_hours(3);
+    let later = jiff::Timestamp::try_from(later).unwrap();
+    let limits = format!(r#"{{"sh":{{"until":"{later}","detail":"5-hour limit reached"}}}}"#);
+    let folder = sandbox.root.join("home/.local/state/orch");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("limits.json"), limits).unwrap();
+    let run = sandbox.start("execute --all-prompts");
+    let at = later.strftime("%H:%M").to_string();
+    let text = format!("waiting: agent scripted is limited until {at} (5-hour limit reached)");
+    wait_until("it says so", || run.stderr_so_far().contains(&text));
+    let shown = sandbox.orch("status").exits(0).stdout;
+    assert!(shown.contains(&format!("next attempt at {at}")), "{shown}");
+    sandbox.orch("cancel --all").exits(0);
+    let told = run.finish().exits(1);
+    assert_eq!(told.stderr.matches("waiting:").count(), 1, "{}", told.stderr);
+    assert!(!told.stdout.contains("next attempt at"), "{}", told.stdout);
+}
+
+#[test]
+fn retry_without_a_name_takes_what_failed_and_points_at_earlier_runs() {
+    let sandbox = Sandbox::new();
+    sandbox.task("a", &[], "[ -e $SANDBOX/gates/mended ] || exit 1\necho a > a.txt");
+    sandbox.task("b", &[], "echo b > b.txt");
+    sandbox.orch("execute --tasks prompts/b.md").exits(0);
+    let first = sandbox.status()["run"]["id"].as_str().unwrap().to_owned();
+    sandbox.orch("execute --tasks prompts/a.md").exits(1);
+    sandbox.orch("retry b").exits(2).complains(&format!("orch retry b --run {first}"));
+    sandbox.open("mended");
+    sandbox.orch("retry").exits(0);
+    assert_eq!(sandbox.status_of("a")["state"], "succeeded");
+    sandbox.orch("retry").exits(0).complains("nothing to retry");
 }

@@ -246,3 +246,37 @@ fn what_can_never_be_is_named() {
     assert_eq!(run.act(), ["finish failed"]);
     assert_eq!(run.view("a").blocked_by, ["a", "b"]);
 }
+
+#[test]
+fn what_waits_for_a_limit_names_the_agent_unless_another_takes_over() {
+    let waited_for = |agent: &str, on_limit| {
+        let policy = Policy { on_limit, ..Policy::default() };
+        let mut run = run(1, vec![by(agent, "a"), by(agent, "b")], policy);
+        run.end("a/agent.1", limited(5_000));
+        run.act();
+        let standings = run.state.standings();
+        let names = run.state.agents_waited_for(&standings, Timestamp(run.now));
+        let names: Vec<_> = names.into_iter().map(|(name, at)| (name.to_owned(), at.0)).collect();
+        let lifted = run.state.agents_waited_for(&standings, Timestamp(5_000));
+        assert!(lifted.is_empty(), "{lifted:?}");
+        names
+    };
+    assert_eq!(waited_for("cat", OnLimit::Wait), [("cat".to_owned(), 5_000)]);
+    assert_eq!(waited_for("ann", OnLimit::Wait), [("ann".to_owned(), 5_000)]);
+    assert_eq!(waited_for("ann", OnLimit::Fallback), []);
+}
+
+#[test]
+fn a_task_that_may_cost_no_more_says_so_beside_what_failed() {
+    let policy = Policy { max_task_cost_usd: Some(1.0), ..Policy::default() };
+    let mut run = run(1, vec![retries(by("cat", "a"), 3)], policy);
+    costs(&mut run, "a/agent.1", 0.75);
+    run.ok("a/commit.1");
+    assert_eq!(run.fail("a/verify.1", C::VerifyFailed), ["finish failed"]);
+    let error = run.view("a").error.unwrap();
+    assert_eq!(error.class, C::VerifyFailed);
+    let hint = error.suggestion.unwrap();
+    assert!(hint.starts_with("not tried again: the task has cost $0.75 of $1.00"), "{hint}");
+    let budget = run.state.task_budget(0).unwrap();
+    assert_eq!((budget.spent_usd, budget.max_usd), (0.75, 1.0));
+}
