@@ -4,7 +4,7 @@ use super::context::{self, Place};
 use super::error::CliError;
 use super::execute::{Form, dollars, supervise};
 use crate::model::{Event, TaskId, TaskState};
-use crate::supervisor::{Ledger, SupervisorError, World};
+use crate::supervisor::{Ledger, World};
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
@@ -38,7 +38,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
-    let (_, _, journal) = place.history()?;
+    let (world, lock, journal) = place.take()?;
     let run = context::find_run(&journal, &args.run)?;
     let mut ids: Vec<TaskId> = Vec::new();
     for name in &args.task {
@@ -75,7 +75,6 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
         eprintln!("nothing to retry");
         return Ok(ExitCode::SUCCESS);
     }
-    let (world, _) = place.world()?;
     let target = ledger.state().spec.target.clone();
     let onto = target.map(|branch| world.repo.branch_tip(&branch)).transpose()?.flatten();
     for id in &again {
@@ -88,21 +87,14 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     let mut asked: Vec<Event> =
         most.map(|max_cost_usd| Event::BudgetRequested { max_cost_usd }).into_iter().collect();
     asked.push(Event::RetryRequested { tasks: again, onto, snapshots });
-    match world.lock() {
-        Ok(lock) => {
-            world.repo.identity()?;
-            ledger.record(asked)?;
-            let code = supervise(place, &world, ledger, args.form)?;
-            drop(lock);
-            Ok(code)
-        }
-        Err(SupervisorError::Busy(_)) => {
-            ledger.record(asked)?;
-            eprintln!("asked the running supervisor to run {count} again; see: orch status");
-            Ok(ExitCode::SUCCESS)
-        }
-        Err(error) => Err(error.into()),
-    }
+    let Some(lock) = lock else {
+        ledger.record(asked)?;
+        eprintln!("asked the running supervisor to run {count} again; see: orch status");
+        return Ok(ExitCode::SUCCESS);
+    };
+    world.repo.identity()?;
+    ledger.record(asked)?;
+    supervise(place, &world, &lock, ledger, args.form)
 }
 
 /// The snapshots to go on from, held so that a later one does not replace them.
