@@ -56,9 +56,7 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     };
     let id = ledger.state().spec.id.clone();
     restore_prompts(&world.layout, &ledger.state().spec)?;
-    let over =
-        matches!(ledger.state().finished, Some((state, _)) if state != RunState::Interrupted);
-    if over && ledger.state().open_attempts().next().is_none() {
+    if is_over(&ledger) {
         let (state, _) =
             ledger.state().finished.unwrap_or((RunState::Failed, crate::supervisor::now()));
         let view = super::status::json(ledger.journal(), &ledger.state().run_view())?;
@@ -105,5 +103,16 @@ fn open(journal: Journal, name: &str) -> Result<Ledger, CliError> {
         Some(run) => run.id,
         None => context::find_run(&journal, name)?,
     };
-    Ok(Ledger::open(journal, &id)?)
+    let ledger = Ledger::open(journal, &id)?;
+    if is_over(&ledger) {
+        // Nobody will meet the damage of a large one later, and this is what is advised against it.
+        ledger.journal().refuse_damage()?;
+    }
+    Ok(ledger)
+}
+
+fn is_over(ledger: &Ledger) -> bool {
+    let state = ledger.state();
+    matches!(state.finished, Some((state, _)) if state != RunState::Interrupted)
+        && state.open_attempts().next().is_none()
 }

@@ -322,7 +322,7 @@ fn a_journal_that_is_gone_is_said_to_be_gone() {
     let size = fs::read(&path).unwrap().len();
     let without: [&dyn Fn(); 3] =
         [&|| fs::remove_file(&path).unwrap(), &|| fs::write(&path, "").unwrap(), &|| {
-            fs::write(&path, vec![0; size]).unwrap()
+            fs::write(&path, vec![0; size]).unwrap();
         }];
     for (case, make) in without.iter().enumerate() {
         make();
