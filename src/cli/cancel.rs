@@ -23,7 +23,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
-    let (_, _, journal) = place.history()?;
+    let (world, lock, journal) = place.take()?;
     let run = context::find_run(&journal, &args.run)?;
     let mut ids: Vec<TaskId> = Vec::new();
     for name in &args.task {
@@ -50,22 +50,14 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
         eprintln!("nothing to cancel");
         return Ok(ExitCode::SUCCESS);
     }
-    let (world, _) = place.world()?;
-    match world.lock() {
-        Ok(lock) => {
-            let runtime = runtime()?;
-            let count = ids.len();
-            runtime.block_on(cancel_without_supervisor(&world, &mut ledger, ids))?;
-            drop(lock);
-            eprintln!("cancelled {count}; nothing of them runs any more");
-        }
+    let count = ids.len();
+    if lock.is_some() {
+        runtime()?.block_on(cancel_without_supervisor(&world, &mut ledger, ids))?;
+        eprintln!("cancelled {count}; nothing of them runs any more");
+    } else {
         // The live supervisor reads the journal and stops them.
-        Err(crate::supervisor::SupervisorError::Busy(_)) => {
-            let count = ids.len();
-            ledger.record(vec![Event::CancelRequested { tasks: ids }])?;
-            eprintln!("asked the running supervisor to cancel {count}; see: orch status");
-        }
-        Err(error) => return Err(error.into()),
+        ledger.record(vec![Event::CancelRequested { tasks: ids }])?;
+        eprintln!("asked the running supervisor to cancel {count}; see: orch status");
     }
     Ok(ExitCode::SUCCESS)
 }

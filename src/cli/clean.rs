@@ -32,7 +32,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
-    let (_, layout, journal) = place.history()?;
+    let (_, layout, journal) = place.sound_history()?;
     let (world, config) = place.world()?;
     if !args.restore.is_empty() {
         return restore(&world, &journal, &args.restore);

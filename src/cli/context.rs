@@ -7,7 +7,7 @@ use crate::journal::{Journal, Layout};
 use crate::model::{RunId, RunView};
 use crate::process::SupervisorLock;
 use crate::report::Style;
-use crate::supervisor::{Ledger, Limits, World};
+use crate::supervisor::{Ledger, Limits, Rebuilt, SupervisorError, World, has_run};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -98,8 +98,43 @@ impl Place {
     pub(super) fn history(&self) -> Result<(Repo, Layout, Journal), CliError> {
         let repo = self.repo()?;
         let layout = Layout::new(repo.state_dir());
-        let journal = Journal::open_existing(&layout.journal())?.ok_or_else(nothing_yet)?;
+        let journal = Journal::open_existing(&layout.journal())?;
+        let journal = journal.ok_or_else(|| nothing_yet(&layout))?;
+        refuse_emptied(&layout, &journal)?;
         Ok((repo, layout, journal))
+    }
+
+    /// The journal for a command that changes what runs hold while a supervisor may be at work.
+    ///
+    /// # Errors
+    /// As [`Place::history`], and a journal that is damaged anywhere.
+    pub(super) fn sound_history(&self) -> Result<(Repo, Layout, Journal), CliError> {
+        let found = self.history()?;
+        found.2.refuse_damage()?;
+        Ok(found)
+    }
+
+    /// The journal for a command that does what a supervisor does where none is at work (the lock is taken
+    /// then, and a damaged journal rebuilt), and asks the one there is otherwise.
+    pub(super) fn take(&self) -> Result<(Arc<World>, Option<SupervisorLock>, Journal), CliError> {
+        // A clear answer where there is none, before anything is made.
+        match self.history() {
+            Err(error) if !error.is_damage() => return Err(error),
+            _ => {}
+        }
+        let (world, _) = self.world()?;
+        match world.lock() {
+            Ok(lock) => {
+                let (journal, rebuilt) = world.take_journal(&lock)?;
+                tell_rebuilt(rebuilt.as_ref());
+                Ok((world, Some(lock), journal))
+            }
+            Err(SupervisorError::Busy(_)) => {
+                let journal = world.journal()?;
+                Ok((world, None, journal))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// What `read` finds in the journal, which is not touched for it; it may be called twice.
@@ -108,18 +143,45 @@ impl Place {
         read: impl Fn(&Layout, &Journal) -> Result<T, CliError>,
     ) -> Result<T, CliError> {
         let layout = Layout::new(self.repo()?.state_dir());
-        let found = Journal::look(&layout.journal(), |journal| read(&layout, journal))?;
-        found.ok_or_else(nothing_yet)
+        let found = Journal::look(&layout.journal(), |journal| {
+            refuse_emptied(&layout, journal)?;
+            read(&layout, journal)
+        })?;
+        found.ok_or_else(|| nothing_yet(&layout))
     }
 }
 
-pub(super) fn nothing_yet() -> CliError {
-    CliError::usage("no run in this repository yet; start one with: orch execute --tasks FILE...")
+/// Why there is no run to speak of: an agent of one may be at work all the same.
+pub(super) fn nothing_yet(layout: &Layout) -> CliError {
+    if has_run(layout) {
+        return CliError::failed(format!(
+            "the journal {} is gone, though there are results of runs beside it; rebuild it with: orch resume",
+            layout.journal().display()
+        ));
+    }
+    CliError::usage(NO_RUN)
+}
+
+const NO_RUN: &str = "no run in this repository yet; start one with: orch execute --tasks FILE...";
+
+/// A journal without a run says that there is nothing, which must be true.
+fn refuse_emptied(layout: &Layout, journal: &Journal) -> Result<(), CliError> {
+    if journal.find_run("latest")?.is_none() && has_run(layout) {
+        return Err(nothing_yet(layout));
+    }
+    Ok(())
+}
+
+/// What became of a damaged journal, if it was.
+pub(super) fn tell_rebuilt(rebuilt: Option<&Rebuilt>) {
+    if let Some(rebuilt) = rebuilt {
+        eprint!("{}", crate::report::rebuilt(rebuilt));
+    }
 }
 
 /// The run that the user means.
 pub(super) fn find_run(journal: &Journal, name: &str) -> Result<RunId, CliError> {
-    journal.find_run(name)?.ok_or_else(nothing_yet)
+    journal.find_run(name)?.ok_or_else(|| CliError::usage(NO_RUN))
 }
 
 /// A run of which a person asks something while it may be at work.

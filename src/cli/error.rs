@@ -12,6 +12,8 @@ use std::fmt;
 pub(super) enum Kind {
     /// Something failed while it was being done.
     Failed,
+    /// The journal cannot be trusted.
+    Damaged,
     /// Wrong usage, configuration or input; nothing was started.
     Usage,
     /// A conflict, or a merge that could not be done.
@@ -44,9 +46,14 @@ impl CliError {
         Self::new(Kind::Failed, message)
     }
 
+    /// Whether the journal has to be rebuilt.
+    pub(super) fn is_damage(&self) -> bool {
+        self.kind == Kind::Damaged
+    }
+
     pub(super) fn code(&self) -> u8 {
         match self.kind {
-            Kind::Failed => 1,
+            Kind::Failed | Kind::Damaged => 1,
             Kind::Usage => 2,
             Kind::Conflict => 3,
             Kind::Busy => 4,
@@ -72,6 +79,7 @@ impl From<SupervisorError> for CliError {
             SupervisorError::Journal(journal) => {
                 return Self::new(journal_kind(journal), in_full(journal));
             }
+            SupervisorError::NoHistory(_) => Kind::Damaged,
             _ => Kind::Failed,
         };
         Self::new(kind, error)
@@ -108,6 +116,7 @@ fn journal_kind(error: &JournalError) -> Kind {
         | JournalError::Ambiguous { .. }
         | JournalError::Refused(_)
         | JournalError::Newer { .. } => Kind::Usage,
+        _ if error.is_damage() => Kind::Damaged,
         _ => Kind::Failed,
     }
 }

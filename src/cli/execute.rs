@@ -6,9 +6,10 @@ use super::merge;
 use super::prompts::Which;
 use crate::engine::State;
 use crate::model::{MergeMode, RunSpec, RunState, TaskState, TaskView, parse_duration};
+use crate::process::SupervisorLock;
 use crate::report::{self, Ndjson, Style, live::Live};
 use crate::supervisor::{
-    Intake, Ledger, Observer, Options, Rebuilt, Supervisor, World, intake, run_spec, store_prompts,
+    Intake, Ledger, Observer, Options, Supervisor, World, intake, run_spec, store_prompts,
 };
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -213,7 +214,7 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     world.repo.identity()?;
     let lock = world.lock()?;
     let (journal, rebuilt) = world.take_journal(&lock)?;
-    tell_rebuilt(rebuilt.as_ref());
+    context::tell_rebuilt(rebuilt.as_ref());
     for run in journal.unfinished(3)? {
         let alive = super::ps::alive(&world.layout, &journal, &run)?;
         if alive > 0 {
@@ -243,16 +244,9 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
         drop(lock);
         return super::detached::start(place, &world, &ledger.state().spec.id);
     }
-    let code = supervise(place, &world, ledger, args.form)?;
+    let code = supervise(place, &world, &lock, ledger, args.form)?;
     drop(lock);
     Ok(code)
-}
-
-/// What became of a damaged journal, if it was.
-pub(super) fn tell_rebuilt(rebuilt: Option<&Rebuilt>) {
-    if let Some(rebuilt) = rebuilt {
-        eprint!("{}", report::rebuilt(rebuilt));
-    }
 }
 
 /// A run of nothing is shown but not recorded: it would hide the last one that did something.
@@ -308,8 +302,26 @@ fn random() -> impl FnMut() -> u16 {
     }
 }
 
-/// Runs a run to its end and shows it. The caller holds the supervisor's lock.
+/// Runs a run to its end and shows it. A journal that turns out to be damaged on the way is rebuilt, once.
 pub(super) fn supervise(
+    place: &Place,
+    world: &Arc<World>,
+    lock: &SupervisorLock,
+    ledger: Ledger,
+    form: Form,
+) -> Result<ExitCode, CliError> {
+    let id = ledger.state().spec.id.clone();
+    match to_the_end(place, world, ledger, form) {
+        Err(damage) if damage.is_damage() => {
+            let (journal, rebuilt) = world.rebuild_journal(lock, &damage)?;
+            context::tell_rebuilt(Some(&rebuilt));
+            to_the_end(place, world, Ledger::open(journal, &id)?, form)
+        }
+        other => other,
+    }
+}
+
+fn to_the_end(
     place: &Place,
     world: &Arc<World>,
     ledger: Ledger,

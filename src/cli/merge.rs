@@ -31,7 +31,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
-    let (_, _, journal) = place.history()?;
+    let (_, _, journal) = place.sound_history()?;
     let run = context::find_run(&journal, &args.run)?;
     let mut only = Vec::new();
     for name in &args.task {

@@ -3,11 +3,11 @@
 use super::context::{self, Place};
 use super::detached;
 use super::error::CliError;
-use super::execute::{Form, supervise, tell_rebuilt};
+use super::execute::{Form, supervise};
 use crate::journal::Journal;
 use crate::model::{Event, RunState};
 use crate::process::SupervisorLock;
-use crate::supervisor::{Ledger, SupervisorError, World, restore_prompts};
+use crate::supervisor::{Ledger, World, has_run, restore_prompts};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -34,28 +34,29 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
         detached::keep_bounded(log);
     }
     // A clear answer where nothing ever ran, before anything is made.
-    if !world.layout.journal().exists() && !world.has_run() {
-        return Err(context::nothing_yet());
+    if !world.layout.journal().exists() && !has_run(&world.layout) {
+        return Err(context::nothing_yet(&world.layout));
     }
-    if let Some(code) = continue_paused(&world, args)? {
-        return Ok(code);
+    match continue_paused(&world, args) {
+        Ok(Some(code)) => return Ok(code),
+        // Rebuilt below, unless somebody is at work on it.
+        Err(damage) if !damage.is_damage() => return Err(damage),
+        _ => {}
     }
     let lock = world.lock()?;
     let (journal, rebuilt) = world.take_journal(&lock)?;
-    tell_rebuilt(rebuilt.as_ref());
+    context::tell_rebuilt(rebuilt.as_ref());
     let ledger = match open(journal, &args.run) {
-        Err(Stop::Damage(damage)) => {
+        Err(damage) if damage.is_damage() => {
             let (journal, rebuilt) = world.rebuild_journal(&lock, &damage)?;
-            tell_rebuilt(Some(&rebuilt));
-            open(journal, &args.run).map_err(Stop::into_error)?
+            context::tell_rebuilt(Some(&rebuilt));
+            open(journal, &args.run)?
         }
-        other => other.map_err(Stop::into_error)?,
+        other => other?,
     };
     let id = ledger.state().spec.id.clone();
     restore_prompts(&world.layout, &ledger.state().spec)?;
-    let over =
-        matches!(ledger.state().finished, Some((state, _)) if state != RunState::Interrupted);
-    if over && ledger.state().open_attempts().next().is_none() {
+    if is_over(&ledger) {
         let (state, _) =
             ledger.state().finished.unwrap_or((RunState::Failed, crate::supervisor::now()));
         let view = super::status::json(ledger.journal(), &ledger.state().run_view())?;
@@ -73,7 +74,7 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
         drop(lock);
         return detached::start(place, &world, &id);
     }
-    let code = supervise(place, &world, ledger, args.form)?;
+    let code = supervise(place, &world, &lock, ledger, args.form)?;
     drop(lock);
     Ok(code)
 }
@@ -95,34 +96,23 @@ fn continue_paused(world: &World, args: &Args) -> Result<Option<ExitCode>, CliEr
     Ok(Some(ExitCode::SUCCESS))
 }
 
-/// Why a run could not be opened.
-enum Stop {
-    Damage(SupervisorError),
-    Other(CliError),
-}
-
-impl Stop {
-    fn into_error(self) -> CliError {
-        match self {
-            Self::Damage(error) => error.into(),
-            Self::Other(error) => error,
-        }
-    }
-}
-
-impl<E: Into<SupervisorError>> From<E> for Stop {
-    fn from(error: E) -> Self {
-        let error = error.into();
-        if error.is_damage() { Self::Damage(error) } else { Self::Other(error.into()) }
-    }
-}
-
 /// The run that is meant: the newest that is not over comes before a newer one that is.
-fn open(journal: Journal, name: &str) -> Result<Ledger, Stop> {
+fn open(journal: Journal, name: &str) -> Result<Ledger, CliError> {
     let unfinished = journal.unfinished(1)?.pop().filter(|_| name == "latest");
     let id = match unfinished {
         Some(run) => run.id,
-        None => journal.find_run(name)?.ok_or_else(|| Stop::Other(context::nothing_yet()))?,
+        None => context::find_run(&journal, name)?,
     };
-    Ok(Ledger::open(journal, &id)?)
+    let ledger = Ledger::open(journal, &id)?;
+    if is_over(&ledger) {
+        // Nobody will meet the damage of a large one later, and this is what is advised against it.
+        ledger.journal().refuse_damage()?;
+    }
+    Ok(ledger)
+}
+
+fn is_over(ledger: &Ledger) -> bool {
+    let state = ledger.state();
+    matches!(state.finished, Some((state, _)) if state != RunState::Interrupted)
+        && state.open_attempts().next().is_none()
 }

@@ -6,7 +6,7 @@ use super::execute::{Form, dollars, supervise};
 use crate::journal::{Journal, JournalError};
 use crate::model::{Event, RunId, TaskId, TaskState};
 use crate::report::money;
-use crate::supervisor::{Ledger, SupervisorError, World};
+use crate::supervisor::{Ledger, World};
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
@@ -40,7 +40,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
-    let (_, _, journal) = place.history()?;
+    let (world, lock, journal) = place.take()?;
     let run = context::find_run(&journal, &args.run)?;
     let mut ids: Vec<TaskId> = Vec::new();
     for name in &args.task {
@@ -90,7 +90,6 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
             );
         }
     }
-    let (world, _) = place.world()?;
     let target = ledger.state().spec.target.clone();
     let onto = target.map(|branch| world.repo.branch_tip(&branch)).transpose()?.flatten();
     for id in &again {
@@ -103,21 +102,14 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     let mut asked: Vec<Event> =
         most.map(|max_cost_usd| Event::BudgetRequested { max_cost_usd }).into_iter().collect();
     asked.push(Event::RetryRequested { tasks: again, onto, snapshots });
-    match world.lock() {
-        Ok(lock) => {
-            world.repo.identity()?;
-            ledger.record(asked)?;
-            let code = supervise(place, &world, ledger, args.form)?;
-            drop(lock);
-            Ok(code)
-        }
-        Err(SupervisorError::Busy(_)) => {
-            ledger.record(asked)?;
-            eprintln!("asked the running supervisor to run {count} again; see: orch status");
-            Ok(ExitCode::SUCCESS)
-        }
-        Err(error) => Err(error.into()),
-    }
+    let Some(lock) = lock else {
+        ledger.record(asked)?;
+        eprintln!("asked the running supervisor to run {count} again; see: orch status");
+        return Ok(ExitCode::SUCCESS);
+    };
+    world.repo.identity()?;
+    ledger.record(asked)?;
+    supervise(place, &world, &lock, ledger, args.form)
 }
 
 /// The task of the run, or where else there is one of that name.

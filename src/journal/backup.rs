@@ -43,12 +43,16 @@ impl Journal {
         path: &Path,
         at: Timestamp,
     ) -> Result<Option<PathBuf>, JournalError> {
+        super::write::refuse_directory(path)?;
         let same = |a: &Path, b: &Path| a.canonicalize().ok() == b.canonicalize().ok();
         if path.exists() && same(from, path) {
             let file = from.display();
             return Err(JournalError::Refused(format!("{file} is the journal itself")));
         }
-        let copy = copy(&validated(from)?, path)?;
+        let copy = match with_its_log(from, path)? {
+            Some(whole) => copy(&validated(&whole.path().join(WHOLE), from)?, path)?,
+            None => copy(&validated(from, from)?, path)?,
+        };
         // A backup of an earlier version is brought to this one before it counts.
         drop(schema::open(copy.path())?);
         settle(copy.as_file(), copy.path())?;
@@ -56,35 +60,65 @@ impl Journal {
     }
 }
 
-/// Opens a file of which every event can be read.
-fn validated(path: &Path) -> Result<Connection, JournalError> {
-    let refuse = |why: String| JournalError::Refused(format!("{}: {why}", path.display()));
+/// The name of a file that is read together with its log.
+const WHOLE: &str = "journal.db";
+
+/// A journal that was copied together with its log, both copied to a directory beside `to`: to use the log is
+/// to write beside it, and nothing is left beside a person's file. `None` where a file has no log.
+fn with_its_log(from: &Path, to: &Path) -> Result<Option<tempfile::TempDir>, JournalError> {
+    let log = beside(from, "-wal");
+    if !fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
+        return Ok(None);
+    }
+    let dir = to.parent().unwrap_or(Path::new("."));
+    let both = || {
+        fs::create_dir_all(dir)?;
+        let whole = tempfile::Builder::new().prefix(".journal-").tempdir_in(dir)?;
+        let file = whole.path().join(WHOLE);
+        fs::copy(from, &file)?;
+        fs::copy(&log, beside(&file, "-wal"))?;
+        Ok(Some(whole))
+    };
+    both().map_err(JournalError::io(format!("copy {} to {}", from.display(), dir.display())))
+}
+
+/// Opens a file of which every event can be read, without anything being written beside it. `name` is what
+/// a person knows it as.
+fn validated(path: &Path, name: &Path) -> Result<Connection, JournalError> {
+    let refuse = |why: String| JournalError::Refused(format!("{}: {why}", name.display()));
     if !path.is_file() {
         return Err(refuse("there is no such file".to_owned()));
     }
-    let connection = schema::open_to_read(path)
+    let open = if path == name { schema::open_immutable } else { schema::open_to_read };
+    let connection = open(path)
+        .and_then(|connection| {
+            connection.query_row("SELECT count(*) FROM runs", [], |_| Ok(()))?;
+            Ok(connection)
+        })
         .map_err(|error| refuse(format!("this is no journal of orch ({error})")))?;
-    let sql = |source| JournalError::Sqlite { path: path.to_owned(), source };
-    schema::is_ours(&connection, path)?;
-    let verdict: String = connection
-        .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
-        .map_err(|error| refuse(format!("it is damaged ({error})")))?;
-    if verdict != "ok" {
-        return Err(refuse(format!("it is damaged ({verdict})")));
+    schema::is_ours(&connection, name)?;
+    match unsound(&connection) {
+        Ok(None) => Ok(connection),
+        Ok(Some(what)) => Err(refuse(format!("it is damaged ({what})"))),
+        Err(error) => Err(refuse(format!("it is damaged ({error})"))),
     }
-    {
-        let mut query = connection.prepare("SELECT body FROM events").map_err(sql)?;
-        let mut rows = query.query([]).map_err(sql)?;
-        while let Some(row) = rows.next().map_err(sql)? {
-            let body: String = row.get(0).map_err(sql)?;
-            serde_json::from_str::<Recorded>(&body).map_err(|source| JournalError::Unreadable {
-                path: path.to_owned(),
-                what: "an event".to_owned(),
-                source,
-            })?;
+}
+
+/// What is wrong with a journal, each of its events included.
+fn unsound(connection: &Connection) -> rusqlite::Result<Option<String>> {
+    let verdict: String =
+        connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
+    if verdict != "ok" {
+        return Ok(Some(verdict));
+    }
+    let mut query = connection.prepare("SELECT body FROM events")?;
+    let mut rows = query.query([])?;
+    while let Some(row) = rows.next()? {
+        if let Err(error) = serde_json::from_str::<Recorded>(row.get_ref(0)?.as_str()?) {
+            return Ok(Some(format!("an event: {error}")));
         }
     }
-    Ok(connection)
+    Ok(None)
 }
 
 /// A copy in a temporary file beside `to`. One step, so that what is copied is one moment of the journal.

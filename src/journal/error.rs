@@ -75,12 +75,23 @@ impl JournalError {
     /// Whether the file cannot be trusted any more.
     #[must_use]
     pub fn is_damage(&self) -> bool {
-        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        use rusqlite::Error as E;
+        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase, TypeMismatch, Unknown};
         match self {
             Self::Damaged { .. } | Self::Unreadable { .. } => true,
-            Self::Sqlite { source, .. } => {
-                matches!(source.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
-            }
+            // A table that is not there is of the kind `Unknown`: the statements themselves are right.
+            Self::Sqlite { source, .. } => match source.sqlite_error_code() {
+                Some(code) => {
+                    matches!(code, DatabaseCorrupt | NotADatabase | TypeMismatch | Unknown)
+                }
+                None => matches!(
+                    source,
+                    E::FromSqlConversionFailure(..)
+                        | E::IntegralValueOutOfRange(..)
+                        | E::InvalidColumnType(..)
+                        | E::Utf8Error(..)
+                ),
+            },
             _ => false,
         }
     }

@@ -137,18 +137,6 @@ impl Journal {
         self.task_refs(sql, "", None)
     }
 
-    /// What is damaged, if anything.
-    ///
-    /// # Errors
-    /// When even that cannot be found out.
-    pub fn check(&self) -> Result<Option<String>, JournalError> {
-        let verdict: String = self
-            .connection
-            .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
-            .map_err(|e| self.sql(e))?;
-        Ok((verdict != "ok").then_some(verdict))
-    }
-
     /// The tasks of a run that are in one of the given states, in plan order, at most `limit`.
     ///
     /// # Errors

@@ -3,24 +3,27 @@
 use super::{Journal, JournalError, backup, schema};
 use crate::model::{Event, Recorded, Timestamp};
 use rusqlite::Connection;
+use serde::de::IgnoredAny;
 use std::fs;
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// Up to this size the whole file is looked through after a crash: it takes milliseconds.
+/// Up to this size the whole file is always looked through, which takes some milliseconds; a larger one only
+/// where its last user did not come to an end.
 const LOOKED_THROUGH: u64 = 16 << 20;
 
 /// Numbers of runs without a readable event after which there are none, where the table of runs is lost.
 const GAP: i64 = 100;
 
 impl Journal {
-    /// Opens the journal for the one supervisor at work. A file that is shorter than it says, or that has
-    /// damage which a crash may have done, is an error here and not later.
+    /// Opens the journal for the one supervisor at work. A file that is shorter than it says, or that is
+    /// damaged anywhere (of a large one: as a crash may have done), is an error here and not later.
     ///
     /// # Errors
     /// [`JournalError::Damaged`]; otherwise as [`Journal::open`].
     pub fn open_sound(path: &Path) -> Result<Self, JournalError> {
+        super::write::refuse_directory(path)?;
         let damaged = |what: String| JournalError::Damaged { path: path.to_owned(), what };
         let mut log = path.as_os_str().to_owned();
         log.push("-wal");
@@ -30,13 +33,51 @@ impl Journal {
         }
         let journal = Self::open(path).map_err(JournalError::or_damaged)?;
         let size = fs::metadata(path).map_or(0, |file| file.len());
-        if crashed
-            && size <= LOOKED_THROUGH
-            && let Some(what) = journal.check().map_err(JournalError::or_damaged)?
-        {
-            return Err(damaged(what));
+        if crashed || size <= LOOKED_THROUGH {
+            journal.refuse_damage()?;
         }
         Ok(journal)
+    }
+
+    /// For whoever is to write to a journal that was opened.
+    ///
+    /// # Errors
+    /// [`JournalError::Damaged`], and what keeps it from being found out.
+    pub fn refuse_damage(&self) -> Result<(), JournalError> {
+        match self.check()? {
+            Some(what) => Err(JournalError::Damaged { path: self.path.clone(), what }),
+            None => Ok(()),
+        }
+    }
+
+    /// What is damaged, if anything: the file's structure, its indexes, or a row that is no JSON text.
+    ///
+    /// # Errors
+    /// When even that cannot be found out.
+    pub fn check(&self) -> Result<Option<String>, JournalError> {
+        let found = self.look_through().map_err(|source| self.sql(source).or_damaged());
+        match found {
+            Err(JournalError::Damaged { what, .. }) => Ok(Some(what)),
+            other => other,
+        }
+    }
+
+    fn look_through(&self) -> rusqlite::Result<Option<String>> {
+        let verdict: String =
+            self.connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
+        if verdict != "ok" {
+            return Ok(Some(verdict));
+        }
+        for (table, column) in [("runs", "view"), ("events", "body"), ("tasks", "view")] {
+            let mut query = self.connection.prepare(&format!("SELECT {column} FROM {table}"))?;
+            let mut rows = query.query([])?;
+            while let Some(row) = rows.next()? {
+                if let Err(error) = serde_json::from_str::<IgnoredAny>(row.get_ref(0)?.as_str()?) {
+                    return Ok(Some(format!("a row of {table} is no JSON ({error})")));
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// The beginnings of runs that can be read, each without a gap from its first event on.

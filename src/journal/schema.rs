@@ -145,7 +145,8 @@ pub(super) fn open_quiet(path: &Path) -> rusqlite::Result<Connection> {
     }
 }
 
-fn open_immutable(path: &Path) -> rusqlite::Result<Connection> {
+/// Opens a file that nobody changes: without a lock, its log, or anything beside it.
+pub(super) fn open_immutable(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
     let name =
         path.display().to_string().replace('%', "%25").replace('?', "%3f").replace('#', "%23");

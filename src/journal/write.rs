@@ -64,6 +64,7 @@ impl Journal {
                 source,
             })?;
         }
+        refuse_directory(path)?;
         Ok(Self::of(schema::open(path)?, path))
     }
 
@@ -72,6 +73,7 @@ impl Journal {
     /// # Errors
     /// As [`Journal::open`].
     pub fn open_existing(path: &Path) -> Result<Option<Self>, JournalError> {
+        refuse_directory(path)?;
         if !path.is_file() {
             return Ok(None);
         }
@@ -135,6 +137,17 @@ impl Journal {
     pub(super) fn sql(&self, source: rusqlite::Error) -> JournalError {
         JournalError::Sqlite { path: self.path.clone(), source }
     }
+}
+
+/// Nothing is made in the place of what a person put there.
+pub(super) fn refuse_directory(path: &Path) -> Result<(), JournalError> {
+    if path.is_dir() {
+        let path = path.display();
+        return Err(JournalError::Refused(format!(
+            "{path} is a directory, where the journal should be; move it away, then: orch resume"
+        )));
+    }
+    Ok(())
 }
 
 fn text(value: &impl serde::Serialize) -> rusqlite::Result<String> {

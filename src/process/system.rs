@@ -62,7 +62,7 @@ pub fn disk_space(path: &Path) -> Option<DiskSpace> {
     // The types of the counts differ between systems.
     #[expect(clippy::useless_conversion, reason = "they are 32 bits wide on macOS")]
     let wide = |count| u64::from(count);
-    let of = |blocks| u64::from(stat.fragment_size()) * wide(blocks);
+    let of = |blocks| wide(stat.fragment_size()) * wide(blocks);
     // Without room for files there is none for bytes. (Some file systems do not count them: 0 of 0.)
     let full = wide(stat.files()) > 0 && wide(stat.files_available()) < LEAST_FILES;
     let free = if full { 0 } else { of(stat.blocks_available()) };

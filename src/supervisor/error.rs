@@ -46,7 +46,11 @@ impl SupervisorError {
     /// Whether the journal cannot be trusted any more.
     #[must_use]
     pub fn is_damage(&self) -> bool {
-        matches!(self, Self::Journal(error) if error.is_damage())
+        match self {
+            Self::Journal(error) => error.is_damage(),
+            Self::NoHistory(_) => true,
+            _ => false,
+        }
     }
 
     pub(crate) fn io(doing: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {

@@ -8,7 +8,7 @@ use super::attempt::{self, Job};
 use super::record::RunRecord;
 use super::{Ledger, SupervisorError, World, clock};
 use crate::engine::{self, State, StepState};
-use crate::journal::Journal;
+use crate::journal::{Journal, Layout};
 use crate::model::{
     Action, AttemptEnd, AttemptId, BuiltIn, Ending, Event, Failure, FailureClass, Recorded, RunId,
     StepKind, StepSpec, StopReason, TaskSpec, Timestamp,
@@ -45,13 +45,18 @@ impl World {
         self: &Arc<Self>,
         _lock: &crate::process::SupervisorLock,
     ) -> Result<(Journal, Option<Rebuilt>), SupervisorError> {
-        let damage = match Journal::open_sound(&self.layout.journal()) {
-            Ok(journal) if journal.find_run("latest")?.is_some() || !self.has_run() => {
+        let path = self.layout.journal();
+        let opened = Journal::open_sound(&path).and_then(|journal| {
+            // Read here, as it is shown later: whatever damage there is must be met now.
+            let runs = journal.runs(u32::MAX)?.len();
+            Ok((journal, runs))
+        });
+        let damage = match opened {
+            Ok((journal, runs)) if runs > 0 || !has_run(&self.layout) => {
                 return Ok((journal, None));
             }
             // Its log was lost, and with it all there was; or the file itself.
             Ok(_) => {
-                let path = self.layout.journal();
                 format!("journal {} knows no run, though there are results of some", path.display())
             }
             Err(error) if error.is_damage() => error.to_string(),
@@ -61,15 +66,6 @@ impl World {
         Ok((self.journal()?, Some(rebuilt)))
     }
 
-    /// Whether a run has left attempts.
-    #[must_use]
-    pub fn has_run(&self) -> bool {
-        directories(&self.layout.dir().join("runs")).iter().any(|run| {
-            RunRecord::read(run).is_some()
-                && directories(run).iter().any(|task| !attempts_in(task).is_empty())
-        })
-    }
-
     /// As [`World::take_journal`], for damage that was found while reading.
     ///
     /// # Errors
@@ -77,11 +73,20 @@ impl World {
     pub fn rebuild_journal(
         self: &Arc<Self>,
         _lock: &crate::process::SupervisorLock,
-        damage: &SupervisorError,
+        damage: &impl std::fmt::Display,
     ) -> Result<(Journal, Rebuilt), SupervisorError> {
         let rebuilt = rebuild(self, &damage.to_string())?;
         Ok((self.journal()?, rebuilt))
     }
+}
+
+/// Whether a run has left attempts.
+#[must_use]
+pub fn has_run(layout: &Layout) -> bool {
+    directories(&layout.dir().join("runs")).iter().any(|run| {
+        RunRecord::read(run).is_some()
+            && directories(run).iter().any(|task| !attempts_in(task).is_empty())
+    })
 }
 
 fn rebuild(world: &Arc<World>, damage: &str) -> Result<Rebuilt, SupervisorError> {

@@ -1,6 +1,6 @@
 //! Backups, and a journal that is damaged while or after a run.
 
-use crate::support::{Running, Sandbox, wait_until};
+use crate::support::{Running, Sandbox, task, wait_until};
 use nix::sys::signal::Signal;
 use std::fs;
 use std::path::PathBuf;
@@ -165,6 +165,200 @@ fn a_journal_that_is_gone_is_rebuilt_from_what_lies_beside_it() {
     sandbox.orch("resume").exits(0).complains("knows no run");
     assert_eq!(sandbox.status_of("a")["state"], "succeeded");
     assert_eq!(sandbox.attempts_of("a"), 1);
+}
+
+/// What `orch doctor` says of the journal: all of it is looked at.
+fn diagnosis(sandbox: &Sandbox) -> serde_json::Value {
+    let found = sandbox.orch("doctor --json").json();
+    let findings = found["findings"].as_array().unwrap();
+    findings.iter().find(|found| found["what"] == "journal").unwrap().clone()
+}
+
+/// The journal without a log, as one page after the other is overwritten with what means nothing.
+fn page_by_page(sandbox: &Sandbox, mut check: impl FnMut(usize)) {
+    let path = journal(sandbox);
+    let whole = fs::read(&path).unwrap();
+    assert!(!path.with_file_name("journal.db-wal").exists(), "all of it is in the one file");
+    let mut noise = 0x2545_f491_4f6c_dd1d_u64;
+    for page in 0..whole.len() / 4096 {
+        let mut bytes = whole.clone();
+        for byte in &mut bytes[page * 4096..(page + 1) * 4096] {
+            noise ^= noise << 13;
+            noise ^= noise >> 7;
+            noise ^= noise << 17;
+            *byte = noise.to_le_bytes()[3];
+        }
+        for log in ["journal.db-wal", "journal.db-shm"] {
+            let _ = fs::remove_file(path.with_file_name(log));
+        }
+        fs::write(&path, bytes).unwrap();
+        check(page + 1);
+    }
+}
+
+#[test]
+fn any_damaged_page_of_a_finished_run_is_found_and_the_journal_rebuilt() {
+    let sandbox = Sandbox::new();
+    sandbox.task("a", &[], "echo a > a.txt");
+    sandbox.task("b", &["depends_on: [a]"], "echo b > b.txt");
+    sandbox.orch("execute --parallel --all-prompts").exits(0);
+    let mut damaged = 0;
+    page_by_page(&sandbox, |page| {
+        damaged += 1;
+        let before = diagnosis(&sandbox);
+        assert_eq!((&before["health"], &before["fix"]), (&"problem".into(), &"orch resume".into()));
+        if page % 3 == 0 {
+            // Whoever takes the place of a supervisor mends it first.
+            sandbox.orch("retry --failed").exits(0).complains("it is kept as");
+            sandbox.orch("resume").exits(0);
+        } else {
+            sandbox.orch("resume").exits(0).complains("it is kept as");
+        }
+        assert_eq!(diagnosis(&sandbox)["health"], "ok", "page {page}");
+        for name in ["a", "b"] {
+            assert_eq!(sandbox.status_of(name)["state"], "succeeded", "page {page}");
+        }
+    });
+    assert!(damaged > 5);
+    assert_eq!(kept(&sandbox, "journal.corrupt-").len(), damaged);
+    assert_eq!((sandbox.attempts_of("a"), sandbox.attempts_of("b")), (1, 1));
+}
+
+#[test]
+fn any_damaged_page_of_an_interrupted_run_is_found_and_the_journal_rebuilt() {
+    let sandbox = Sandbox::new();
+    sandbox.task("a", &[], "echo a > a.txt");
+    sandbox.task("b", &["depends_on: [a]"], "started\nwait_for go\necho b > b.txt");
+    let run = sandbox.start("execute --parallel --jobs 2 --all-prompts");
+    sandbox.wait_for_start("b");
+    run.signal(Signal::SIGKILL);
+    run.finish();
+    // Whoever opens it last puts its log into it.
+    sandbox.status();
+    page_by_page(&sandbox, |page| {
+        eprintln!("page {page}: {}", diagnosis(&sandbox));
+        let resumed = sandbox.start("resume");
+        wait_until("the run has a supervisor that knows what is done", || {
+            let status = sandbox.orch("status --json");
+            status.code == 0 && {
+                let status = status.json();
+                status["run"]["supervisor"]["alive"] == true
+                    && task(&status, "a")["state"] == "succeeded"
+            }
+        });
+        resumed.signal(Signal::SIGKILL);
+        resumed.finish().complains("it is kept as");
+        assert_eq!(diagnosis(&sandbox)["health"], "ok", "page {page}");
+    });
+    sandbox.open("go");
+    sandbox.orch("resume").exits(0);
+    assert_eq!(sandbox.status_of("b")["state"], "succeeded");
+    assert_eq!((sandbox.attempts_of("a"), sandbox.attempts_of("b")), (1, 1));
+    sandbox.nothing_is_left_behind();
+}
+
+#[test]
+fn nothing_is_merged_or_cleaned_by_a_damaged_journal() {
+    let sandbox = Sandbox::new();
+    sandbox.task("a", &[], "echo a > a.txt");
+    sandbox.orch("execute --tasks prompts/a.md").exits(0);
+    let main = sandbox.git(["rev-parse", "main"]);
+    let last = fs::read(journal(&sandbox)).unwrap().len() / 4096;
+    page_by_page(&sandbox, |page| {
+        for command in ["merge", "clean", "clean --force a"] {
+            sandbox.orch(command).exits(1).complains("orch resume");
+        }
+        let doctor = sandbox.orch("doctor").exits(1);
+        assert!(!doctor.stdout.contains("belongs to no task"), "{}", doctor.stdout);
+        if page == last {
+            sandbox.orch("resume").exits(0);
+        }
+    });
+    assert_eq!(sandbox.git(["rev-parse", "main"]), main);
+    sandbox.orch("merge").exits(0);
+    assert_eq!(sandbox.show("main", "a.txt"), "a");
+}
+
+#[test]
+fn a_row_that_says_nothing_is_damage_too() {
+    let sandbox = Sandbox::new();
+    sandbox.task("a", &[], "echo a > a.txt");
+    sandbox.orch("execute --tasks prompts/a.md").exits(0);
+    let path = journal(&sandbox);
+    let whole = fs::read(&path).unwrap();
+    let words: [(&[u8], &[u8]); 3] = [
+        (b"\"event\":\"attempt_ended\"", b"\"event\":\"attempt\xffended\""),
+        (b"\"event\":\"attempt_ended\"", b"\"event\" \"attempt_ended\""),
+        (b"\"event\":\"run_created\"", b"\"event\":\"run_cremated"),
+    ];
+    for (right, wrong) in words {
+        let mut bytes = whole.clone();
+        let mut found = 0;
+        for at in 0..bytes.len() - right.len() {
+            if bytes[at..].starts_with(right) {
+                bytes[at..at + wrong.len()].copy_from_slice(wrong);
+                found += 1;
+            }
+        }
+        assert!(found > 0);
+        fs::write(&path, bytes).unwrap();
+        sandbox.orch("resume").exits(0).complains("it is kept as");
+        assert_eq!(diagnosis(&sandbox)["health"], "ok");
+        assert_eq!(sandbox.status_of("a")["state"], "succeeded");
+    }
+    assert_eq!(sandbox.attempts_of("a"), 1);
+}
+
+#[test]
+fn a_journal_that_is_gone_is_said_to_be_gone() {
+    let sandbox = Sandbox::new();
+    sandbox.task("a", &[], "started\nwait_for go\necho a > a.txt");
+    let run = sandbox.start("execute --tasks prompts/a.md");
+    sandbox.wait_for_start("a");
+    run.signal(Signal::SIGKILL);
+    run.finish();
+    sandbox.status();
+    let path = journal(&sandbox);
+    let size = fs::read(&path).unwrap().len();
+    let without: [&dyn Fn(); 3] =
+        [&|| fs::remove_file(&path).unwrap(), &|| fs::write(&path, "").unwrap(), &|| {
+            fs::write(&path, vec![0; size]).unwrap();
+        }];
+    for (case, make) in without.iter().enumerate() {
+        make();
+        let mut commands = vec!["status", "status --runs", "ps", "clean", "merge", "logs a"];
+        // Zeros are damage, which whoever stops something mends first.
+        commands.extend(if case < 2 { ["cancel --all", "retry --failed"].as_slice() } else { &[] });
+        for command in commands {
+            sandbox.orch(command).exits(1).complains("orch resume");
+        }
+        assert_eq!(diagnosis(&sandbox)["fix"], "orch resume");
+    }
+    sandbox.open("go");
+    sandbox.orch("resume").exits(0).complains("rebuilt");
+    assert_eq!(sandbox.attempts_of("a"), 1);
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    for command in ["status", "resume", "execute --tasks prompts/a.md", "ps", "merge", "clean"] {
+        sandbox.orch(command).exits(2).complains("is a directory");
+    }
+    fs::remove_dir(&path).unwrap();
+    sandbox.orch("resume").exits(0);
+    assert_eq!(sandbox.status_of("a")["state"], "succeeded");
+}
+
+#[test]
+fn nothing_is_left_beside_a_backup() {
+    let sandbox = Sandbox::new();
+    sandbox.task("a", &[], "echo done > done.txt");
+    sandbox.orch("execute --tasks prompts/a.md").exits(0);
+    let dir = sandbox.root.join("backups");
+    fs::create_dir(&dir).unwrap();
+    sandbox.orch(&format!("backup {}", dir.join("one.db").display())).exits(0);
+    sandbox.orch(&format!("restore {}", dir.join("one.db").display())).exits(0);
+    let left: Vec<_> = fs::read_dir(&dir).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(left, ["one.db"]);
+    assert_eq!(sandbox.status_of("a")["state"], "succeeded");
 }
 
 /// A file system of its own for the repository, taken away in the end; `None` where that is not allowed.

@@ -7,7 +7,7 @@ use crate::git::{Features, PoolLimits, Repo};
 use crate::journal::Journal;
 use crate::process::{self, SupervisorLock};
 use crate::report::{Findings, bytes};
-use crate::supervisor::World;
+use crate::supervisor::{World, has_run};
 use std::collections::HashSet;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -48,26 +48,21 @@ pub(super) fn check(found: &mut Findings, place: &Place, repo: Repo, config: &Co
         None => found.ok("supervisor", "none at work"),
     }
     locks(found, &world.repo);
-    let journal = match place.history() {
+    let journal = match place.sound_history() {
         Ok((_, _, journal)) => journal,
         // No run yet: nothing can have been left.
-        Err(_) if !world.layout.journal().exists() => return,
+        Err(_) if !world.layout.journal().exists() && !has_run(&world.layout) => return,
+        // Whose the worktrees and branches are cannot be told.
         Err(error) => {
-            found.problem("journal", error.to_string());
+            let rebuilds = error.is_damage() || has_run(&world.layout);
+            let problem = found.problem("journal", error.to_string());
+            if rebuilds {
+                problem.fix("orch resume");
+            }
             return;
         }
     };
-    match journal.check() {
-        Ok(None) => found.ok("journal", world.layout.journal().display().to_string()),
-        Ok(Some(damage)) => {
-            found
-                .problem("journal", format!("damaged: {damage}"))
-                .fix("keep a copy, then report it");
-        }
-        Err(error) => {
-            found.problem("journal", error.to_string());
-        }
-    }
+    found.ok("journal", world.layout.journal().display().to_string());
     left_behind(found, &world, &journal);
     worktrees(found, &world, &journal, fix);
 }

@@ -191,3 +191,49 @@ fn a_journal_of_the_first_schema_is_counted_when_it_is_opened() {
     let counts = place.open().counts(&RunId::from("run-1")).unwrap();
     assert_eq!(counts, [(crate::model::TaskState::Queued, 1)].into());
 }
+
+#[test]
+fn a_copy_with_its_log_is_restored_whole_and_nothing_is_left_beside_it() {
+    let place = Place::new();
+    let mut journal = place.open();
+    append(&mut journal, "run-1", 0, &[]);
+    // As `cp` takes both while they are in use.
+    let copies = tempfile::tempdir().unwrap();
+    let copy = copies.path().join("copy.db");
+    fs::copy(place.path(), &copy).unwrap();
+    fs::copy(place.path().with_file_name("journal.db-wal"), copies.path().join("copy.db-wal"))
+        .unwrap();
+    let elsewhere = Place::new();
+    fs::create_dir_all(elsewhere.path().parent().unwrap()).unwrap();
+    Journal::restore(&copy, &elsewhere.path(), crate::model::Timestamp(0)).unwrap();
+    let restored = elsewhere.open();
+    assert_eq!(restored.events_after(&RunId::from("run-1"), 0).unwrap(), events(0, 1));
+    let mut left: Vec<_> =
+        fs::read_dir(&copies).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["copy.db", "copy.db-wal"]);
+    let made = fs::read_dir(elsewhere.path().parent().unwrap()).unwrap();
+    let made = made.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert!(made.into_iter().all(|name| !name.starts_with('.')));
+}
+
+#[test]
+fn an_index_that_disagrees_with_its_table_is_damage() {
+    let place = Place::new();
+    append(
+        &mut place.open(),
+        "run-1",
+        0,
+        &[(0, super::task_view("t", "t", super::TaskState::Queued))],
+    );
+    let raw = Connection::open(place.path()).unwrap();
+    raw.execute_batch(
+        "PRAGMA writable_schema = ON;
+         UPDATE sqlite_schema SET sql = 'CREATE INDEX tasks_by_name ON tasks (state)'
+             WHERE name = 'tasks_by_name';",
+    )
+    .unwrap();
+    drop(raw);
+    let error = Journal::open_sound(&place.path()).unwrap_err();
+    assert!(matches!(error, JournalError::Damaged { .. }), "{error}");
+}
