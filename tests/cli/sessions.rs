@@ -100,8 +100,9 @@ fn an_agent_that_has_forgotten_its_session_begins_another_in_the_same_worktree()
     let run = sandbox.start("execute --all-prompts");
     wait_until("it started", || sandbox.gate("started").exists());
     sandbox.open("forgotten");
-    sandbox.open("go");
     kill(shim(&sandbox), Signal::SIGKILL).unwrap();
+    // Only now: the first must not come to its end.
+    sandbox.open("go");
     run.finish().exits(0);
     let args = [0, 1, 2].map(|n| gate(&sandbox, &format!("args.{n}")).trim().to_owned());
     assert_eq!(args, ["", "--resume 89848c1a-60ef-4538-ada3-4f9d2b625bea", ""]);
