@@ -77,7 +77,7 @@ impl Repo {
     /// Keeps the worktree of `task` as it is, unless it is as `before` or as it was at `start`.
     ///
     /// # Errors
-    /// [`GitError::Refused`] when there is more than [`LARGEST_SNAPSHOT`] to keep; whatever cannot be
+    /// [`GitError::Refused`] when there is more than 64 MiB to keep; whatever cannot be
     /// read or written. The snapshot before stays then.
     pub fn take_snapshot(
         &self,
