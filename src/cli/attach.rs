@@ -36,8 +36,7 @@ pub(super) struct Args {
 
 pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     let (_, layout, journal) = place.history()?;
-    let only = args.run.as_deref().map(|name| context::find_run(&journal, name)).transpose()?;
-    let task = journal.find_task(only.as_ref(), &args.task)?;
+    let task = context::find_task(&journal, args.run.as_deref(), &args.task)?;
     let mut events = Events {
         ledger: Ledger::open(journal, &task.run)?,
         view: Live::new(std::io::stderr(), place.style_of_stderr(), None),

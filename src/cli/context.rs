@@ -3,7 +3,7 @@
 use super::error::CliError;
 use crate::config::Config;
 use crate::git::{PoolLimits, Repo};
-use crate::journal::{Journal, Layout};
+use crate::journal::{Journal, Layout, TaskRef};
 use crate::model::{RunId, RunView};
 use crate::process::SupervisorLock;
 use crate::report::Style;
@@ -177,6 +177,16 @@ pub(super) fn tell_rebuilt(rebuilt: Option<&Rebuilt>) {
     if let Some(rebuilt) = rebuilt {
         eprint!("{}", crate::report::rebuilt(rebuilt));
     }
+}
+
+/// The task that the user means: of that run, or else the newest of that name.
+pub(super) fn find_task(
+    journal: &Journal,
+    run: Option<&str>,
+    name: &str,
+) -> Result<TaskRef, CliError> {
+    let only = run.map(|name| find_run(journal, name)).transpose()?;
+    Ok(journal.find_task(only.as_ref(), name)?)
 }
 
 /// The run that the user means.

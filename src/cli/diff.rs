@@ -32,8 +32,7 @@ pub(super) struct Args {
 
 pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     let (repo, _, journal) = place.history()?;
-    let only = args.run.as_deref().map(|name| context::find_run(&journal, name)).transpose()?;
-    let task = journal.find_task(only.as_ref(), &args.task)?;
+    let task = context::find_task(&journal, args.run.as_deref(), &args.task)?;
     let view = journal.task_view(&task)?;
     let Some(start) = &view.start else {
         return Err(CliError::usage(format!(

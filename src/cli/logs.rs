@@ -38,8 +38,7 @@ pub(super) struct Args {
 
 pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     let (_, layout, journal) = place.history()?;
-    let only = args.run.as_deref().map(|name| context::find_run(&journal, name)).transpose()?;
-    let task = journal.find_task(only.as_ref(), &args.task)?;
+    let task = context::find_task(&journal, args.run.as_deref(), &args.task)?;
     let mut shown: Option<AttemptId> = None;
     loop {
         let view = journal.task_view(&task)?;

@@ -28,16 +28,6 @@ fn kill_supervisor(run: Running) {
     assert_eq!(run.finish().code, 128 + Signal::SIGKILL as i32);
 }
 
-/// The shim of the first attempt of `a`, as soon as its start is recorded.
-fn shim(sandbox: &Sandbox) -> Pid {
-    let mut shim = None;
-    wait_until("the shim is known", || {
-        shim = sandbox.status_of("a")["attempts"][0]["pid"].as_i64();
-        shim.is_some()
-    });
-    Pid::from_raw(i32::try_from(shim.unwrap()).unwrap())
-}
-
 fn each_ran_once(sandbox: &Sandbox) {
     for name in ["a", "b", "c"] {
         let status = sandbox.status_of(name);
@@ -144,7 +134,7 @@ fn a_killed_shim_takes_its_agent_along() {
     sandbox.wait_for_start("a");
     let agent = sandbox.attempts()[0].pid;
     assert!(alive(agent));
-    kill(shim(&sandbox), Signal::SIGKILL).unwrap();
+    kill(sandbox.shim_of("a"), Signal::SIGKILL).unwrap();
     wait_until("the agent is gone", || !alive(agent));
     run.finish();
     sandbox.nothing_is_left_behind();
@@ -160,7 +150,7 @@ fn a_shim_killed_after_its_supervisor_leaves_nothing_to_adopt() {
     );
     let run = sandbox.start("execute --tasks prompts/a.md");
     sandbox.wait_for_start("a");
-    let shim = shim(&sandbox);
+    let shim = sandbox.shim_of("a");
     kill_supervisor(run);
     kill(shim, Signal::SIGKILL).unwrap();
     sandbox.open("go");

@@ -2,7 +2,6 @@
 
 use crate::support::{Sandbox, wait_until};
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use std::fs;
 
 /// Speaks claude's dialect; writes down what it was started with. Fresh, it waits; resumed, it is done.
@@ -44,15 +43,6 @@ fn talker(resume_command: bool) -> Sandbox {
     sandbox
 }
 
-fn shim(sandbox: &Sandbox) -> Pid {
-    let mut shim = None;
-    wait_until("the shim is known", || {
-        shim = sandbox.status_of("a")["attempts"][0]["pid"].as_i64();
-        shim.is_some()
-    });
-    Pid::from_raw(i32::try_from(shim.unwrap()).unwrap())
-}
-
 fn gate(sandbox: &Sandbox, name: &str) -> String {
     fs::read_to_string(sandbox.gate(name)).unwrap()
 }
@@ -75,7 +65,7 @@ fn an_agent_whose_shim_died_goes_on_with_its_session() {
     let sandbox = talker(false);
     let run = sandbox.start("execute --all-prompts");
     wait_until("it started", || sandbox.gate("started").exists());
-    kill(shim(&sandbox), Signal::SIGKILL).unwrap();
+    kill(sandbox.shim_of("a"), Signal::SIGKILL).unwrap();
     run.finish().exits(0);
     went_on(&sandbox, "--resume 89848c1a-60ef-4538-ada3-4f9d2b625bea");
 }
@@ -85,7 +75,7 @@ fn an_agent_that_died_with_its_supervisor_goes_on_with_its_session() {
     let sandbox = talker(true);
     let run = sandbox.start("execute --all-prompts");
     wait_until("it started", || sandbox.gate("started").exists());
-    let shim = shim(&sandbox);
+    let shim = sandbox.shim_of("a");
     run.signal(Signal::SIGKILL);
     run.finish();
     kill(shim, Signal::SIGKILL).unwrap();
@@ -100,7 +90,7 @@ fn an_agent_that_has_forgotten_its_session_begins_another_in_the_same_worktree()
     let run = sandbox.start("execute --all-prompts");
     wait_until("it started", || sandbox.gate("started").exists());
     sandbox.open("forgotten");
-    kill(shim(&sandbox), Signal::SIGKILL).unwrap();
+    kill(sandbox.shim_of("a"), Signal::SIGKILL).unwrap();
     // Only now: the first must not come to its end.
     sandbox.open("go");
     run.finish().exits(0);

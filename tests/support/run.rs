@@ -162,6 +162,17 @@ impl Sandbox {
         task(&self.status(), name)
     }
 
+    /// The shim of a task's first attempt, as soon as its start is recorded.
+    #[track_caller]
+    pub fn shim_of(&self, name: &str) -> Pid {
+        let mut shim = None;
+        wait_until("the shim is known", || {
+            shim = self.status_of(name)["attempts"][0]["pid"].as_i64();
+            shim.is_some()
+        });
+        Pid::from_raw(i32::try_from(shim.unwrap()).unwrap())
+    }
+
     /// The branch of the task `name`.
     #[track_caller]
     pub fn branch_of(&self, name: &str) -> String {
