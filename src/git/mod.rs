@@ -7,6 +7,7 @@
 //! Never: prints, reads configuration of `orch`, or knows what a run is. Object ids cross this room's
 //! border as hexadecimal text.
 
+mod blobs;
 mod changes;
 mod checkout;
 mod clean;
@@ -45,6 +46,7 @@ mod tree_diff;
 mod uncommitted;
 mod worktree;
 
+pub use blobs::TreeFile;
 pub use changes::{DiffOptions, WorktreeState};
 pub use clean::{Proof, Removal, Removed};
 pub use commit::Committed;

@@ -5,6 +5,7 @@
 use super::SupervisorError;
 use super::clock::now;
 use super::record::RunRecord;
+use super::survey::Survey;
 use super::world::create_dir;
 use crate::agent;
 use crate::analysis::{self, Request, Tree};
@@ -105,10 +106,10 @@ pub fn intake(
             }
         },
     };
-    let tree = Tree::new(repo.tree_paths(&base).map_err(SupervisorError::from)?);
+    let survey = Survey::of(repo, &base)?;
     let mut inputs = Vec::with_capacity(prompts.len());
     for prompt in &prompts {
-        inputs.push(plan_input(&tree, prompt)?);
+        inputs.push(plan_input(survey.tree(), prompt)?);
     }
     let jobs = if options.parallel { options.jobs.max(1) } else { 1 };
     let plan_options =

@@ -30,6 +30,7 @@ mod retain;
 mod run;
 mod shared_limits;
 mod snapshots;
+mod survey;
 mod world;
 
 pub use clean::{Cleaned, Kept, clean, clean_by_force, would_clean};
@@ -44,4 +45,5 @@ pub use record::restore_prompts;
 pub use recover::cancel_without_supervisor;
 pub use retain::forget_old_runs;
 pub use run::{Observer, Progress, Supervisor};
+pub use survey::Survey;
 pub use world::World;
