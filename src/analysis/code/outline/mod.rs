@@ -1,5 +1,16 @@
 //! What is known of one file by its content alone, and therefore kept by its blob.
 
+mod c;
+mod go;
+mod java;
+mod python;
+mod role;
+mod rust;
+mod script;
+#[cfg(test)]
+mod tests;
+mod walk;
+
 use super::Language;
 use super::manifest::{self, Manifest};
 use serde::{Deserialize, Serialize};
@@ -61,5 +72,8 @@ pub fn outline(language: Language, content: &[u8]) -> Outline {
     if language.is_manifest() {
         return Outline { manifest: manifest::read(language, content), ..Outline::default() };
     }
-    Outline::default()
+    if !super::sketch::is_readable(content) {
+        return Outline::default();
+    }
+    walk::read(language, content).unwrap_or_default()
 }
