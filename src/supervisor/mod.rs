@@ -41,7 +41,6 @@ pub use land::{LandOptions, Landing, Outcome, land};
 pub use ledger::Ledger;
 pub use pressure::{Limits, least_disk};
 pub use rebuild::{Rebuilt, has_run};
-pub use record::restore_prompts;
 pub use recover::cancel_without_supervisor;
 pub use retain::forget_old_runs;
 pub use run::{Observer, Progress, Supervisor};
