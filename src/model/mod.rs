@@ -13,6 +13,7 @@ mod problem;
 mod profile;
 mod size;
 mod spec;
+mod thresholds;
 mod time;
 mod view;
 mod work;
@@ -32,6 +33,7 @@ pub use spec::{
     BuiltIn, Dependency, DependencyKind, MergeMode, Phase, RunSpec, RunState, StepKind, StepSpec,
     TaskSpec, TaskState,
 };
+pub use thresholds::{Threshold, Thresholds};
 pub use time::{Timestamp, parse_duration};
 pub use view::{
     AttemptView, BreakerState, BreakerView, BudgetView, LogView, RunView, SnapshotView, StepView,

@@ -112,8 +112,12 @@ pub fn intake(
         inputs.push(plan_input(survey.tree(), prompt)?);
     }
     let jobs = if options.parallel { options.jobs.max(1) } else { 1 };
-    let plan_options =
-        PlanOptions { ignore: config.ignore_conflicts.clone(), jobs, ..PlanOptions::default() };
+    let plan_options = PlanOptions {
+        ignore: config.ignore_conflicts.clone(),
+        thresholds: config.thresholds,
+        jobs,
+        ..PlanOptions::default()
+    };
     let plan = plan::build(&base, inputs, &plan_options).map_err(input)?;
     Ok(Intake { prompts, plan, base, target })
 }
@@ -141,12 +145,19 @@ fn plan_input(tree: &Tree, prompt: &Prompt) -> Result<PlanInput, IntakeError> {
         prompt: path,
         title: prompt.title.clone(),
         skip_reason: prompt.done.clone(),
-        declared: declared.map(|name| Declared { name: name.clone(), line }).collect(),
+        declared: declared
+            .map(|name| Declared {
+                name: name.clone(),
+                line,
+                words: Some(format!("depends_on: {name}")),
+            })
+            .collect(),
         priority: i64::from(prompt.front.priority),
         targets: analysis.targets,
         scopes: analysis.scopes,
         work_type: analysis.work_type,
         complexity: analysis.complexity,
+        ..PlanInput::default()
     })
 }
 
