@@ -1,7 +1,7 @@
 //! Whole configurations, good and bad. What a message says is part of what is tested.
 
 use super::*;
-use crate::model::{BreakerRule, Dialect, MergeMode, OnLimit, Policy, PromptDelivery};
+use crate::model::{BreakerRule, Dialect, MergeMode, OnLimit, OnOverlap, Policy, PromptDelivery};
 use proptest::prelude::*;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -45,6 +45,7 @@ fn every_key_is_read() {
         log_cap = "1MiB"
         keep_runs = 7
         on_limit = "fallback"
+        on_overlap = "order"
         max_cost_usd = 20
         max_task_cost_usd = 1_000.5
         [setup]
@@ -101,9 +102,10 @@ fn every_key_is_read() {
         on_limit: OnLimit::Fallback,
         max_cost_usd: Some(20.0),
         max_task_cost_usd: Some(1000.5),
+        on_overlap: OnOverlap::Order,
     };
     let claude = AgentOverride {
-        line: 34,
+        line: 35,
         model: Some("small".into()),
         fallback: Some("own".into()),
         ..AgentOverride::default()
@@ -189,7 +191,7 @@ fn everything_wrong_is_named_at_once() {
     orch.toml:12: `prompts` must be one line of text, not 7
       hint: for example: prompts = "prompts"
     orch.toml:13: unknown key `banana`
-      hint: known keys are agent, model, jobs, timeout, idle_timeout, grace, retries, on_limit, max_cost_usd, max_task_cost_usd, verify, merge, into, prompts, workflow, log_cap, keep_runs, setup, worktrees, conflicts, breakers, limits, agents
+      hint: known keys are agent, model, jobs, timeout, idle_timeout, grace, retries, on_limit, on_overlap, max_cost_usd, max_task_cost_usd, verify, merge, into, prompts, workflow, log_cap, keep_runs, setup, worktrees, conflicts, breakers, limits, agents
     orch.toml:14: unknown key `commands`
       hint: `commands` belongs in [setup]
     orch.toml:15: `setup` must be a table

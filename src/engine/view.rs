@@ -29,6 +29,7 @@ impl State {
             breakers: self.breakers(),
             budget: self.budget_view(),
             limited: self.holds.limit.as_ref().map(|(_, why)| why.clone()),
+            overlaps: self.overlap_views(),
         }
     }
 

@@ -8,6 +8,7 @@ mod action;
 mod event;
 mod ids;
 mod outcome;
+mod overlap;
 mod policy;
 mod problem;
 mod profile;
@@ -24,13 +25,14 @@ pub use outcome::{
     AttemptEnd, Ending, Exit, Failure, FailureClass, FailureContext, Resource, ResourceUse,
     StopReason, Tokens, Usage,
 };
+pub use overlap::{OnOverlap, OverlapPath, OverlapView};
 pub use policy::{BreakerRule, OnLimit, Policy};
 pub use problem::{Problem, listed, nearest, quoted};
 pub use profile::{AgentProfile, Dialect, PromptDelivery};
 pub use size::bytes;
 pub use spec::{
-    BuiltIn, Dependency, DependencyKind, MergeMode, Phase, RunSpec, RunState, StepKind, StepSpec,
-    TaskSpec, TaskState,
+    BuiltIn, Dependency, DependencyKind, MergeMode, Phase, PlannedConflict, PlannedWrite, RunSpec,
+    RunState, StepKind, StepSpec, TaskSpec, TaskState,
 };
 pub use time::{Timestamp, parse_duration};
 pub use view::{

@@ -398,7 +398,7 @@ fn failures(state: &State, id: &AttemptId) -> u32 {
         step.attempts.iter().filter(|attempt| attempt.number > step.forgiven)
     });
     let failed = attempts.filter(|attempt| {
-        attempt.stopping != Some(StopReason::Interrupted)
+        !matches!(attempt.stopping, Some(StopReason::Interrupted | StopReason::Overlap))
             && attempt.ended.as_ref().is_some_and(|(end, _)| end.ending.failure().is_some())
     });
     u32::try_from(failed.count()).unwrap_or(u32::MAX)
