@@ -233,6 +233,12 @@ impl State {
         self.ends(task).filter_map(|end| end.commit.as_deref()).last()
     }
 
+    /// The paths that its work differs in from where it started, once it was committed.
+    #[must_use]
+    pub fn files_changed(&self, task: usize) -> &[String] {
+        self.ends(task).filter_map(|end| end.files_changed.as_deref()).last().unwrap_or_default()
+    }
+
     /// The commit its branch started from.
     #[must_use]
     pub fn start(&self, task: usize) -> Option<&str> {

@@ -90,11 +90,7 @@ impl State {
             worktree: (start.is_some() && !progress.cleaned).then(|| spec.worktree.clone()),
             commit: self.commit(task).map(str::to_owned),
             start,
-            files_changed: self
-                .ends(task)
-                .filter_map(|end| end.files_changed.clone())
-                .last()
-                .unwrap_or_default(),
+            files_changed: self.files_changed(task).to_vec(),
             pull_request: None,
             issue: None,
             blocked_on,

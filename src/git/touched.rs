@@ -37,6 +37,19 @@ pub struct Changes {
 }
 
 impl Changes {
+    fn of(repo: &Repository, old: &Tree<'_>, new: &Tree<'_>) -> Result<Self, GitError> {
+        let found = differences(repo, old, new)?.into_iter().map(|(path, _, new)| {
+            let version = new.map(|(raw, id)| Version { mode: mode(raw), id, large: false });
+            (path, version)
+        });
+        Ok(Self { files: found.collect(), tree: None })
+    }
+
+    /// The files, sorted, as git has their names.
+    pub fn paths(&self) -> impl Iterator<Item = &[u8]> {
+        self.files.keys().map(Vec::as_slice)
+    }
+
     /// How many files there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -127,6 +140,7 @@ impl Repo {
         } else {
             everything(self, &checkout, &repo, &base, &mut candidates)?;
             candidates.extend(changes.files.keys().cloned());
+            look.find_folders();
         }
         for path in candidates {
             match look.judge(&path)? {
@@ -155,6 +169,15 @@ impl Repo {
         Ok(listing.dirs.iter().map(|dir| names::path(listing.dir_path(dir))).collect())
     }
 
+    /// What a task that began at `start` and ended at `commit` has changed.
+    ///
+    /// # Errors
+    /// When one of them cannot be read.
+    pub fn changes_between(&self, start: &str, commit: &str) -> Result<Changes, GitError> {
+        let Ok(repo) = self.open() else { return self.by_diff_tree(start, commit) };
+        Changes::of(&repo, &tree(&repo, start)?, &tree(&repo, commit)?)
+    }
+
     /// What `tip` changed since it parted from `start`.
     ///
     /// # Errors
@@ -170,16 +193,7 @@ impl Repo {
         };
         let doing = || GitError::lib(format!("compare {start} with {tip}"));
         let base = repo.merge_base(oid(start)?, oid(tip)?).map_err(doing())?;
-        let (old, new) = (tree(&repo, &base.to_string())?, tree(&repo, tip)?);
-        let found = differences(&repo, &old, &new)?.into_iter().map(|(path, _, new)| {
-            let version = new.map(|(mode, id)| Version {
-                mode: u32::try_from(mode).unwrap_or(REGULAR),
-                id,
-                large: false,
-            });
-            (path, version)
-        });
-        Ok(Changes { files: found.collect(), tree: None })
+        Changes::of(&repo, &tree(&repo, &base.to_string())?, &tree(&repo, tip)?)
     }
 
     fn by_diff_tree(&self, old: &str, new: &str) -> Result<Changes, GitError> {
@@ -281,6 +295,29 @@ impl Glance<'_> {
                 } else {
                     found.insert(path);
                 }
+            }
+        }
+    }
+
+    /// The folders that the commit does not have.
+    fn find_folders(&mut self) {
+        let mut todo = vec![PathBuf::new()];
+        while let Some(folder) = todo.pop() {
+            for entry in std::fs::read_dir(self.top.join(&folder)).into_iter().flatten().flatten() {
+                let path = folder.join(entry.file_name());
+                if !entry.file_type().is_ok_and(|kind| kind.is_dir()) || entry.file_name() == ".git"
+                {
+                    continue;
+                }
+                let name = path.as_os_str().as_bytes();
+                if !self.has(name) {
+                    let nested = self.top.join(&path).join(".git").exists();
+                    if nested || self.is_ignored(&[name, &b"/"[..]].concat()) {
+                        continue;
+                    }
+                    self.folders.push(path.clone());
+                }
+                todo.push(path);
             }
         }
     }
