@@ -1,7 +1,8 @@
 //! Facts. Everything the program knows about a run is a fold over these.
 
 use super::{
-    AttemptEnd, AttemptId, Resource, RunSpec, RunState, StepId, StopReason, TaskId, Timestamp,
+    AttemptEnd, AttemptId, OverlapPath, Resource, RunSpec, RunState, StepId, StopReason, TaskId,
+    Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -238,6 +239,25 @@ pub enum Event {
         /// One line.
         message: String,
     },
+    /// A task changed files that another one, or the branch it lands on, changed too since it began: found,
+    /// or no longer as it was.
+    OverlapFound {
+        /// The task; of two, the later one in the plan.
+        task: TaskId,
+        /// The other one; `None`: the branch.
+        with: Option<TaskId>,
+        /// The files, those that conflict first; the first twenty.
+        paths: Vec<OverlapPath>,
+        /// How many files there are.
+        path_count: u64,
+    },
+    /// The overlap is gone: one side's files are as they were.
+    OverlapGone {
+        /// The task.
+        task: TaskId,
+        /// The other one; `None`: the branch.
+        with: Option<TaskId>,
+    },
     /// The task's work landed.
     TaskMerged {
         /// The task.
@@ -289,6 +309,8 @@ impl Event {
                 | Self::ResourceShort { .. }
                 | Self::ResourceRecovered { .. }
                 | Self::TaskWarned { .. }
+                | Self::OverlapFound { .. }
+                | Self::OverlapGone { .. }
         )
     }
 
@@ -308,6 +330,9 @@ impl Event {
             | Self::AttemptStopping { attempt, .. }
             | Self::AttemptEnded { attempt, .. }
             | Self::RetryScheduled { attempt, .. } => Box::new(std::iter::once(&attempt.task)),
+            Self::OverlapFound { task, with, .. } | Self::OverlapGone { task, with } => {
+                Box::new(std::iter::once(task).chain(with))
+            }
             Self::CancelRequested { tasks } | Self::RetryRequested { tasks, .. } => {
                 Box::new(tasks.iter())
             }

@@ -26,6 +26,8 @@ pub enum StopReason {
     Interrupted,
     /// The machine was about to run out of memory: it starts again later.
     OutOfMemory,
+    /// Another task that began earlier changes the same lines: it goes on when that one has ended.
+    Overlap,
 }
 
 /// What kind of failure it was: it decides whether a retry makes sense and what to suggest.

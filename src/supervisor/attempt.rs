@@ -299,6 +299,7 @@ fn lost(survivors: usize) -> AttemptEnd {
 /// Shown after the class (`cancelled: ...`), so they do not say it again.
 const CANCELLED: &str = "stopped by a person";
 const INTERRUPTED: &str = "the supervisor was stopped";
+const OVERLAP: &str = "another task that began earlier changes the same lines";
 const OUT_OF_MEMORY: &str = "the machine was running out of memory";
 
 /// The shim knows that it was told to stop; why is in the journal.
@@ -311,6 +312,8 @@ pub(super) fn with_reason(mut end: AttemptEnd, stopping: Option<StopReason>) -> 
             StopReason::Cancelled => Failure::new(FailureClass::Cancelled, CANCELLED),
             StopReason::OutOfMemory => Failure::new(FailureClass::Interrupted, OUT_OF_MEMORY)
                 .suggest("it starts again by itself; fewer at a time: --jobs"),
+            StopReason::Overlap => Failure::new(FailureClass::Interrupted, OVERLAP)
+                .suggest("it goes on by itself when that task has ended"),
             _ => Failure::new(FailureClass::Interrupted, INTERRUPTED)
                 .suggest("go on with: orch resume"),
         };
@@ -355,6 +358,7 @@ pub(super) fn stopped_failure(reason: StopReason, step: &StepSpec) -> Failure {
         StopReason::Cancelled => Failure::new(FailureClass::Cancelled, CANCELLED),
         StopReason::Interrupted => Failure::new(FailureClass::Interrupted, INTERRUPTED),
         StopReason::OutOfMemory => Failure::new(FailureClass::Interrupted, OUT_OF_MEMORY),
+        StopReason::Overlap => Failure::new(FailureClass::Interrupted, OVERLAP),
     }
 }
 

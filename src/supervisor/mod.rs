@@ -21,6 +21,7 @@ mod escape;
 mod intake;
 mod land;
 mod ledger;
+mod overlaps;
 mod pressure;
 mod quiet;
 mod rebuild;
