@@ -12,6 +12,7 @@ mod decide;
 mod derive;
 mod holds;
 mod progress;
+pub mod queue;
 mod retry;
 mod signal;
 mod state;
