@@ -137,7 +137,7 @@ impl Repo {
         }
     }
 
-    fn merge_by_executable(&self, ours: &str, theirs: &str) -> Result<Merged, GitError> {
+    pub(crate) fn merge_by_executable(&self, ours: &str, theirs: &str) -> Result<Merged, GitError> {
         let args =
             ["merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", ours, theirs];
         let output = command(self.root.as_ref().unwrap_or(&self.common_dir), &args)
@@ -160,7 +160,7 @@ impl Repo {
 pub(crate) type Merged = Result<String, Vec<String>>;
 
 /// Whether a merge driver of the user's is configured, which libgit2 would pass over.
-fn has_drivers(repo: &git2::Repository) -> bool {
+pub(crate) fn has_drivers(repo: &git2::Repository) -> bool {
     let Ok(config) = repo.config() else { return true };
     config.entries(Some(r"merge\..*\.driver")).is_ok_and(|mut entries| entries.next().is_some())
 }
