@@ -20,18 +20,12 @@ use std::rc::Rc;
 const MAX_PASSED_ON: usize = 4;
 
 /// Where things are in one tree, found when first asked for.
+#[derive(Default)]
 pub(super) struct Places<'a> {
-    tree: &'a Tree,
     /// Python: for each package at the top, the directories it is in.
     python: OnceCell<HashMap<&'a str, BTreeSet<&'a str>>>,
     /// What `tsconfig.json` says for a directory.
     scripts: RefCell<HashMap<String, Rc<Vec<script::Mapping>>>>,
-}
-
-impl<'a> Places<'a> {
-    pub(super) fn new(tree: &'a Tree) -> Self {
-        Self { tree, python: OnceCell::new(), scripts: RefCell::default() }
-    }
 }
 
 /// The file whose imports are resolved.
