@@ -1,13 +1,10 @@
 //! Whole configurations, good and bad. What a message says is part of what is tested.
 
 use super::*;
-<<<<<<< HEAD
 use crate::model::{
-    BreakerRule, Dialect, MergeMode, OnLimit, Policy, PromptDelivery, Threshold, Thresholds,
+    BreakerRule, Dialect, MergeMode, OnLimit, OnOverlap, Policy, PromptDelivery, Threshold,
+    Thresholds,
 };
-=======
-use crate::model::{BreakerRule, Dialect, MergeMode, OnLimit, OnOverlap, Policy, PromptDelivery};
->>>>>>> w/live
 use proptest::prelude::*;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -115,11 +112,7 @@ fn every_key_is_read() {
         on_overlap: OnOverlap::Order,
     };
     let claude = AgentOverride {
-<<<<<<< HEAD
-        line: 38,
-=======
-        line: 35,
->>>>>>> w/live
+        line: 39,
         model: Some("small".into()),
         fallback: Some("own".into()),
         ..AgentOverride::default()
@@ -225,11 +218,7 @@ fn everything_wrong_is_named_at_once() {
     orch.toml:12: `prompts` must be one line of text, not 7
       hint: for example: prompts = "prompts"
     orch.toml:13: unknown key `banana`
-<<<<<<< HEAD
-      hint: known keys are agent, model, jobs, timeout, idle_timeout, grace, retries, on_limit, max_cost_usd, max_task_cost_usd, verify, merge, into, prompts, workflow, decompose, log_cap, keep_runs, setup, worktrees, conflicts, breakers, limits, agents
-=======
-      hint: known keys are agent, model, jobs, timeout, idle_timeout, grace, retries, on_limit, on_overlap, max_cost_usd, max_task_cost_usd, verify, merge, into, prompts, workflow, log_cap, keep_runs, setup, worktrees, conflicts, breakers, limits, agents
->>>>>>> w/live
+      hint: known keys are agent, model, jobs, timeout, idle_timeout, grace, retries, on_limit, on_overlap, max_cost_usd, max_task_cost_usd, verify, merge, into, prompts, workflow, decompose, log_cap, keep_runs, setup, worktrees, conflicts, breakers, limits, agents
     orch.toml:14: unknown key `commands`
       hint: `commands` belongs in [setup]
     orch.toml:15: `setup` must be a table
