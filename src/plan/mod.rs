@@ -120,6 +120,7 @@ pub fn build(base: &str, inputs: Vec<PlanInput>, options: &PlanOptions) -> Resul
             complexity: input.complexity,
             priority: input.priority,
             targets: input.targets,
+            packages: input.packages,
             depends_on,
             satisfied: satisfied.into_iter().map(name).collect(),
             estimate_seconds: guess.seconds,

@@ -5,7 +5,7 @@
 use super::SupervisorError;
 use super::clock::now;
 use super::record::RunRecord;
-use super::survey::Survey;
+use super::survey::{self, Indexing, Survey};
 use super::world::create_dir;
 use crate::agent;
 use crate::analysis::{self, Request, Tree};
@@ -88,7 +88,7 @@ fn input(error: impl std::fmt::Display) -> IntakeError {
     IntakeError::Input(error.to_string())
 }
 
-/// Makes the plan of the given prompts.
+/// Makes the plan of the given prompts. `indexing` is told how far the first reading of the code is.
 ///
 /// # Errors
 /// Everything that is wrong with them.
@@ -97,6 +97,7 @@ pub fn intake(
     config: &Config,
     prompts: Vec<Prompt>,
     options: &Options,
+    indexing: &Indexing<'_>,
 ) -> Result<Intake, IntakeError> {
     let head = repo.head().map_err(SupervisorError::from)?;
     let into = options.into.clone().or_else(|| config.into.clone());
@@ -111,11 +112,12 @@ pub fn intake(
             }
         },
     };
-    let survey = Survey::of(repo, &base)?;
+    let survey = Survey::of(repo, &base, indexing)?;
     let mut inputs = Vec::with_capacity(prompts.len());
     for prompt in &prompts {
         inputs.push(plan_input(survey.tree(), prompt)?);
     }
+    survey::add_code(&survey.code(), &mut inputs);
     let jobs = if options.parallel { options.jobs.max(1) } else { 1 };
     let plan_options = PlanOptions {
         ignore: config.ignore_conflicts.clone(),
