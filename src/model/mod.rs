@@ -41,4 +41,4 @@ pub use view::{
     AttemptView, BreakerState, BreakerView, BudgetView, LogView, RunView, SnapshotView, StepView,
     SupervisorView, TaskView,
 };
-pub use work::{Access, Complexity, Evidence, Target, WorkType};
+pub use work::{Access, Complexity, Evidence, Factor, PastChange, Target, WorkType};
