@@ -9,6 +9,7 @@
 //! More sources of evidence (symbols, imports, history) become further mentions for `weigh`.
 
 mod cue;
+mod dependencies;
 mod error;
 mod expand;
 mod front;
@@ -16,7 +17,9 @@ mod kind;
 mod lines;
 mod mentions;
 mod module;
+mod parts;
 mod resolve;
+mod risk;
 mod shell;
 mod size;
 mod tokens;
@@ -27,7 +30,11 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+pub use dependencies::{TextDependencies, TextDependency, dependencies};
 pub use error::AnalysisError;
+pub use parts::{Part, Parts, parts};
+pub use risk::Risk;
+pub use size::Ground;
 pub use tree::Tree;
 
 use crate::model::{Complexity, Target, WorkType};
@@ -62,10 +69,25 @@ pub struct Analysis {
     /// Globs and directories the task covers, of which `targets` lists the files that exist: a file
     /// that another task creates may fall into them. `path` is always a glob.
     pub scopes: Vec<Target>,
-    /// What kind of work it is.
+    /// Files it covers beyond those in `targets`.
+    pub reach: usize,
+    /// Of which type and size it is, and what may go wrong, as far as the text and the tree tell.
+    pub judgement: Judgement,
+}
+
+/// What kind of work a task is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Judgement {
+    /// Its type.
     pub work_type: WorkType,
-    /// How large it is.
+    /// Its size.
     pub complexity: Complexity,
+    /// Why; a line each.
+    pub reasons: Vec<String>,
+    /// Why somebody should find out more before it starts, if so.
+    pub research: Option<String>,
+    /// What may go wrong; at most one of each kind.
+    pub risks: Vec<Risk>,
 }
 
 /// Reads one prompt against the tree of the base commit.
@@ -77,10 +99,38 @@ pub fn analyse(tree: &Tree, request: &Request<'_>) -> Result<Analysis, AnalysisE
     front::read(tree, request, &mut evidence)?;
     mentions::read(tree, request, &mut evidence);
     let weigh::Weighed { targets, scopes, reach } = evidence.weigh();
-    Ok(Analysis {
-        work_type: kind::classify(request.title, request.body),
-        complexity: size::measure(&targets, reach, request.body),
-        targets,
-        scopes,
-    })
+    let judgement = judge(tree, request, &targets, reach, Ground::default());
+    Ok(Analysis { targets, scopes, reach, judgement })
+}
+
+/// Type, size and risks of a task with these targets, `ground` being what the repository says about the
+/// files that it writes.
+#[must_use]
+pub fn judge(
+    tree: &Tree,
+    request: &Request<'_>,
+    targets: &[Target],
+    reach: usize,
+    ground: Ground,
+) -> Judgement {
+    let (title, body) = (request.title, request.body);
+    let kind = kind::classify(title, body);
+    let size = size::measure(targets, reach, body, ground);
+    let words = kind.words.join(", ");
+    let sure = (kind.confidence * 100.0).round();
+    let why = match (kind.words.is_empty(), sure >= 100.0) {
+        (true, _) => "no words tell it".to_owned(),
+        (false, true) => format!("by the words {words}"),
+        (false, false) => format!("{sure}% by the words {words}"),
+    };
+    Judgement {
+        work_type: kind.work_type,
+        complexity: size.complexity,
+        reasons: vec![
+            format!("type {}: {why}", kind.work_type),
+            format!("complexity {}: {}", size.complexity, size.reason),
+        ],
+        research: risk::research(title, body, kind.work_type, targets),
+        risks: risk::find(tree, title, body, kind.work_type, targets, reach),
+    }
 }

@@ -10,6 +10,7 @@
 
 mod backup;
 mod error;
+mod finished;
 mod layout;
 mod look;
 mod read;
@@ -20,6 +21,7 @@ mod tests;
 mod write;
 
 pub use error::JournalError;
+pub use finished::FinishedTask;
 pub use layout::Layout;
 pub use read::{Counts, TaskRef};
 pub use write::{Journal, Projection, Turn};

@@ -59,6 +59,22 @@ pub struct Prompt {
 }
 
 impl Prompt {
+    /// A part of it with a name, a title and a body of its own; what the front matter says stays, but
+    /// for `id`, `title`, `files`, `reads` and `depends_on`.
+    #[must_use]
+    pub fn part(&self, name: String, title: String, body: String) -> Self {
+        let front = FrontMatter {
+            id: None,
+            title: None,
+            files: Vec::new(),
+            reads: Vec::new(),
+            depends_on: Vec::new(),
+            ..self.front.clone()
+        };
+        let blocks = outline::outline(&body, self.body_line).blocks;
+        Self { name, title, front, body, blocks, ..self.clone() }
+    }
+
     /// The fenced blocks whose language is `sh` or `shell`: what `agent: shell` runs.
     pub fn sh_blocks(&self) -> impl Iterator<Item = &CodeBlock> {
         self.blocks.iter().filter(|block| block.is_shell())

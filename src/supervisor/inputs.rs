@@ -1,0 +1,173 @@
+//! What a plan is made from: prompts analysed, and what journal and history know.
+
+use super::decompose::{Decomposed, Planned};
+use super::intake::{IntakeError, Options, input};
+use crate::analysis::{self, Request, TextDependencies, Tree};
+use crate::config::Config;
+use crate::git::Repo;
+use crate::journal::{Journal, Layout};
+use crate::plan::{self, Declared, Finished, History, HotFacts, PlanInput, Risk};
+use std::collections::{BTreeMap, HashSet};
+
+/// Analyses every prompt, or the parts it was split into.
+pub(super) fn inputs(
+    config: &Config,
+    options: &Options,
+    tree: &Tree,
+    decomposed: &Decomposed,
+) -> Result<Vec<PlanInput>, IntakeError> {
+    let names: HashSet<&str> = decomposed.tasks.iter().map(Planned::whole).collect();
+    let own: HashSet<&str> =
+        decomposed.tasks.iter().map(|task| task.prompt.name.as_str()).collect();
+    let names: HashSet<&str> = names.union(&own).copied().collect();
+    let mut inputs = Vec::with_capacity(decomposed.tasks.len());
+    for task in &decomposed.tasks {
+        let mut input = plan_input(tree, task, &names)?;
+        // Who waits for a prompt that was split waits for all of its parts.
+        input.declared = input
+            .declared
+            .into_iter()
+            .flat_map(|declared| match decomposed.parts.get(&declared.name) {
+                Some(parts) => parts
+                    .iter()
+                    .map(|part| Declared { name: part.clone(), ..declared.clone() })
+                    .collect(),
+                None => vec![declared],
+            })
+            .collect();
+        let front = &task.prompt.front;
+        let agent = front.agent.clone().or_else(|| options.agent.clone());
+        input.agent = agent.unwrap_or_else(|| config.agent.clone());
+        inputs.push(input);
+    }
+    Ok(inputs)
+}
+
+fn plan_input(
+    tree: &Tree,
+    task: &Planned,
+    names: &HashSet<&str>,
+) -> Result<PlanInput, IntakeError> {
+    let prompt = &task.prompt;
+    let path = prompt.path.display().to_string();
+    let part = task.part.as_ref();
+    let body = part.map_or(&prompt.body, |part| &part.focus);
+    let files = part.map_or(&prompt.front.files, |part| &part.files);
+    let reads = part.map_or(&prompt.front.reads, |part| &part.reads);
+    let request = Request {
+        name: &prompt.name,
+        title: &prompt.title,
+        body,
+        body_line: prompt.body_line,
+        files,
+        files_line: prompt.front.line("files"),
+        reads,
+        reads_line: prompt.front.line("reads"),
+    };
+    let analysis =
+        analysis::analyse(tree, &request).map_err(|error| input(format!("{path}: {error}")))?;
+    // A part says nothing about what the whole waits for, unless its own lines do.
+    let text = match part {
+        Some(part) => part.common.clone(),
+        None => prompt.body.clone(),
+    };
+    let whole = task.whole();
+    let mut said = analysis::dependencies(whole, &text, prompt.body_line, names);
+    if part.is_some() {
+        let TextDependencies { known, .. } =
+            analysis::dependencies(whole, body, prompt.body_line, names);
+        said.known.extend(known);
+    }
+    let line = prompt.front.line("depends_on");
+    let front = task.depends_on().iter().map(|name| Declared {
+        name: name.clone(),
+        line,
+        words: Some(format!("depends_on: {name}")),
+    });
+    let text = said.known.into_iter().map(|found| Declared {
+        name: found.name,
+        line: Some(found.line),
+        words: Some(found.words),
+    });
+    let parts = part.into_iter().flat_map(|part| part.after.clone());
+    let remarks = said.unknown.into_iter().map(|found| {
+        format!(
+            "line {} names '{}', which is not among the prompts given: \"{}\"",
+            found.line, found.name, found.words
+        )
+    });
+    let creates = analysis.targets.iter().filter(|target| {
+        !tree.contains(&target.path) && !target.path.ends_with('/') && !is_pattern(&target.path)
+    });
+    let judgement = analysis.judgement;
+    let risks = judgement
+        .risks
+        .into_iter()
+        .map(|risk| Risk { kind: risk.kind.to_owned(), reason: risk.reason });
+    Ok(PlanInput {
+        name: prompt.name.clone(),
+        prompt: path,
+        title: prompt.title.clone(),
+        skip_reason: prompt.done.clone(),
+        declared: front.chain(text).chain(parts).collect(),
+        priority: i64::from(prompt.front.priority),
+        agent: String::new(),
+        domain: prompt.front.domain.clone(),
+        creates: creates.map(|target| target.path.clone()).collect(),
+        targets: analysis.targets,
+        scopes: analysis.scopes,
+        imports: Vec::new(),
+        work_type: judgement.work_type,
+        complexity: judgement.complexity,
+        reasons: judgement.reasons,
+        research: judgement.research,
+        risks: risks.collect(),
+        remarks: remarks.collect(),
+        part_of: part.map(|_| whole.to_owned()),
+    })
+}
+
+fn is_pattern(path: &str) -> bool {
+    path.contains(['*', '?', '[', '{'])
+}
+
+/// How long tasks took before. A journal that cannot be read makes no plan impossible.
+pub(super) fn history(repo: &Repo) -> History {
+    let journal = Journal::open_existing(&Layout::new(repo.state_dir()).journal());
+    let finished =
+        journal.and_then(|journal| journal.map_or(Ok(Vec::new()), |j| j.finished_tasks()));
+    let finished = finished.unwrap_or_else(|error| {
+        tracing::warn!("estimates are by size only: {error}");
+        Vec::new()
+    });
+    History::new(finished.into_iter().map(|task| Finished {
+        agent: task.agent,
+        work_type: task.work_type,
+        complexity: task.complexity,
+        seconds: task.seconds,
+    }))
+}
+
+/// What is known of files that several tasks write.
+pub(super) fn hot(repo: &Repo, base: &str, inputs: &[PlanInput]) -> BTreeMap<String, HotFacts> {
+    let paths = plan::contested(inputs);
+    let history = repo.path_history(base, &paths).unwrap_or_else(|error| {
+        tracing::warn!("nothing is known of files that change often: {error}");
+        BTreeMap::new()
+    });
+    let facts = |seen: &crate::git::PathHistory| HotFacts {
+        union: seen.union,
+        seen: seen.seen,
+        changes: seen.changes,
+        small: seen.small,
+        pairs: seen.pairs,
+        clean: seen.clean,
+    };
+    paths
+        .into_iter()
+        .map(|path| {
+            let known = history.get(&path).map(facts).unwrap_or_default();
+            (path, known)
+        })
+        .collect()
+}
