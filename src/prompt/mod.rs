@@ -63,14 +63,11 @@ impl Prompt {
     /// for `id`, `title`, `files`, `reads` and `depends_on`.
     #[must_use]
     pub fn part(&self, name: String, title: String, body: String) -> Self {
-        let front = FrontMatter {
-            id: None,
-            title: None,
-            files: Vec::new(),
-            reads: Vec::new(),
-            depends_on: Vec::new(),
-            ..self.front.clone()
-        };
+        let mut front = self.front.clone();
+        (front.id, front.title) = (None, None);
+        for list in [&mut front.files, &mut front.reads, &mut front.depends_on] {
+            list.clear();
+        }
         let blocks = outline::outline(&body, self.body_line).blocks;
         Self { name, title, front, body, blocks, ..self.clone() }
     }
