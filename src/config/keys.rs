@@ -83,6 +83,15 @@ pub(super) const TOP: &[Key] = &[
         ],
     },
     Key {
+        name: "on_overlap",
+        value: "\"warn\"",
+        doc: &[
+            "When tasks that run side by side turn out to change the same lines: \"warn\"; \"pause\" the agent of",
+            "the one that began later until the other has ended; or \"order\": `orch merge` lands first what",
+            "conflicts with least. An overlap is shown by `orch status` in any case.",
+        ],
+    },
+    Key {
         name: "max_cost_usd",
         value: "20.0",
         doc: &[

@@ -19,6 +19,8 @@ pub const MAX_BYTES: u64 = 1024 * 1024;
 pub(super) const MERGES: &[&str] = &["none", "local", "pr"];
 /// What happens at a limit, as the file spells it.
 pub(super) const ON_LIMIT: &[&str] = &["wait", "fallback", "stop"];
+/// What happens when tasks change the same lines, as the file spells it.
+pub(super) const ON_OVERLAP: &[&str] = &["warn", "pause", "order"];
 /// More processes than this on one machine are a slip of the keyboard.
 const MAX_JOBS: u32 = 1000;
 /// The same for retries.
@@ -84,6 +86,9 @@ impl Config {
                 "retries" => set(&mut self.retries, r.number(item, 0, MAX_RETRIES)),
                 "on_limit" => {
                     set(&mut self.policy.on_limit, r.word(item, ON_LIMIT).and_then(from_word));
+                }
+                "on_overlap" => {
+                    set(&mut self.policy.on_overlap, r.word(item, ON_OVERLAP).and_then(from_word));
                 }
                 "max_cost_usd" => self.policy.max_cost_usd = r.money(item),
                 "max_task_cost_usd" => self.policy.max_task_cost_usd = r.money(item),

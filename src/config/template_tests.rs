@@ -104,6 +104,11 @@ fn the_template_reads_well() {
     # "fallback" (see [agents.NAME]), or "stop" starting anything with that agent.
     #on_limit = "wait"
 
+    # When tasks that run side by side turn out to change the same lines: "warn"; "pause" the agent of
+    # the one that began later until the other has ended; or "order": `orch merge` lands first what
+    # conflicts with least. An overlap is shown by `orch status` in any case.
+    #on_overlap = "warn"
+
     # No agent starts that might make the run cost more, going by what the dearest one so far
     # cost. Only agents that report their cost count. Default: no limit.
     #max_cost_usd = 20.0

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::model::{
-    BreakerRule, Dialect, MergeMode, OnLimit, Policy, PromptDelivery, Threshold, Thresholds,
+    BreakerRule, Dialect, MergeMode, OnLimit, OnOverlap, Policy, PromptDelivery, Threshold,
+    Thresholds,
 };
 use proptest::prelude::*;
 use std::fs;
@@ -48,6 +49,7 @@ fn every_key_is_read() {
         log_cap = "1MiB"
         keep_runs = 7
         on_limit = "fallback"
+        on_overlap = "order"
         max_cost_usd = 20
         max_task_cost_usd = 1_000.5
         [setup]
@@ -107,9 +109,10 @@ fn every_key_is_read() {
         on_limit: OnLimit::Fallback,
         max_cost_usd: Some(20.0),
         max_task_cost_usd: Some(1000.5),
+        on_overlap: OnOverlap::Order,
     };
     let claude = AgentOverride {
-        line: 38,
+        line: 39,
         model: Some("small".into()),
         fallback: Some("own".into()),
         ..AgentOverride::default()
@@ -215,7 +218,7 @@ fn everything_wrong_is_named_at_once() {
     orch.toml:12: `prompts` must be one line of text, not 7
       hint: for example: prompts = "prompts"
     orch.toml:13: unknown key `banana`
-      hint: known keys are agent, model, jobs, timeout, idle_timeout, grace, retries, on_limit, max_cost_usd, max_task_cost_usd, verify, merge, into, prompts, workflow, decompose, log_cap, keep_runs, setup, worktrees, conflicts, breakers, limits, agents
+      hint: known keys are agent, model, jobs, timeout, idle_timeout, grace, retries, on_limit, on_overlap, max_cost_usd, max_task_cost_usd, verify, merge, into, prompts, workflow, decompose, log_cap, keep_runs, setup, worktrees, conflicts, breakers, limits, agents
     orch.toml:14: unknown key `commands`
       hint: `commands` belongs in [setup]
     orch.toml:15: `setup` must be a table
