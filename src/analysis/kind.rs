@@ -280,7 +280,9 @@ impl Model {
             let mean = logarithms.iter().sum::<f64>() / TYPES.len() as f64;
             Some(count * (logarithms[best] - mean)).filter(|gain| *gain > 0.5)
         };
-        let plain = features.iter().filter(|(feature, _)| !feature.starts_with(['@', '^']));
+        // Short words of a script with spaces say nothing to a person.
+        let telling = |feature: &str| feature.len() > 2 && !feature.starts_with(['@', '^']);
+        let plain = features.iter().filter(|(feature, _)| telling(feature));
         let mut words: Vec<(f64, &String)> =
             plain.filter_map(|(feature, count)| Some((gain(feature, *count)?, feature))).collect();
         words.sort_by(|a, b| b.0.total_cmp(&a.0));

@@ -56,8 +56,13 @@ pub(super) fn measure(targets: &[Target], reach: usize, body: &str, ground: Grou
         level(characters, [2_500, 10_000, usize::MAX]),
     ];
     signs.sort_unstable();
-    let mut reason =
-        format!("{files} files in {} directories, {characters} characters", directories.len());
+    let many = |n: usize, one: &str, more: &str| format!("{n} {}", if n == 1 { one } else { more });
+    let mut reason = format!(
+        "{} in {}, {}",
+        many(files, "file", "files"),
+        many(directories.len(), "directory", "directories"),
+        many(characters, "character", "characters")
+    );
     let mut raised = 0;
     if ground.importers >= MANY_IMPORTERS {
         raised = 1;

@@ -10,15 +10,15 @@ use git2::{AttrCheckFlags, AttrValue, Commit, MergeFileInput, Oid, Patch, Reposi
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
-/// Commits of the first-parent line that are looked at: about what a few people do in half a year, read in
+/// Commits of the first-parent line that are looked at: about what a few people do in a season, read in
 /// some tens of milliseconds.
-const MAX_COMMITS: usize = 1_000;
+const MAX_COMMITS: usize = 500;
 /// Paths that are looked at.
 const MAX_PATHS: usize = 32;
 /// Changes of a path that are compared and merged, the newest.
-const MAX_CHANGES: usize = 40;
+const MAX_CHANGES: usize = 24;
 /// Merge commits whose common ancestor is looked for.
-const MAX_MERGES: usize = 100;
+const MAX_MERGES: usize = 40;
 /// Lines that a small change inserts and removes, at most.
 const SMALL: usize = 20;
 /// Larger files are not merged line by line, bytes.
@@ -230,4 +230,60 @@ fn merges(repo: &Repository, base: Oid, ours: Oid, theirs: Oid) -> Option<bool> 
 fn text(repo: &Repository, id: Oid) -> Option<git2::Blob<'_>> {
     let blob = repo.find_blob(id).ok()?;
     (blob.size() <= MAX_BLOB && !blob.is_binary()).then_some(blob)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::git::fixture::Fixture;
+
+    fn change(fixture: &Fixture, file: &str, text: &str) {
+        std::fs::write(fixture.root.join(file), text).unwrap();
+        fixture.git(&["add", "-A"]);
+        fixture.git(&["commit", "-qm", "change"]);
+    }
+
+    fn seen(fixture: &Fixture, path: &str) -> PathHistory {
+        let paths = [path.to_owned()];
+        fixture.repo.path_history(&fixture.oid("HEAD"), &paths).unwrap()[path]
+    }
+
+    #[test]
+    fn changes_in_different_places_merge_and_those_at_the_end_do_not() {
+        let fixture = Fixture::new();
+        let mut spread: Vec<String> = (0..60).map(|i| format!("line {i}")).collect();
+        let mut log = String::from("# Log\n");
+        change(&fixture, "spread.txt", &spread.join("\n"));
+        change(&fixture, "log.md", &log);
+        for i in 0..6 {
+            spread[i * 9] = format!("changed {i}\nand more");
+            change(&fixture, "spread.txt", &spread.join("\n"));
+            log.push_str(&format!("- {i}\n"));
+            change(&fixture, "log.md", &log);
+        }
+        let (spread, log) = (seen(&fixture, "spread.txt"), seen(&fixture, "log.md"));
+        assert_eq!((spread.seen, spread.changes, spread.pairs, spread.clean), (14, 7, 5, 5));
+        assert_eq!((log.changes, log.small, log.pairs, log.clean), (7, 7, 5, 0));
+        assert_eq!(seen(&fixture, "a.txt"), PathHistory { seen: 14, ..PathHistory::default() });
+        assert_eq!(seen(&fixture, "no/such"), PathHistory { seen: 14, ..PathHistory::default() });
+    }
+
+    #[test]
+    fn merge_commits_are_merged_again() {
+        let fixture = Fixture::new();
+        let text = std::fs::read_to_string(fixture.root.join("a.txt")).unwrap();
+        fixture.branch("side", "main", &[("a.txt", Some(&format!("first\n{text}")))]);
+        change(&fixture, "a.txt", &format!("{text}last\n"));
+        fixture.git(&["merge", "-q", "-m", "both", "side"]);
+        let seen = seen(&fixture, "a.txt");
+        assert!(seen.pairs >= 1 && seen.clean >= 1, "{seen:?}");
+    }
+
+    #[test]
+    fn union_is_read_from_the_attributes() {
+        let fixture = Fixture::new();
+        change(&fixture, ".gitattributes", "*.txt merge=union\n");
+        assert!(seen(&fixture, "a.txt").union);
+        assert!(!seen(&fixture, ".gitattributes").union);
+    }
 }

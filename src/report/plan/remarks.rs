@@ -1,6 +1,6 @@
 //! What a person should know beside the order: areas, risks, and what became of large prompts.
 
-use super::{PATHS_SHOWN, count, is_skipped, line, one_line, wrapped};
+use super::{PATHS_SHOWN, is_skipped, line, more, one_line, wrapped};
 use crate::plan::{GroupKind, Plan};
 
 /// Tasks shown of a list; `--json` has them all.
@@ -17,12 +17,8 @@ pub(super) fn domains(out: &mut String, plan: &Plan, columns: usize) {
     for group in groups {
         let shown: Vec<String> =
             group.tasks.iter().take(PATHS_SHOWN).map(|name| one_line(name)).collect();
-        let more = match group.tasks.len() - shown.len() {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
         let area = one_line(group.domain.as_deref().unwrap_or_default());
-        wrapped(out, &format!("   {area}: {}{more}", shown.join(", ")), 5, columns);
+        wrapped(out, &format!("   {area}: {}", more(&shown, group.tasks.len())), 5, columns);
     }
 }
 
@@ -71,11 +67,21 @@ pub(super) fn decompositions(out: &mut String, plan: &Plan, columns: usize) {
         let text = format!("   {} into {}: {}", one_line(&told.task), into.join(", "), told.reason);
         wrapped(out, &one_line(&text), 5, columns);
     }
-    for told in whole.iter().take(SHOWN) {
-        let text = format!("   {} stays one: {}", told.task, told.reason);
-        wrapped(out, &one_line(&text), 5, columns);
+    // Many stay one for the same reason.
+    let mut reasons: Vec<(&str, Vec<String>)> = Vec::new();
+    for told in whole {
+        match reasons.iter_mut().find(|(reason, _)| *reason == told.reason) {
+            Some((_, names)) => names.push(one_line(&told.task)),
+            None => reasons.push((&told.reason, vec![one_line(&told.task)])),
+        }
     }
-    if whole.len() > SHOWN {
-        line(out, &format!("   and {} more stay one", count(whole.len() - SHOWN, "prompt")));
+    for (reason, names) in reasons.iter().take(SHOWN) {
+        let stay = if names.len() == 1 { "stays one" } else { "stay one" };
+        let shown = &names[..names.len().min(PATHS_SHOWN)];
+        let text = format!("   {} {stay}: {}", more(shown, names.len()), one_line(reason));
+        wrapped(out, &text, 5, columns);
+    }
+    if reasons.len() > SHOWN {
+        line(out, &format!("   and for {} more reasons others", reasons.len() - SHOWN));
     }
 }

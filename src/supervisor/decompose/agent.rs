@@ -90,15 +90,14 @@ fn parts(whole: &Prompt, subtasks: &[Subtask]) -> Vec<Planned> {
                 subtask.name, subtasks[first].name
             )),
         });
+        let focus = format!("# {}\n\n{}", one_line(&subtask.title), subtask.prompt.trim());
         let text = format!(
-            "# {}\n\n{}\n\nThis is one part of a larger request, '{}'. Do only this part; other agents do the others.\n",
-            one_line(&subtask.title),
-            subtask.prompt.trim(),
+            "{focus}\n\nThis is one part of a larger request, '{}'. Do only this part; other agents do the others.\n",
             whole.title
         );
         let part = Part {
             whole: whole.name.clone(),
-            focus: text.clone(),
+            focus,
             common: String::new(),
             files: subtask.files.iter().chain(&subtask.creates).map(|path| glob(path)).collect(),
             reads: subtask.reads.iter().map(|path| glob(path)).collect(),
