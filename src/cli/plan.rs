@@ -2,6 +2,7 @@
 
 use super::context::Place;
 use super::error::CliError;
+use super::indexing::Indexing;
 use super::prompts::Which;
 use crate::config::Decompose;
 use crate::report;
@@ -54,7 +55,9 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
         decompose: args.decompose.clone(),
         ..Options::default()
     };
-    let intake = intake(&repo, &config, prompts, &options)?;
+    let indexing = Indexing::new();
+    let intake = intake(&repo, &config, prompts, &options, &|done, all| indexing.tell(done, all))?;
+    drop(indexing);
     let style = place.style();
     let text = if args.form.json {
         report::plan::json(&intake.plan)

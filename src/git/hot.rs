@@ -7,6 +7,7 @@
 
 use super::{GitError, Repo};
 use git2::{AttrCheckFlags, AttrValue, Commit, MergeFileInput, Oid, Patch, Repository, Tree};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
@@ -25,10 +26,8 @@ const SMALL: usize = 20;
 const MAX_BLOB: usize = 4 << 20;
 
 /// How a file was changed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PathHistory {
-    /// `.gitattributes` gives it `merge=union`.
-    pub union: bool,
     /// Commits that were looked at.
     pub seen: u32,
     /// Those of them that changed it.
@@ -52,6 +51,17 @@ struct Trail {
 }
 
 impl Repo {
+    /// Those of `paths` for which `.gitattributes` says `merge=union`.
+    #[must_use]
+    pub fn merged_by_union(&self, paths: &[String]) -> HashSet<String> {
+        let Ok(repo) = self.open() else { return HashSet::new() };
+        let is_union = |path: &&String| {
+            let value = repo.get_attr(Path::new(path.as_str()), "merge", AttrCheckFlags::default());
+            value.is_ok_and(|value| AttrValue::from_string(value) == AttrValue::String("union"))
+        };
+        paths.iter().filter(is_union).cloned().collect()
+    }
+
     /// The history of `paths` (the first [`MAX_PATHS`] of them) behind the commit `base`.
     ///
     /// # Errors
@@ -69,7 +79,7 @@ impl Repo {
         let start = Oid::from_str(base).and_then(|id| repo.find_commit(id)).map_err(read)?;
         let tree = start.tree().map_err(read)?;
         let mut trails: Vec<Trail> =
-            paths.iter().take(MAX_PATHS).map(|path| Trail::new(&repo, &tree, path)).collect();
+            paths.iter().take(MAX_PATHS).map(|path| Trail::new(&tree, path)).collect();
         let mut merges = 0;
         let mut commit = Some(start);
         let mut seen = 0;
@@ -158,13 +168,9 @@ fn merge_again(
 }
 
 impl Trail {
-    fn new(repo: &Repository, tree: &Tree<'_>, path: &str) -> Self {
-        let current = blob(tree, path);
-        let attribute = repo.get_attr(Path::new(path), "merge", AttrCheckFlags::default());
-        let union = attribute
-            .is_ok_and(|value| AttrValue::from_string(value) == AttrValue::String("union"));
-        let facts = PathHistory { union, ..PathHistory::default() };
-        Self { path: path.to_owned(), current, versions: vec![current], facts }
+    fn new(tree: &Tree<'_>, path: &str) -> Self {
+        let (path, current) = (path.to_owned(), blob(tree, path));
+        Self { path, current, versions: vec![current], facts: PathHistory::default() }
     }
 
     /// Compares and merges what the newest changes left.
@@ -283,7 +289,8 @@ mod tests {
     fn union_is_read_from_the_attributes() {
         let fixture = Fixture::new();
         change(&fixture, ".gitattributes", "*.txt merge=union\n");
-        assert!(seen(&fixture, "a.txt").union);
-        assert!(!seen(&fixture, ".gitattributes").union);
+        let paths = ["a.txt", ".gitattributes", "new.txt"].map(str::to_owned);
+        let union = fixture.repo.merged_by_union(&paths);
+        assert_eq!(union, HashSet::from(["a.txt".to_owned(), "new.txt".to_owned()]));
     }
 }

@@ -63,6 +63,8 @@ pub struct PlanInput {
     pub scopes: Vec<Target>,
     /// What its targets import.
     pub imports: Vec<Import>,
+    /// The packages that hold what it writes, and those that need them; names, sorted.
+    pub packages: Vec<String>,
     /// Targets that do not exist yet.
     pub creates: BTreeSet<String>,
     /// Type.

@@ -4,8 +4,8 @@ use super::decompose::{Decomposed, Planned};
 use super::intake::{IntakeError, Options, input};
 use crate::analysis::{self, Request, TextDependencies, Tree};
 use crate::config::Config;
-use crate::git::Repo;
-use crate::journal::{Journal, Layout};
+use crate::git::{PathHistory, Repo};
+use crate::journal::{Cache, EntryKind, Journal, Layout};
 use crate::plan::{self, Declared, Finished, History, HotFacts, PlanInput, Risk};
 use std::collections::{BTreeMap, HashSet};
 
@@ -116,7 +116,6 @@ fn plan_input(
         creates: creates.map(|target| target.path.clone()).collect(),
         targets: analysis.targets,
         scopes: analysis.scopes,
-        imports: Vec::new(),
         work_type: judgement.work_type,
         complexity: judgement.complexity,
         reasons: judgement.reasons,
@@ -124,6 +123,7 @@ fn plan_input(
         risks: risks.collect(),
         remarks: remarks.collect(),
         part_of: part.map(|_| whole.to_owned()),
+        ..PlanInput::default()
     })
 }
 
@@ -148,26 +148,55 @@ pub(super) fn history(repo: &Repo) -> History {
     }))
 }
 
-/// What is known of files that several tasks write.
+/// The cache's number for histories of paths; those of the code's own entries are above 1,000.
+const HISTORY: EntryKind = 7;
+
+/// What is known of files that several tasks write. What was found at a commit is kept: it stays true.
 pub(super) fn hot(repo: &Repo, base: &str, inputs: &[PlanInput]) -> BTreeMap<String, HotFacts> {
     let paths = plan::contested(inputs);
-    let history = repo.path_history(base, &paths).unwrap_or_else(|error| {
+    if paths.is_empty() {
+        return BTreeMap::new();
+    }
+    let union = repo.merged_by_union(&paths);
+    let cache = Cache::open(&Layout::new(repo.state_dir()));
+    let keys: Vec<String> = paths.iter().map(|path| format!("{base}:{path}")).collect();
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let kept = cache.get(HISTORY, &keys);
+    let read = |bytes: &Vec<u8>| serde_json::from_slice::<PathHistory>(bytes).ok();
+    let mut known: BTreeMap<String, PathHistory> =
+        kept.iter().filter_map(|(&at, bytes)| Some((paths[at].clone(), read(bytes)?))).collect();
+    let missing: Vec<String> =
+        paths.iter().filter(|path| !known.contains_key(*path)).cloned().collect();
+    let found = repo.path_history(base, &missing).unwrap_or_else(|error| {
         tracing::warn!("nothing is known of files that change often: {error}");
         BTreeMap::new()
     });
-    let facts = |seen: &crate::git::PathHistory| HotFacts {
-        union: seen.union,
-        seen: seen.seen,
-        changes: seen.changes,
-        small: seen.small,
-        pairs: seen.pairs,
-        clean: seen.clean,
-    };
+    let found: Vec<(String, PathHistory, Vec<u8>)> = found
+        .into_iter()
+        .map(|(path, seen)| {
+            let bytes = serde_json::to_vec(&seen).unwrap_or_default();
+            (path, seen, bytes)
+        })
+        .collect();
+    let entries: Vec<(String, &[u8])> =
+        found.iter().map(|(path, _, bytes)| (format!("{base}:{path}"), bytes.as_slice())).collect();
+    let entries: Vec<(&str, &[u8])> =
+        entries.iter().map(|(key, bytes)| (key.as_str(), *bytes)).collect();
+    cache.put(HISTORY, &entries);
+    known.extend(found.into_iter().map(|(path, seen, _)| (path, seen)));
     paths
         .into_iter()
         .map(|path| {
-            let known = history.get(&path).map(facts).unwrap_or_default();
-            (path, known)
+            let seen = known.get(&path).copied().unwrap_or_default();
+            let facts = HotFacts {
+                union: union.contains(&path),
+                seen: seen.seen,
+                changes: seen.changes,
+                small: seen.small,
+                pairs: seen.pairs,
+                clean: seen.clean,
+            };
+            (path, facts)
         })
         .collect()
 }

@@ -4,7 +4,7 @@
 
 use super::clock::now;
 use super::record::RunRecord;
-use super::survey::Survey;
+use super::survey::{self, Indexing, Survey};
 use super::world::create_dir;
 use super::{SupervisorError, decompose, inputs};
 use crate::agent;
@@ -91,7 +91,7 @@ pub(super) fn input(error: impl std::fmt::Display) -> IntakeError {
     IntakeError::Input(error.to_string())
 }
 
-/// Makes the plan of the given prompts.
+/// Makes the plan of the given prompts. `indexing` is told how far the first reading of the code is.
 ///
 /// # Errors
 /// Everything that is wrong with them.
@@ -100,6 +100,7 @@ pub fn intake(
     config: &Config,
     prompts: Vec<Prompt>,
     options: &Options,
+    indexing: &Indexing<'_>,
 ) -> Result<Intake, IntakeError> {
     let head = repo.head().map_err(SupervisorError::from)?;
     let into = options.into.clone().or_else(|| config.into.clone());
@@ -114,9 +115,10 @@ pub fn intake(
             }
         },
     };
-    let survey = Survey::of(repo, &base)?;
+    let survey = Survey::of(repo, &base, indexing)?;
     let decomposed = decompose::decompose(repo, config, &base, survey.tree(), prompts, options)?;
-    let inputs = inputs::inputs(config, options, survey.tree(), &decomposed)?;
+    let mut inputs = inputs::inputs(config, options, survey.tree(), &decomposed)?;
+    survey::add_code(&survey.code(), &mut inputs);
     let jobs = if options.parallel { options.jobs.max(1) } else { 1 };
     let plan_options = PlanOptions {
         ignore: config.ignore_conflicts.clone(),

@@ -47,5 +47,5 @@ pub use rebuild::{Rebuilt, has_run};
 pub use recover::cancel_without_supervisor;
 pub use retain::forget_old_runs;
 pub use run::{Observer, Progress, Supervisor};
-pub use survey::Survey;
+pub use survey::{Indexing, Survey};
 pub use world::World;

@@ -92,7 +92,7 @@ impl<'a> Code<'a> {
             outlines: RefCell::default(),
             imports: RefCell::default(),
             packages: OnceCell::new(),
-            places: resolve::Places::new(tree),
+            places: resolve::Places::default(),
         }
     }
 

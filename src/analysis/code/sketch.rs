@@ -42,12 +42,27 @@ pub(super) fn hash(name: &[u8]) -> u32 {
     name.iter().fold(0x811c_9dc5, |h, b| (h ^ u32::from(*b)).wrapping_mul(0x0100_0193))
 }
 
+/// Brackets open at the same time, above which nobody wrote the file by hand; a parser takes long over it.
+const DEEPEST: i32 = 200;
+
 /// Whether a person may have written it, and it can be read in reasonable time.
 pub(super) fn is_readable(content: &[u8]) -> bool {
-    let lines = || content.iter().filter(|b| **b == b'\n').count() + 1;
-    content.len() <= LARGEST
-        && !content[..content.len().min(BINARY_WITHIN)].contains(&0)
-        && (content.len() < 10 * MINIFIED || content.len() / lines() <= MINIFIED)
+    if content.len() > LARGEST || content[..content.len().min(BINARY_WITHIN)].contains(&0) {
+        return false;
+    }
+    let (mut lines, mut open, mut deepest) = (1, 0, 0);
+    for byte in content {
+        match byte {
+            b'\n' => lines += 1,
+            b'(' | b'[' | b'{' => {
+                open += 1;
+                deepest = deepest.max(open);
+            }
+            b')' | b']' | b'}' => open -= 1,
+            _ => {}
+        }
+    }
+    deepest <= DEEPEST && (content.len() < 10 * MINIFIED || content.len() / lines <= MINIFIED)
 }
 
 /// Reads a file.
