@@ -12,6 +12,7 @@
 mod backup;
 mod cache;
 mod error;
+mod finished;
 mod layout;
 mod look;
 mod read;
@@ -23,6 +24,7 @@ mod write;
 
 pub use cache::{Cache, EntryKind};
 pub use error::JournalError;
+pub use finished::FinishedTask;
 pub use layout::Layout;
 pub use read::{Counts, TaskRef};
 pub use write::{Journal, Projection, Turn};

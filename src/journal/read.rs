@@ -297,7 +297,11 @@ impl Journal {
         Ok(out)
     }
 
-    fn parse<T: DeserializeOwned>(&self, body: &str, what: &str) -> Result<T, JournalError> {
+    pub(super) fn parse<T: DeserializeOwned>(
+        &self,
+        body: &str,
+        what: &str,
+    ) -> Result<T, JournalError> {
         serde_json::from_str(body).map_err(|source| JournalError::Unreadable {
             path: self.path.clone(),
             what: what.to_owned(),

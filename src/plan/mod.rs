@@ -38,7 +38,8 @@ use estimate::Guess;
 use order::Because;
 use std::collections::BTreeMap;
 
-/// Paths that more than one task writes, sorted: those of which it matters whether they are hot.
+/// Paths that more than one task writes, those that most tasks write first: it matters whether they are
+/// hot.
 #[must_use]
 pub fn contested(inputs: &[PlanInput]) -> Vec<String> {
     let mut writers: BTreeMap<&str, u32> = BTreeMap::new();
@@ -47,7 +48,9 @@ pub fn contested(inputs: &[PlanInput]) -> Vec<String> {
             *writers.entry(&target.path).or_default() += 1;
         }
     }
-    writers.into_iter().filter(|(_, count)| *count > 1).map(|(path, _)| path.to_owned()).collect()
+    let mut several: Vec<(&str, u32)> = writers.into_iter().filter(|(_, n)| *n > 1).collect();
+    several.sort_by_key(|(_, writers)| std::cmp::Reverse(*writers));
+    several.into_iter().map(|(path, _)| path.to_owned()).collect()
 }
 
 /// Makes the plan.

@@ -5,6 +5,7 @@
 mod agent_words;
 mod agents;
 mod ahead;
+mod decompose;
 mod durability;
 mod execute;
 mod hands;

@@ -3,6 +3,7 @@
 
 mod files;
 mod finding;
+mod finishing;
 mod power;
 mod writing;
 
