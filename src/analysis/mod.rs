@@ -100,23 +100,15 @@ pub fn analyse(tree: &Tree, request: &Request<'_>) -> Result<Analysis, AnalysisE
     front::read(tree, request, &mut evidence)?;
     mentions::read(tree, request, &mut evidence);
     let weigh::Weighed { targets, scopes, reach } = evidence.weigh();
-    let judgement = judge(tree, request, &targets, reach, Ground::default());
+    let judgement = judge(tree, request, &targets, reach);
     Ok(Analysis { targets, scopes, reach, judgement })
 }
 
-/// Type, size and risks of a task with these targets, `ground` being what the repository says about the
-/// files that it writes.
-#[must_use]
-pub fn judge(
-    tree: &Tree,
-    request: &Request<'_>,
-    targets: &[Target],
-    reach: usize,
-    ground: Ground,
-) -> Judgement {
+/// Type, size and risks of a task with these targets.
+fn judge(tree: &Tree, request: &Request<'_>, targets: &[Target], reach: usize) -> Judgement {
     let (title, body) = (request.title, request.body);
     let kind = kind::classify(title, body);
-    let size = size::measure(targets, reach, body, ground);
+    let size = size::measure(targets, reach, body);
     let words = kind.words.join(", ");
     let sure = (kind.confidence * 100.0).round();
     let why = match (kind.words.is_empty(), sure >= 100.0) {
