@@ -128,19 +128,11 @@ pub fn candidates(
     Ok(reading::Readings::new(sources, requests)?.candidates())
 }
 
-/// Type, size and risks of a task with these targets, `ground` being what the repository says about the
-/// files that it writes.
-#[must_use]
-pub fn judge(
-    tree: &Tree,
-    request: &Request<'_>,
-    targets: &[Target],
-    reach: usize,
-    ground: Ground,
-) -> Judgement {
+/// Type, size and risks of a task with these targets.
+fn judge(tree: &Tree, request: &Request<'_>, targets: &[Target], reach: usize) -> Judgement {
     let (title, body) = (request.title, request.body);
     let kind = kind::classify(title, body);
-    let size = size::measure(targets, reach, body, ground);
+    let size = size::measure(targets, reach, body);
     let words = kind.words.join(", ");
     let sure = (kind.confidence * 100.0).round();
     let why = match (kind.words.is_empty(), sure >= 100.0) {

@@ -6,7 +6,7 @@ use super::hints::{self, Definitions, Said};
 use super::neighbours::{self, Anchor};
 use super::score::{Candidate, Signals};
 use super::survey::{Sources, Survey};
-use super::{Analysis, AnalysisError, Ground, Request, front, judge, mentions};
+use super::{Analysis, AnalysisError, Request, front, judge, mentions};
 use std::collections::BTreeSet;
 
 /// Prompts read, before anything is concluded.
@@ -89,7 +89,7 @@ impl Draft<'_> {
         };
         let Weighed { targets, possible, scopes, reach } =
             evidence.weigh(survey.sources.weights, explain);
-        let judgement = judge(survey.sources.tree, request, &targets, reach, Ground::default());
+        let judgement = judge(survey.sources.tree, request, &targets, reach);
         Analysis { targets, possible, scopes, reach, judgement }
     }
 }

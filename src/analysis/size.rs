@@ -7,28 +7,56 @@
 //! | characters of the request | to 2,500 | to 10,000 | more | |
 //!
 //! The two larger of the three signs must agree: a long text about one file is not a large task, and
-//! neither is a short one that renames something in twenty. What the written files are in the
-//! repository raises the size by one level, once: files that many others import
-//! ([`MANY_IMPORTERS`]), or that change all the time ([`MUCH_CHURN`]), are harder to change than their
-//! number says.
+//! neither is a short one that renames something in twenty. What the written files are to the others
+//! raises the size by one level, once ([`Ground::raises`]): files whose packages many need, that many
+//! import, or that change all the time, are harder to change than their number says.
 
 use crate::model::{Access, Complexity, Target};
 use std::collections::BTreeSet;
 
 /// A target below this is not counted.
 const COUNTS_FROM: f64 = 0.5;
-/// Files that import what a task writes, from which on many depend on it.
-const MANY_IMPORTERS: usize = 10;
+/// Packages that hold what a task writes or need it, from which on many depend on it.
+const MANY_PACKAGES: usize = 4;
+/// Files of other tasks that import what a task writes, from which on the same is true.
+const MANY_IMPORTERS: usize = 5;
 /// The share of recent changes that touched what a task writes, from which on it is a moving target.
 const MUCH_CHURN: f64 = 0.25;
 
 /// What the repository says about the files that a task writes; zero where it was not asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Ground {
-    /// Files that import one of them.
+    /// Packages that hold them, or need those that do.
+    pub packages: usize,
+    /// Files of other tasks that import one of them.
     pub importers: usize,
     /// The share of recent changes that touched one of them, 0 to 1.
     pub churn: f64,
+}
+
+impl Ground {
+    /// The next larger size, with the reason, where it calls for that.
+    #[must_use]
+    pub fn raises(&self, complexity: Complexity) -> Option<(Complexity, String)> {
+        let mut reasons = Vec::new();
+        if self.packages >= MANY_PACKAGES {
+            reasons.push(format!("it reaches {} packages", self.packages));
+        }
+        if self.importers >= MANY_IMPORTERS {
+            reasons.push(format!("{} files of other tasks import what it writes", self.importers));
+        }
+        if self.churn >= MUCH_CHURN {
+            let share = (self.churn * 100.0).round();
+            reasons.push(format!("{share}% of recent changes touched what it writes"));
+        }
+        let larger = match complexity {
+            Complexity::Low => Complexity::Medium,
+            Complexity::Medium => Complexity::High,
+            Complexity::High | Complexity::Critical => Complexity::Critical,
+        };
+        (!reasons.is_empty() && larger > complexity)
+            .then(|| (larger, format!("complexity {larger}: {}", reasons.join(", "))))
+    }
 }
 
 /// A size, and why.
@@ -39,7 +67,7 @@ pub(super) struct Size {
     pub reason: String,
 }
 
-pub(super) fn measure(targets: &[Target], reach: usize, body: &str, ground: Ground) -> Size {
+pub(super) fn measure(targets: &[Target], reach: usize, body: &str) -> Size {
     let written: Vec<&str> = targets
         .iter()
         .filter(|t| t.access == Access::Write && t.confidence >= COUNTS_FROM)
@@ -57,22 +85,13 @@ pub(super) fn measure(targets: &[Target], reach: usize, body: &str, ground: Grou
     ];
     signs.sort_unstable();
     let many = |n: usize, one: &str, more: &str| format!("{n} {}", if n == 1 { one } else { more });
-    let mut reason = format!(
+    let reason = format!(
         "{} in {}, {}",
         many(files, "file", "files"),
         many(directories.len(), "directory", "directories"),
         many(characters, "character", "characters")
     );
-    let mut raised = 0;
-    if ground.importers >= MANY_IMPORTERS {
-        raised = 1;
-        reason.push_str(&format!(", imported by {} files", ground.importers));
-    }
-    if ground.churn >= MUCH_CHURN {
-        raised = 1;
-        reason.push_str(&format!(", touched by {:.0} % of recent changes", ground.churn * 100.0));
-    }
-    let complexity = match signs[1] + raised {
+    let complexity = match signs[1] {
         0 => Complexity::Low,
         1 => Complexity::Medium,
         2 => Complexity::High,
@@ -85,7 +104,7 @@ pub(super) fn measure(targets: &[Target], reach: usize, body: &str, ground: Grou
 mod tests {
     use super::*;
 
-    fn grounded(files: &[&str], reach: usize, length: usize, ground: Ground) -> Complexity {
+    fn sized(files: &[&str], reach: usize, length: usize) -> Complexity {
         let targets: Vec<Target> = files
             .iter()
             .map(|&path| Target {
@@ -95,11 +114,7 @@ mod tests {
                 evidence: vec![],
             })
             .collect();
-        measure(&targets, reach, &"x".repeat(length), ground).complexity
-    }
-
-    fn sized(files: &[&str], reach: usize, length: usize) -> Complexity {
-        grounded(files, reach, length, Ground::default())
+        measure(&targets, reach, &"x".repeat(length)).complexity
     }
 
     #[test]
@@ -121,8 +136,11 @@ mod tests {
 
     #[test]
     fn what_others_depend_on_is_larger_than_it_looks() {
-        let central = Ground { importers: 40, churn: 0.5 };
-        assert_eq!(grounded(&["a"], 0, 10, central), Complexity::Medium, "raised once");
-        assert_eq!(grounded(&["a"], 0, 10, Ground { importers: 9, churn: 0.2 }), Complexity::Low);
+        let raised = |ground: Ground, from| ground.raises(from).map(|(larger, _)| larger);
+        let central = Ground { packages: 9, importers: 40, churn: 0.5 };
+        assert_eq!(raised(central, Complexity::Low), Some(Complexity::Medium), "once");
+        assert_eq!(raised(central, Complexity::Critical), None);
+        let quiet = Ground { packages: 3, importers: 4, churn: 0.2 };
+        assert_eq!(raised(quiet, Complexity::Low), None);
     }
 }

@@ -2,12 +2,13 @@
 
 use super::decompose::{Decomposed, Planned};
 use super::intake::{IntakeError, Options, input};
-use crate::analysis::{self, Analysis, Request, Sources, TextDependencies, Tree};
+use crate::analysis::{self, Analysis, Ground, Request, Sources, TextDependencies, Tree};
 use crate::config::Config;
 use crate::git::{PathHistory, Repo};
 use crate::journal::{Cache, EntryKind, Journal, Layout};
+use crate::model::Access;
 use crate::plan::{self, Declared, Finished, History, HotFacts, PlanInput, Risk};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Analyses every prompt, or the parts it was split into.
 pub(super) fn inputs(
@@ -149,6 +150,9 @@ pub(super) fn history(repo: &Repo) -> History {
     }))
 }
 
+/// Changes below which a share of them says nothing.
+const CHANGES: u32 = 50;
+
 /// The cache's number for histories of paths; those of the code's own entries are above 1,000.
 const HISTORY: EntryKind = 7;
 
@@ -200,4 +204,30 @@ pub(super) fn hot(repo: &Repo, base: &str, inputs: &[PlanInput]) -> BTreeMap<Str
             (path, facts)
         })
         .collect()
+}
+
+/// Makes tasks larger whose files matter to many others.
+pub(super) fn grade(hot: &BTreeMap<String, HotFacts>, inputs: &mut [PlanInput]) {
+    let mut importers: HashMap<String, HashSet<(usize, String)>> = HashMap::new();
+    for (task, input) in inputs.iter().enumerate() {
+        for import in &input.imports {
+            importers.entry(import.path.clone()).or_default().insert((task, import.by.clone()));
+        }
+    }
+    for (task, input) in inputs.iter_mut().enumerate() {
+        let mut others: HashSet<&str> = HashSet::new();
+        let mut churn = 0.0_f64;
+        for target in input.targets.iter().filter(|t| t.access == Access::Write) {
+            let by = importers.get(&target.path).into_iter().flatten();
+            others.extend(by.filter(|(other, _)| *other != task).map(|(_, by)| by.as_str()));
+            if let Some(facts) = hot.get(&target.path) {
+                churn = churn.max(f64::from(facts.changes) / f64::from(facts.seen.max(CHANGES)));
+            }
+        }
+        let ground = Ground { packages: input.packages.len(), importers: others.len(), churn };
+        if let Some((larger, reason)) = ground.raises(input.complexity) {
+            input.complexity = larger;
+            input.reasons.push(reason);
+        }
+    }
 }

@@ -125,13 +125,15 @@ pub fn intake(
         Sources { past: Some(&past), symbols: Some(&code), ..Sources::new(survey.tree()) };
     let mut inputs = inputs::inputs(config, options, sources, &decomposed)?;
     survey::add_code(&code, &mut inputs);
+    let hot = inputs::hot(repo, &base, &inputs);
+    inputs::grade(&hot, &mut inputs);
     let jobs = if options.parallel { options.jobs.max(1) } else { 1 };
     let plan_options = PlanOptions {
         ignore: config.ignore_conflicts.clone(),
         thresholds: config.thresholds,
         jobs,
         history: inputs::history(repo),
-        hot: inputs::hot(repo, &base, &inputs),
+        hot,
     };
     let mut plan = plan::build(&base, inputs, &plan_options).map_err(input)?;
     plan.decompositions = decomposed.told;

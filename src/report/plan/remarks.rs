@@ -5,8 +5,9 @@ use crate::plan::{GroupKind, Plan};
 
 /// Tasks shown of a list; `--json` has them all.
 const SHOWN: usize = 10;
-/// Risks that every other task has: they are in `--json`, and here they would be noise.
-const COMMON: &[&str] = &["no_tests", "unknown_files"];
+/// Risks that every other task has, or that are said elsewhere: they are in `--json`, here they would be
+/// noise.
+const COMMON: &[&str] = &["hot_file", "no_tests", "unknown_files"];
 
 /// Tasks that are side by side in one area of the code.
 pub(super) fn domains(out: &mut String, plan: &Plan, columns: usize) {
