@@ -150,7 +150,11 @@ fn batch_events(state: &State, landing: &Landing) -> Vec<Event> {
                     paths: paths.clone(),
                     with: with.iter().filter_map(|name| id(name)).collect(),
                 }),
-                Outcome::Broken { .. } | Outcome::Discarded | Outcome::NotFinished(_) => None,
+                Outcome::Broken { log } => {
+                    let log = log.join("log").display().to_string();
+                    Some(Event::MergeRejected { task, into, log })
+                }
+                Outcome::Discarded | Outcome::NotFinished(_) => None,
             }
         })
         .collect()

@@ -11,7 +11,6 @@ mod breakers;
 mod case;
 mod policies;
 mod rules;
-mod scale;
 mod script;
 mod weather;
 mod world;
