@@ -17,6 +17,7 @@ mod salvage;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod truths;
 mod write;
 
 pub use error::JournalError;

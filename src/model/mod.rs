@@ -15,6 +15,7 @@ mod profile;
 mod size;
 mod spec;
 mod time;
+mod truth;
 mod view;
 mod work;
 
@@ -35,6 +36,7 @@ pub use spec::{
     RunState, StepKind, StepSpec, TaskSpec, TaskState,
 };
 pub use time::{Timestamp, parse_duration};
+pub use truth::Truth;
 pub use view::{
     AttemptView, BreakerState, BreakerView, BudgetView, LogView, RunView, SnapshotView, StepView,
     SupervisorView, TaskView,

@@ -21,6 +21,7 @@ mod escape;
 mod intake;
 mod land;
 mod ledger;
+mod merge_order;
 mod overlaps;
 mod pressure;
 mod quiet;

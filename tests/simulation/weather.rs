@@ -3,12 +3,12 @@
 
 use crate::case::AGENTS;
 use crate::world::World;
-use orch::model::{AttemptId, Event, Resource, StopReason, Timestamp};
+use orch::model::{AttemptId, Event, OverlapPath, Resource, StopReason, Timestamp};
 
 impl World<'_> {
     /// One such thing.
     pub fn weather(&mut self) -> Result<(), String> {
-        let event = match self.script.below(8) {
+        let event = match self.script.below(9) {
             0 if self.state.holds.paused => Event::ContinueRequested,
             0 => self.told("pause", Event::PauseRequested),
             1 => {
@@ -42,7 +42,8 @@ impl World<'_> {
                 let Some(attempt) = self.any_process() else { return Ok(()) };
                 self.told("stalled", Event::AttemptStalled { attempt, quiet_seconds: 60 })
             }
-            _ => return self.run_out_of_memory(),
+            7 => return self.run_out_of_memory(),
+            _ => return self.overlap(),
         };
         self.record(event)
     }
@@ -64,6 +65,23 @@ impl World<'_> {
             return None;
         }
         Some(alive[self.script.below(alive.len())].clone())
+    }
+
+    /// Two tasks change the same files, in a way that merges or not; or no longer.
+    fn overlap(&mut self) -> Result<(), String> {
+        let tasks: Vec<_> = self.state.spec.tasks.iter().map(|t| t.id.clone()).collect();
+        let later = self.script.below(tasks.len());
+        let earlier = self.script.below(later.max(1));
+        let with = (earlier < later).then(|| tasks[earlier].clone());
+        let task = tasks[later].clone();
+        self.tally.count("overlap");
+        if self.script.one_in(4) {
+            return self.record(Event::OverlapGone { task, with });
+        }
+        let conflict = !self.script.one_in(4);
+        let path =
+            OverlapPath { path: "f".into(), conflict, lines: Vec::new(), other_lines: Vec::new() };
+        self.record(Event::OverlapFound { task, with, paths: vec![path], path_count: 1 })
     }
 
     fn run_out_of_memory(&mut self) -> Result<(), String> {
