@@ -15,9 +15,13 @@ fn sandbox(top: &str) -> Sandbox {
     sandbox
 }
 
-/// The overlaps of `orch status --json`.
+/// The overlaps of `orch status --json`; none before there is a run.
 fn overlaps(sandbox: &Sandbox) -> Vec<Value> {
-    sandbox.status()["overlaps"].as_array().unwrap().clone()
+    let status = sandbox.orch("status --json");
+    if status.code != 0 {
+        return Vec::new();
+    }
+    status.json()["overlaps"].as_array().unwrap().clone()
 }
 
 fn wait_for_overlap(sandbox: &Sandbox, what: &str, is_it: impl Fn(&Value) -> bool) {
@@ -121,6 +125,7 @@ fn a_task_that_ended_is_still_compared_with_one_that_runs() {
     sandbox.config(SIDE_BY_SIDE);
     sandbox.commit_all("Prompts");
     let run = sandbox.start("execute --parallel --jobs 2 --all-prompts");
+    sandbox.wait_for_start("b");
     wait_until("a is done", || sandbox.status_of("a")["state"] == "succeeded");
     sandbox.open("a-is-done");
     wait_for_overlap(&sandbox, "the overlap is told", |overlap| overlap["conflict"] == true);
@@ -168,6 +173,7 @@ fn is_paused(sandbox: &Sandbox) -> bool {
 fn the_later_task_waits_for_the_earlier_and_keeps_what_it_has_done() {
     let sandbox = one_waits_for_the_other();
     let run = sandbox.start("execute --parallel --jobs 2 --all-prompts");
+    sandbox.wait_for_start("b");
     wait_until("b is paused", || is_paused(&sandbox));
     let shown = sandbox.orch("status").exits(0).stdout;
     assert!(shown.contains("b waits until a has ended"), "{shown}");
@@ -187,6 +193,7 @@ fn the_later_task_waits_for_the_earlier_and_keeps_what_it_has_done() {
 fn a_pause_outlives_the_supervisor() {
     let sandbox = one_waits_for_the_other();
     let run = sandbox.start("execute --parallel --jobs 2 --all-prompts");
+    sandbox.wait_for_start("b");
     wait_until("b is paused", || is_paused(&sandbox));
     run.signal(Signal::SIGKILL);
     run.finish();

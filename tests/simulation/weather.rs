@@ -8,7 +8,7 @@ use orch::model::{AttemptId, Event, OverlapPath, Resource, StopReason, Timestamp
 impl World<'_> {
     /// One such thing.
     pub fn weather(&mut self) -> Result<(), String> {
-        let event = match self.script.below(9) {
+        let event = match self.script.below(8) {
             0 if self.state.holds.paused => Event::ContinueRequested,
             0 => self.told("pause", Event::PauseRequested),
             1 => {
@@ -42,8 +42,7 @@ impl World<'_> {
                 let Some(attempt) = self.any_process() else { return Ok(()) };
                 self.told("stalled", Event::AttemptStalled { attempt, quiet_seconds: 60 })
             }
-            7 => return self.run_out_of_memory(),
-            _ => return self.overlap(),
+            _ => return self.run_out_of_memory(),
         };
         self.record(event)
     }
@@ -68,12 +67,18 @@ impl World<'_> {
     }
 
     /// Two tasks change the same files, in a way that merges or not; or no longer.
-    fn overlap(&mut self) -> Result<(), String> {
-        let tasks: Vec<_> = self.state.spec.tasks.iter().map(|t| t.id.clone()).collect();
+    pub fn overlap(&mut self) -> Result<(), String> {
+        let mut tasks: Vec<usize> =
+            self.work.keys().filter_map(|id| self.state.position(&id.task)).collect();
+        tasks.sort_unstable();
+        tasks.dedup();
+        if tasks.is_empty() {
+            return Ok(());
+        }
         let later = self.script.below(tasks.len());
         let earlier = self.script.below(later.max(1));
-        let with = (earlier < later).then(|| tasks[earlier].clone());
-        let task = tasks[later].clone();
+        let id = |place: usize| self.state.spec.tasks[tasks[place]].id.clone();
+        let (task, with) = (id(later), (earlier < later).then(|| id(earlier)));
         self.tally.count("overlap");
         if self.script.one_in(4) {
             return self.record(Event::OverlapGone { task, with });

@@ -216,6 +216,7 @@ impl World<'_> {
                 }
                 12 if self.script.one_in(2) => self.kill()?,
                 11 => self.weather()?,
+                10 if self.script.one_in(2) => self.overlap()?,
                 _ => self.observe()?,
             }
         }
