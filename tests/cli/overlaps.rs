@@ -1,6 +1,6 @@
 //! Tasks that turn out to change the same files: told while they run, and what then becomes of them.
 
-use crate::support::{Sandbox, wait_until};
+use crate::support::{Running, Sandbox, wait_until};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
@@ -13,6 +13,12 @@ fn sandbox(top: &str) -> Sandbox {
     sandbox.write("orch.toml", format!("retries = 0\ngrace = \"1s\"\n{top}\n"));
     sandbox.commit_all("Settings");
     sandbox
+}
+
+/// The numbers to twenty, one a line.
+fn twenty() -> String {
+    let numbers: Vec<String> = (1..=20).map(|n| n.to_string()).collect();
+    numbers.join("\n") + "\n"
 }
 
 /// The overlaps of `orch status --json`; none before there is a run.
@@ -56,8 +62,7 @@ fn a_textual_conflict_is_told_with_its_lines_while_both_run() {
 #[test]
 fn a_mere_overlap_is_told_as_one_and_its_end_too() {
     let sandbox = sandbox("");
-    let twenty = (1..=20).map(|n| format!("{n}\n")).collect::<String>();
-    sandbox.write("list", &twenty);
+    sandbox.write("list", twenty());
     sandbox.task("a", &[], "sed -i 's/^2$/two/' list\nstarted\nwait_for go");
     sandbox.task(
         "b",
@@ -147,7 +152,7 @@ fn short_tasks_are_compared_at_the_end() {
     assert_eq!(overlaps(&sandbox).len(), 0);
 }
 
-/// `b` begins after `a` and changes the same line; stopped, it takes its change back.
+/// `b` changes the same line as `a`; stopped, it takes its change back.
 fn one_waits_for_the_other() -> Sandbox {
     let sandbox = sandbox("on_overlap = \"pause\"");
     sandbox.task("a", &[], "sed -i 's/^two$/zwei/' src/count.txt\nstarted\nwait_for go");
@@ -164,6 +169,15 @@ fn one_waits_for_the_other() -> Sandbox {
     sandbox
 }
 
+/// Starts the run; `b` begins when `a` is at work.
+fn start_one_after_the_other(sandbox: &Sandbox) -> Running {
+    let run = sandbox.start("execute --parallel --jobs 1 --all-prompts");
+    sandbox.wait_for_start("a");
+    sandbox.orch("jobs 2").exits(0);
+    wait_until("b is paused", || is_paused(sandbox));
+    run
+}
+
 fn is_paused(sandbox: &Sandbox) -> bool {
     let b = sandbox.status_of("b");
     b["state"] == "blocked" && b["blocked_on"] == serde_json::json!(["a"])
@@ -172,9 +186,7 @@ fn is_paused(sandbox: &Sandbox) -> bool {
 #[test]
 fn the_later_task_waits_for_the_earlier_and_keeps_what_it_has_done() {
     let sandbox = one_waits_for_the_other();
-    let run = sandbox.start("execute --parallel --jobs 2 --all-prompts");
-    sandbox.wait_for_start("b");
-    wait_until("b is paused", || is_paused(&sandbox));
+    let run = start_one_after_the_other(&sandbox);
     let shown = sandbox.orch("status").exits(0).stdout;
     assert!(shown.contains("b waits until a has ended"), "{shown}");
     assert_eq!(overlaps(&sandbox)[0]["paused"], "b");
@@ -192,9 +204,7 @@ fn the_later_task_waits_for_the_earlier_and_keeps_what_it_has_done() {
 #[test]
 fn a_pause_outlives_the_supervisor() {
     let sandbox = one_waits_for_the_other();
-    let run = sandbox.start("execute --parallel --jobs 2 --all-prompts");
-    sandbox.wait_for_start("b");
-    wait_until("b is paused", || is_paused(&sandbox));
+    let run = start_one_after_the_other(&sandbox);
     run.signal(Signal::SIGKILL);
     run.finish();
     // Nothing of b is left, frozen or not; a goes on.
@@ -214,7 +224,7 @@ fn a_pause_outlives_the_supervisor() {
 fn what_conflicts_least_is_merged_first_where_that_is_asked_for() {
     let sandbox = sandbox("on_overlap = \"order\"");
     // The first conflicts with both others, which do not conflict with each other.
-    sandbox.write("list", (1..=20).map(|n| format!("{n}\n")).collect::<String>());
+    sandbox.write("list", twenty());
     sandbox.task("a", &[], "sed -i 's/^2$/A/; s/^19$/A/' list");
     sandbox.task("b", &[], "sed -i 's/^2$/B/' list");
     sandbox.task("c", &[], "sed -i 's/^19$/C/' list");

@@ -4,6 +4,7 @@
 mod files;
 mod finding;
 mod power;
+mod truths;
 mod writing;
 
 use super::{Journal, Projection};

@@ -26,9 +26,9 @@ pub struct Analytics {
     /// The run that was asked for; `None` when all were.
     pub run: Option<RunFigures>,
     /// How many runs the figures below are about.
-    pub runs: u64,
+    pub runs: usize,
     /// Tasks that had anything to do.
-    pub tasks: u64,
+    pub tasks: usize,
     /// By type of work, the most first.
     pub types: Vec<Group>,
     /// By agent, the most first.
@@ -58,7 +58,7 @@ pub struct RunFigures {
     started_at: Timestamp,
     finished_at: Option<Timestamp>,
     jobs: u32,
-    pub(super) succeeded: u64,
+    pub(super) succeeded: usize,
     /// Time that a supervisor worked on it.
     pub(super) wall_seconds: f64,
     /// Time that its tasks took, one after another.
@@ -68,9 +68,9 @@ pub struct RunFigures {
     /// The same as the plan expected it.
     pub(super) predicted_parallelism: Option<f64>,
     pub(super) predicted_seconds: Option<f64>,
-    pub(super) attempts: u64,
+    pub(super) attempts: usize,
     /// Attempts beyond the first of a task.
-    pub(super) retries: u64,
+    pub(super) retries: usize,
     pub(super) cost_usd: f64,
     tokens: Tokens,
 }
@@ -79,9 +79,9 @@ pub struct RunFigures {
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Group {
     pub(super) name: String,
-    pub(super) tasks: u64,
-    pub(super) succeeded: u64,
-    pub(super) retries: u64,
+    pub(super) tasks: usize,
+    pub(super) succeeded: usize,
+    pub(super) retries: usize,
     /// Of those that succeeded.
     pub(super) median_seconds: Option<f64>,
     pub(super) total_seconds: f64,
@@ -96,18 +96,18 @@ pub struct Group {
 pub struct FailureFigures {
     pub(super) class: String,
     /// Attempts that ended so.
-    pub(super) attempts: u64,
+    pub(super) attempts: usize,
     /// Tasks that had one.
-    pub(super) tasks: u64,
+    pub(super) tasks: usize,
 }
 
 /// Overlaps, as they were at last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct OverlapFigures {
     /// Pairs, the branch that work lands on counted as one side.
-    pub(super) pairs: u64,
+    pub(super) pairs: usize,
     /// Of these, those that do not merge.
-    pub(super) conflicts: u64,
+    pub(super) conflicts: usize,
 }
 
 impl Analytics {
@@ -127,14 +127,14 @@ impl Analytics {
         Self {
             schema: "orch.report/1",
             run: own.map(RunFigures::of),
-            runs: chosen.len() as u64,
-            tasks: tasks().count() as u64,
+            runs: chosen.len(),
+            tasks: tasks().count(),
             types: groups(tasks().map(|(spec, view)| (spec.work_type.to_string(), view))),
             agents: groups(tasks().map(|(_, view)| (view.agent.clone(), view))),
             failures: failures(tasks().map(|(_, view)| view)),
             overlaps: overlaps.fold(OverlapFigures::default(), |sum, overlap| OverlapFigures {
                 pairs: sum.pairs + 1,
-                conflicts: sum.conflicts + u64::from(overlap.conflict),
+                conflicts: sum.conflicts + usize::from(overlap.conflict),
             }),
             prediction: Predictions {
                 run: own.map(|own| Prediction::of(std::slice::from_ref(own))),
@@ -159,13 +159,13 @@ impl RunFigures {
             started_at: facts.run.started_at,
             finished_at: facts.run.finished_at,
             jobs: facts.spec.jobs,
-            succeeded: tasks().filter(|task| is_done(task)).count() as u64,
+            succeeded: tasks().filter(|task| is_done(task)).count(),
             wall_seconds: wall,
             work_seconds: work,
             parallelism: ratio(work, wall),
             predicted_parallelism: sequential.zip(parallel).and_then(|(s, p)| ratio(s, p)),
             predicted_seconds: parallel,
-            attempts: attempts().count() as u64,
+            attempts: attempts().count(),
             retries: tasks().map(retries).sum(),
             cost_usd: attempts().filter_map(|attempt| attempt.cost_usd).sum(),
             tokens: tokens(attempts()),
@@ -178,8 +178,8 @@ fn is_done(task: &TaskView) -> bool {
 }
 
 /// Attempts of its agents beyond the first of each step.
-fn retries(task: &TaskView) -> u64 {
-    task.attempts.iter().filter(|attempt| attempt.number > 1).count() as u64
+fn retries(task: &TaskView) -> usize {
+    task.attempts.iter().filter(|attempt| attempt.number > 1).count()
 }
 
 fn tokens<'a>(attempts: impl Iterator<Item = &'a AttemptView>) -> Tokens {
@@ -225,9 +225,9 @@ fn groups<'a>(tasks: impl Iterator<Item = (String, &'a TaskView)>) -> Vec<Group>
 }
 
 fn failures<'a>(tasks: impl Iterator<Item = &'a TaskView>) -> Vec<FailureFigures> {
-    let mut classes: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+    let mut classes: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     for task in tasks {
-        let mut own: BTreeMap<&str, u64> = BTreeMap::new();
+        let mut own: BTreeMap<&str, usize> = BTreeMap::new();
         for outcome in task.attempts.iter().filter_map(|attempt| attempt.outcome.as_deref()) {
             if outcome != "succeeded" {
                 *own.entry(outcome).or_default() += 1;
@@ -238,7 +238,7 @@ fn failures<'a>(tasks: impl Iterator<Item = &'a TaskView>) -> Vec<FailureFigures
             *sum = (sum.0 + attempts, sum.1 + 1);
         }
     }
-    let figures = |(class, (attempts, tasks)): (&str, (u64, u64))| FailureFigures {
+    let figures = |(class, (attempts, tasks)): (&str, (usize, usize))| FailureFigures {
         class: class.to_owned(),
         attempts,
         tasks,

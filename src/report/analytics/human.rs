@@ -10,26 +10,25 @@ use std::time::Duration;
 pub(super) fn text(analytics: &Analytics, style: Style) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail, here and below.
-    match &analytics.run {
-        Some(run) => head(&mut out, run, analytics.tasks, style),
-        None => {
-            let (runs, tasks) = (analytics.runs as usize, analytics.tasks as usize);
-            let _ = writeln!(out, "{} of {}", count(tasks, "task"), count(runs, "run"));
-        }
+    if let Some(run) = &analytics.run {
+        head(&mut out, run, analytics.tasks, style);
+    } else {
+        let (tasks, runs) = (count(analytics.tasks, "task"), count(analytics.runs, "run"));
+        let _ = writeln!(out, "{tasks} of {runs}");
     }
     table(&mut out, "type", &analytics.types, style);
     table(&mut out, "agent", &analytics.agents, style);
     if !analytics.failures.is_empty() {
         let _ = writeln!(out, "\n{}", style.bold("failures"));
         for failure in &analytics.failures {
-            let attempts = count(failure.attempts as usize, "attempt");
-            let tasks = count(failure.tasks as usize, "task");
+            let attempts = count(failure.attempts, "attempt");
+            let tasks = count(failure.tasks, "task");
             let _ = writeln!(out, "  {:<20} {attempts} of {tasks}", failure.class);
         }
     }
     let overlaps = analytics.overlaps;
     if overlaps.pairs > 0 {
-        let pairs = count(overlaps.pairs as usize, "pair");
+        let pairs = count(overlaps.pairs, "pair");
         let _ = writeln!(
             out,
             "\n{}  {pairs} changed the same files, {} of them in a way that does not merge",
@@ -45,7 +44,7 @@ pub(super) fn text(analytics: &Analytics, style: Style) -> String {
     out
 }
 
-fn head(out: &mut String, run: &RunFigures, tasks: u64, style: Style) {
+fn head(out: &mut String, run: &RunFigures, tasks: usize, style: Style) {
     let seconds = |s: f64| duration(Duration::try_from_secs_f64(s).unwrap_or_default());
     let _ = writeln!(
         out,
@@ -53,7 +52,7 @@ fn head(out: &mut String, run: &RunFigures, tasks: u64, style: Style) {
         style.bold(run.id.as_str()),
         run.state,
         run.succeeded,
-        count(tasks as usize, "task"),
+        count(tasks, "task"),
         seconds(run.wall_seconds)
     );
     if let Some(parallelism) = run.parallelism {
@@ -67,7 +66,7 @@ fn head(out: &mut String, run: &RunFigures, tasks: u64, style: Style) {
         let _ =
             writeln!(out, "{parallelism:.1} tasks at a time on average ({work} of work){expected}");
     }
-    let mut facts = vec![count(run.attempts as usize, "attempt")];
+    let mut facts = vec![count(run.attempts, "attempt")];
     if run.retries > 0 {
         facts.push(format!("{} of them again", run.retries));
     }
@@ -125,11 +124,7 @@ fn prediction(out: &mut String, what: &str, prediction: &Prediction) {
             score.hits
         )
     };
-    let _ = writeln!(
-        out,
-        "  {what} ({} that changed something)",
-        count(prediction.tasks as usize, "task")
-    );
+    let _ = writeln!(out, "  {what} ({} that changed something)", count(prediction.tasks, "task"));
     let _ = writeln!(out, "    files      {}", line(&prediction.files));
     let _ = writeln!(out, "    conflicts  {}", line(&prediction.conflicts));
 }

@@ -9,11 +9,11 @@ use std::collections::{BTreeSet, HashMap};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Score {
     /// What was predicted.
-    pub predicted: u64,
+    pub predicted: usize,
     /// What was so in the end.
-    pub actual: u64,
+    pub actual: usize,
     /// What was both.
-    pub hits: u64,
+    pub hits: usize,
     /// Of what was predicted, the part that was so, 0 to 1; `None` where nothing was predicted.
     pub precision: Option<f64>,
     /// Of what was so, the part that was predicted; `None` where nothing was.
@@ -28,14 +28,7 @@ impl Score {
         let (precision, recall) = (part(predicted), part(actual));
         let f1 =
             precision.zip(recall).map(|(p, r)| if hits == 0 { 0.0 } else { 2.0 * p * r / (p + r) });
-        Self {
-            predicted: predicted as u64,
-            actual: actual as u64,
-            hits: hits as u64,
-            precision,
-            recall,
-            f1,
-        }
+        Self { predicted, actual, hits, precision, recall, f1 }
     }
 }
 
@@ -43,7 +36,7 @@ impl Score {
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Prediction {
     /// Finished tasks that changed something.
-    pub tasks: u64,
+    pub tasks: usize,
     /// Which files each would change.
     pub files: Score,
     /// Which pairs of the same run would change a file in common.
