@@ -9,6 +9,7 @@
 
 mod breakers;
 mod case;
+mod overlaps;
 mod policies;
 mod rules;
 mod script;

@@ -5,6 +5,7 @@ mod files;
 mod finding;
 mod finishing;
 mod power;
+mod truths;
 mod writing;
 
 use super::{Journal, Projection};
