@@ -59,7 +59,7 @@ pub use land::Landed;
 pub use merge::{Integration, Merge};
 pub use pool::PoolEntry;
 pub use predict::Clash;
-pub use put::{Put, Strategy, Work};
+pub use put::{Edit, Put, Work};
 pub use repo::{Head, Repo};
 pub use scratch::Scratch;
 pub use snapshot_ref::{Kept as KeptSnapshot, LARGEST_FILE, Looked, Mark};
