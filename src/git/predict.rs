@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, HashMap};
 
 /// Two branches that cannot both be merged as they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Clash {
+pub struct ClashingPair {
     /// The first, by its place in the list.
     pub one: usize,
     /// The second, which comes later.
@@ -33,7 +33,7 @@ impl Repo {
     ///
     /// # Errors
     /// When a commit cannot be read.
-    pub fn clashes(&self, commits: &[String]) -> Result<Vec<Clash>, GitError> {
+    pub fn clashes(&self, commits: &[String]) -> Result<Vec<ClashingPair>, GitError> {
         let library = self.open().ok().filter(|repo| !has_drivers(repo));
         let Some(repo) = library else { return self.clashes_one_by_one(commits) };
         let mut seen = Seen {
@@ -47,19 +47,19 @@ impl Repo {
             for (other, theirs) in commits.iter().enumerate().skip(one + 1) {
                 let paths = seen.pair(ours, theirs)?;
                 if !paths.is_empty() {
-                    found.push(Clash { one, other, paths });
+                    found.push(ClashingPair { one, other, paths });
                 }
             }
         }
         Ok(found)
     }
 
-    fn clashes_one_by_one(&self, commits: &[String]) -> Result<Vec<Clash>, GitError> {
+    fn clashes_one_by_one(&self, commits: &[String]) -> Result<Vec<ClashingPair>, GitError> {
         let mut found = Vec::new();
         for (one, ours) in commits.iter().enumerate() {
             for (other, theirs) in commits.iter().enumerate().skip(one + 1) {
                 if let Err(paths) = self.merge_trees(ours, theirs)? {
-                    found.push(Clash { one, other, paths });
+                    found.push(ClashingPair { one, other, paths });
                 }
             }
         }

@@ -8,11 +8,13 @@ mod action;
 mod event;
 mod ids;
 mod outcome;
+mod overlap;
 mod policy;
 mod problem;
 mod profile;
 mod size;
 mod spec;
+mod thresholds;
 mod time;
 mod view;
 mod work;
@@ -25,13 +27,16 @@ pub use outcome::{
     StopReason, Tokens, Usage,
 };
 pub use policy::{BreakerRule, OnConflict, OnLimit, Policy, Strategy};
+pub use overlap::{OnOverlap, OverlapPath, OverlapView};
+pub use policy::{BreakerRule, OnLimit, Policy};
 pub use problem::{Problem, listed, nearest, quoted};
 pub use profile::{AgentProfile, Dialect, PromptDelivery};
 pub use size::bytes;
 pub use spec::{
-    BuiltIn, Dependency, DependencyKind, MergeMode, Phase, RunSpec, RunState, StepKind, StepSpec,
-    TaskSpec, TaskState,
+    BuiltIn, Dependency, DependencyKind, MergeMode, Phase, PlannedConflict, PlannedWrite, RunSpec,
+    RunState, StepKind, StepSpec, TaskSpec, TaskState,
 };
+pub use thresholds::{Threshold, Thresholds};
 pub use time::{Timestamp, parse_duration};
 pub use view::{
     AttemptView, BreakerState, BreakerView, BudgetView, LogView, RunView, SnapshotView, StepView,

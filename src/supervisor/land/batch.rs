@@ -371,13 +371,13 @@ impl Batch {
         let list = &self.candidates.list;
         let commits: Vec<String> = list.iter().map(|c| c.commit.clone()).collect();
         let mut found = world.repo.clashes(&commits)?;
-        let key = |clash: &crate::git::Clash| {
+        let key = |clash: &crate::git::ClashingPair| {
             let mut key = [list[clash.one].position, list[clash.other].position];
             key.sort_unstable();
             key
         };
         found.sort_by_key(key);
-        let named = |clash: crate::git::Clash| TaskClash {
+        let named = |clash: crate::git::ClashingPair| TaskClash {
             tasks: key(&clash).map(|position| self.names[position].0.clone()),
             paths: clash.paths,
         };
