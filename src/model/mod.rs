@@ -26,9 +26,8 @@ pub use outcome::{
     AttemptEnd, Ending, Exit, Failure, FailureClass, FailureContext, Resource, ResourceUse,
     StopReason, Tokens, Usage,
 };
-pub use policy::{BreakerRule, OnConflict, OnLimit, Policy, Strategy};
 pub use overlap::{OnOverlap, OverlapPath, OverlapView};
-pub use policy::{BreakerRule, OnLimit, Policy};
+pub use policy::{BreakerRule, OnConflict, OnLimit, Policy, Strategy};
 pub use problem::{Problem, listed, nearest, quoted};
 pub use profile::{AgentProfile, Dialect, PromptDelivery};
 pub use size::bytes;

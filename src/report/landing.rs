@@ -21,8 +21,8 @@ pub fn landing(landing: &Landing, dry_run: bool, style: Style) -> String {
             Outcome::NotFinished(state) => writeln!(out, "- {name}: not merged, it is {state}"),
             Outcome::Broken { log, alone } => writeln!(
                 out,
-                "✗ {name}: not merged, the verification fails with it{}\n  log: {}\n  hint: start it again on {}: \
-                 orch retry {name}",
+                "✗ {name}: not merged, the verification fails with it{}\n  log: {}\n  hint: orch retry {name} starts it \
+                 from where {} is now; or mend its branch, then: orch merge {name}",
                 if *alone {
                     ", though alone it passed: it does not go with what landed before it"
                 } else {

@@ -66,6 +66,7 @@ fn task_view(id: &str, name: &str, state: TaskState) -> TaskView {
         blocked_by: Vec::new(),
         blocked_on: Vec::new(),
         error: None,
+        cancel_requested: false,
         skip_reason: None,
         warnings: Vec::new(),
         logs: Vec::new(),

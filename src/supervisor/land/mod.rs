@@ -295,8 +295,11 @@ fn batch_events(state: &State, landing: &Landing, heads: &BTreeMap<TaskId, Strin
                     paths: paths.clone(),
                     with: with.iter().filter_map(|name| id(name)).collect(),
                 }),
-                Outcome::Broken { .. }
-                | Outcome::Held { .. }
+                Outcome::Broken { log, .. } => {
+                    let log = log.join("log").display().to_string();
+                    Some(Event::MergeRejected { task, into, log })
+                }
+                Outcome::Held { .. }
                 | Outcome::BranchFails { .. }
                 | Outcome::Discarded
                 | Outcome::NotFinished(_) => None,

@@ -4,7 +4,9 @@
 use super::LandOptions;
 use crate::engine::State;
 use crate::git::Scratch;
-use crate::process::{self, Finished, Interrupt, Recovery, Running, ShimSpec, Signals, Stop};
+use crate::process::{
+    self, Finished, Interrupt, Recovery, Running, ShimSpec, Signals, Stop, Stopper,
+};
 use crate::supervisor::attempt::RUN_EACH;
 use crate::supervisor::world::create_dir;
 use crate::supervisor::{SupervisorError, World};
@@ -68,17 +70,25 @@ impl Run {
 
 /// Waits for all of them. On Ctrl-C they are stopped, and nothing lands.
 pub(super) async fn wait_all(runs: Vec<Run>) -> Result<Vec<Ended>, SupervisorError> {
-    let stoppers: Vec<_> = runs.iter().map(|run| run.running.stopper()).collect();
-    let mut signals = Signals::listen()?;
-    let waiting = async {
+    let stoppers: Vec<Stopper> = runs.iter().map(|run| run.running.stopper()).collect();
+    or_interrupted(&stoppers, async {
         let mut ended = Vec::new();
         for Run { running, _scratch: scratch, folder } in runs {
             let verdict = verdict(&running.wait().await?);
             drop(scratch);
             ended.push(Ended { verdict, folder });
         }
-        Ok::<_, SupervisorError>(ended)
-    };
+        Ok(ended)
+    })
+    .await
+}
+
+/// Waits for something; on Ctrl-C what it waits for is stopped, and it is an error.
+pub(super) async fn or_interrupted<T>(
+    stoppers: &[Stopper],
+    waiting: impl Future<Output = Result<T, SupervisorError>>,
+) -> Result<T, SupervisorError> {
+    let mut signals = Signals::listen()?;
     let mut waiting = std::pin::pin!(waiting);
     let mut interrupted = false;
     loop {
@@ -89,7 +99,7 @@ pub(super) async fn wait_all(runs: Vec<Run>) -> Result<Vec<Ended>, SupervisorErr
             how = signals.next() => {
                 interrupted = true;
                 let how = if how == Interrupt::Drain { Stop::Gracefully } else { Stop::Now };
-                for stopper in &stoppers {
+                for stopper in stoppers {
                     stopper.stop(how);
                 }
             }
