@@ -9,6 +9,9 @@ use std::collections::{BTreeMap, VecDeque};
 /// hundred bytes.
 const MOST: usize = 1000;
 
+/// What resolving a conflict is called where the steps of a task are.
+pub const RESOLVE: &str = "resolve";
+
 /// See the [module documentation](self).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Merging {

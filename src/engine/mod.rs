@@ -28,7 +28,7 @@ pub use budget::Budget;
 pub use decide::{decide, next_wakeup};
 pub use derive::{Standing, Standings};
 pub use holds::Holds;
-pub use merging::{Landing, Merging, Resolving};
+pub use merging::{Landing, Merging, RESOLVE, Resolving};
 pub use overlap::Overlap;
 pub use progress::{Attempt, Beginning, Merged, Step, StepState, TaskProgress};
 pub use retry::{Again, Verdict, retry_verdict};

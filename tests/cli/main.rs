@@ -13,6 +13,8 @@ mod input_errors;
 mod isolation;
 mod logs;
 mod merge_clean;
+mod merge_queue;
+mod merge_ways;
 mod plan;
 mod recovery;
 mod resources;

@@ -6,7 +6,7 @@
 //! `refs/orch/graveyard/`. What it made is tested like any other work before it lands.
 
 use super::{LandOptions, Landing, Outcome, verify};
-use crate::engine::{Beginning, State};
+use crate::engine::{Beginning, RESOLVE, State};
 use crate::git::{Concluded, WorktreeSpec};
 use crate::model::{
     AgentProfile, AttemptEnd, AttemptId, Dialect, Event, Phase, StepKind, StepSpec, TaskId,
@@ -18,9 +18,6 @@ use crate::supervisor::world::create_dir;
 use crate::supervisor::{Ledger, SupervisorError, World, agents};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-
-/// The step as `orch` calls it: its folder is `resolve.N` in the task's.
-const STEP: &str = "resolve";
 
 /// How often an agent is asked about one task. More tries cost money and rarely help.
 const TRIES: u32 = 3;
@@ -118,7 +115,7 @@ impl Conflict<'_> {
             }
             let job = self.job(world, state, options, &profile, &tip, number);
             tell(&format!(
-                "{}: asking {} to resolve the conflict in {}; see: orch logs {} --step {STEP} -f",
+                "{}: asking {} to resolve the conflict in {}; see: orch logs {} --step {RESOLVE} -f",
                 task.name,
                 profile.name,
                 self.paths.join(", "),
@@ -333,7 +330,7 @@ async fn finished(dir: &std::path::Path) -> Result<Option<ShimResult>, Superviso
 }
 
 fn attempt(task: &TaskId, number: u32) -> AttemptId {
-    AttemptId { task: task.clone(), step: STEP.into(), number }
+    AttemptId { task: task.clone(), step: RESOLVE.into(), number }
 }
 
 /// The prompt of a task, fenced.
