@@ -1,6 +1,6 @@
 //! The cases, with the repository as it was before each.
 
-use crate::world::{Worlds, World};
+use crate::world::{World, Worlds};
 use orch::analysis::Request;
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -83,10 +83,11 @@ impl Corpus {
 
 fn case(line: &Line, world: &World) -> Case {
     // Front matter of some other tool says nothing to us; what is ours the cases do not have.
-    let (above, body) = match line.prompt.strip_prefix("---\n").and_then(|p| p.split_once("\n---\n")) {
-        Some((front, body)) => (front.lines().count() + 2, body),
-        None => (0, line.prompt.as_str()),
-    };
+    let (above, body) =
+        match line.prompt.strip_prefix("---\n").and_then(|p| p.split_once("\n---\n")) {
+            Some((front, body)) => (front.lines().count() + 2, body),
+            None => (0, line.prompt.as_str()),
+        };
     Case {
         name: line.name.clone(),
         files: line.files.iter().cloned().collect(),

@@ -75,7 +75,11 @@ fn main() {
     }
     if options.folds > 0 {
         let tally = folds(&corpora, options.folds, &[]);
-        println!("{} parts, each judged by weights fitted on the others\n{}", options.folds, tally.table());
+        println!(
+            "{} parts, each judged by weights fitted on the others\n{}",
+            options.folds,
+            tally.table()
+        );
     }
     if options.ablate {
         ablate(&corpora);

@@ -179,7 +179,9 @@ fn conflicts(cases: &[&Case], analyses: Vec<Analysis>, tally: &mut Tally) {
     });
     let inputs: Vec<PlanInput> = inputs.collect();
     let defaults = PlanOptions::default();
-    let plan = plan::build("", inputs, &PlanOptions { report_from: 0.0, ..defaults.clone() }).unwrap();
+    let mut everything = defaults.clone();
+    everything.thresholds.writes.report = 0.0;
+    let plan = plan::build("", inputs, &everything).unwrap();
     for (i, x) in cases.iter().enumerate() {
         for y in &cases[..i] {
             let truth = !x.files.is_disjoint(&y.files);
@@ -189,7 +191,8 @@ fn conflicts(cases: &[&Case], analyses: Vec<Analysis>, tally: &mut Tally) {
                 .filter(|c| c.kind == plan::ConflictKind::WriteWrite)
                 .map_or(0.0, |c| c.confidence);
             let reported = found.is_some_and(|c| {
-                c.kind != plan::ConflictKind::WriteWrite || c.confidence >= defaults.report_from
+                c.kind != plan::ConflictKind::WriteWrite
+                    || c.confidence >= defaults.thresholds.writes.report
             });
             tally.conflicts[0].judge(reported, truth);
             tally.conflicts[1].judge(!x.named.is_disjoint(&y.named), truth);

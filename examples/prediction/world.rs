@@ -1,7 +1,7 @@
 //! A repository at a commit, read once.
 
-use orch::analysis::{Past, Place, Sources, Symbols, Tree};
 use orch::analysis::score::Weights;
+use orch::analysis::{Past, Place, Sources, Symbols, Tree};
 use orch::git::{HistoryLimits, Repo};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
@@ -16,12 +16,7 @@ pub struct World {
 
 impl World {
     pub fn sources<'a>(&'a self, weights: &'a Weights) -> Sources<'a> {
-        Sources {
-            tree: &self.tree,
-            past: Some(&self.past),
-            symbols: Some(&self.symbols),
-            weights,
-        }
+        Sources { tree: &self.tree, past: Some(&self.past), symbols: Some(&self.symbols), weights }
     }
 
     /// The files whose path, or unique name, stands in a text.
@@ -82,7 +77,8 @@ impl Worlds {
         })
         .unwrap();
         for (path, id) in files {
-            let code = [".rs", ".py", ".ts", ".tsx", ".js", ".jsx", ".go", ".java", ".c", ".cpp", ".h"];
+            let code =
+                [".rs", ".py", ".ts", ".tsx", ".js", ".jsx", ".go", ".java", ".c", ".cpp", ".h"];
             if !code.iter().any(|e| path.ends_with(e)) {
                 continue;
             }
@@ -125,7 +121,18 @@ fn definitions(text: &str) -> Vec<String> {
             .take(8)
             .collect();
         for pair in words.windows(2) {
-            let always = ["fn", "struct", "enum", "trait", "class", "def", "interface", "func", "function", "type"];
+            let always = [
+                "fn",
+                "struct",
+                "enum",
+                "trait",
+                "class",
+                "def",
+                "interface",
+                "func",
+                "function",
+                "type",
+            ];
             let outside = ["const", "static", "mod", "let", "var"];
             let top = !line.starts_with([' ', '\t']);
             if always.contains(&pair[0]) || (top && outside.contains(&pair[0])) {

@@ -1,7 +1,7 @@
 //! What the front matter says outright: `files` and `reads`.
 
-use super::expand::{Expansion, expand, is_glob, parse};
 use super::evidence::{Evidences, Said};
+use super::expand::{Expansion, expand, is_glob, parse};
 use super::{AnalysisError, Request, Tree};
 use crate::model::Evidence;
 

@@ -1,11 +1,11 @@
-//! What speaks for a file without naming it: definitions, likeness, directories, and how often it changes.
+//! What speaks for a file without naming it: definitions, likeness, directories.
 
 use super::evidence::{Evidences, excerpt};
 use super::neighbours::{self, Anchor};
+use super::reading::Trail;
 use super::score::Signals;
 use super::similar::Question;
 use super::survey::{Place, Survey};
-use super::reading::Trail;
 use super::symbols::{Names, Used};
 use super::{Past, Tree};
 use crate::model::{Evidence, Factor};
@@ -41,28 +41,16 @@ pub(super) fn add(
     symbols(&said.names, definitions, evidence);
     places(tree, evidence);
     for (file, share) in shares(survey.paths().scores(&said.question), MOST_SIMILAR) {
-        evidence.signal(tree.path(file), Factor::Words, share);
+        evidence.signal(tree.path(file as usize), Factor::Words, share);
     }
     let Some(past) = survey.sources.past else { return Trail::default() };
     let mut changes: Vec<(u32, f64)> = past.messages().scores(&said.question).into_iter().collect();
     changes.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     changes.truncate(MOST_CHANGES);
     for (file, share) in shares(by_changes(past, &changes), MOST_SIMILAR) {
-        evidence.signal(tree.path(file), Factor::Past, share);
+        evidence.signal(tree.path(file as usize), Factor::Past, share);
     }
     Trail { changes, ..Trail::default() }
-}
-
-/// How often each candidate changes.
-pub(super) fn churn(survey: &Survey<'_>, evidence: &mut Evidences) {
-    let (tree, Some(past)) = (survey.sources.tree, survey.sources.past) else { return };
-    let paths: Vec<String> = evidence.iter().map(|(path, _)| path.to_owned()).collect();
-    for path in paths {
-        if let Some(file) = tree.index(&path) {
-            let share = past.changes_of(file) as f64 / past.len().max(1) as f64;
-            evidence.signal(&path, Factor::Churn, (100.0 * share).ln_1p());
-        }
-    }
 }
 
 fn symbols(names: &Names<'_>, definitions: &Definitions, evidence: &mut Evidences) {

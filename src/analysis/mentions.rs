@@ -1,10 +1,10 @@
 //! Paths in the text of a prompt.
 
 use super::cue::{self, Cue};
+use super::evidence::{Evidences, Said, excerpt};
 use super::lines::{Line, Place, lines};
 use super::resolve::{Found, Resolver};
 use super::tokens::{self, Token};
-use super::evidence::{Evidences, Said, excerpt};
 use super::{Request, Tree, hints, shell};
 use crate::model::{Evidence, Factor};
 use std::collections::HashMap;
@@ -116,11 +116,8 @@ struct Mention<'a> {
 impl Mention<'_> {
     fn note(&self, found: &Found, all: &mut Evidences) {
         let Self { line, token, .. } = *self;
-        let evidence = || Evidence {
-            line: line.number,
-            text: excerpt(line.text, token.start),
-            factor: None,
-        };
+        let evidence =
+            || Evidence { line: line.number, text: excerpt(line.text, token.start), factor: None };
         let known = match found {
             Found::Files(_) => all.is_known_scope(token.text),
             Found::Ambiguous(_) => false,

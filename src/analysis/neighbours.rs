@@ -1,10 +1,10 @@
 //! What follows from what was found: files that change with it, its tests, the lists it must be entered in.
 
+use super::Tree;
 use super::evidence::Evidences;
+use super::past::Coupled;
 use super::survey::Survey;
 use super::tree::{extension, file_name};
-use super::Tree;
-use super::past::Coupled;
 use crate::model::Factor;
 use std::collections::{BTreeMap, HashMap};
 
@@ -46,10 +46,12 @@ pub(super) fn anchors(survey: &Survey<'_>, evidence: &Evidences) -> Vec<Anchor> 
 /// By file: with which anchor (by its place) it is coupled most, in how many of how many changes.
 pub(super) type Couplings = HashMap<u32, (usize, Coupled)>;
 
-/// Adds what the anchors take along.
+/// Adds what the anchors take along. `named` is how much the coupling counts: a prompt that names more files
+/// leaves less doubt which of their neighbours are meant.
 pub(super) fn spread(
     survey: &Survey<'_>,
     anchors: &[Anchor],
+    named: f64,
     evidence: &mut Evidences,
 ) -> Couplings {
     let tree = survey.sources.tree;
@@ -63,10 +65,15 @@ pub(super) fn spread(
             }
         }
     }
-    coupled(survey, anchors, evidence)
+    coupled(survey, anchors, named, evidence)
 }
 
-fn coupled(survey: &Survey<'_>, anchors: &[Anchor], evidence: &mut Evidences) -> Couplings {
+fn coupled(
+    survey: &Survey<'_>,
+    anchors: &[Anchor],
+    named: f64,
+    evidence: &mut Evidences,
+) -> Couplings {
     let tree = survey.sources.tree;
     let mut none: BTreeMap<u32, f64> = BTreeMap::new();
     let mut strongest = Couplings::new();
@@ -83,7 +90,7 @@ fn coupled(survey: &Survey<'_>, anchors: &[Anchor], evidence: &mut Evidences) ->
     }
     for (file, none) in none {
         if 1.0 - none >= LEAST {
-            evidence.signal(tree.path(file), Factor::Coupled, 1.0 - none);
+            evidence.signal(tree.path(file as usize), Factor::Coupled, named * (1.0 - none));
         }
     }
     strongest
@@ -102,7 +109,8 @@ pub(super) fn registered<'a>(tree: &Tree, anchors: &'a [Anchor], path: &str) -> 
 }
 
 /// How tests are named after what they test.
-const TEST_ENDINGS: [&str; 8] = ["_test", "_tests", "_spec", "-test", "-spec", "Test", "Tests", "IT"];
+const TEST_ENDINGS: [&str; 8] =
+    ["_test", "_tests", "_spec", "-test", "-spec", "Test", "Tests", "IT"];
 const TEST_BEGINNINGS: [&str; 2] = ["test_", "test-"];
 const TEST_PARTS: [&str; 2] = ["test", "spec"];
 const TEST_FOLDERS: [&str; 6] = ["test", "tests", "__tests__", "spec", "specs", "testing"];
@@ -145,8 +153,16 @@ fn partners<'t>(tree: &'t Tree, path: &str) -> impl Iterator<Item = &'t str> + u
 }
 
 /// Files that name the other files of their directory.
-const LISTS: [&str; 8] =
-    ["mod.rs", "lib.rs", "main.rs", "__init__.py", "index.ts", "index.tsx", "index.js", "CMakeLists.txt"];
+const LISTS: [&str; 8] = [
+    "mod.rs",
+    "lib.rs",
+    "main.rs",
+    "__init__.py",
+    "index.ts",
+    "index.tsx",
+    "index.js",
+    "CMakeLists.txt",
+];
 
 /// Where a new file at `path` must be entered.
 fn registries<'t>(tree: &'t Tree, path: &str) -> impl Iterator<Item = String> + use<'t> {

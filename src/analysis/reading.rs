@@ -67,10 +67,11 @@ impl Draft<'_> {
             return Default::default();
         }
         let mut trail = hints::add(survey, &self.said, definitions, &mut self.evidence);
-        hints::churn(survey, &mut self.evidence);
+        let named = (self.evidence.named() as f64).ln_1p();
+        self.evidence.others(named);
         let anchors = neighbours::anchors(survey, &self.evidence);
-        trail.coupled = neighbours::spread(survey, &anchors, &mut self.evidence);
-        hints::churn(survey, &mut self.evidence);
+        trail.coupled = neighbours::spread(survey, &anchors, named, &mut self.evidence);
+        self.evidence.others(named);
         (trail, anchors)
     }
 
@@ -78,7 +79,13 @@ impl Draft<'_> {
         let (trail, anchors) = self.conclude(survey, definitions);
         let Self { request, evidence, said } = self;
         let explain = |path: &str, signals: &Signals, evidence: &mut Vec<_>| {
-            let context = hints::Context { survey, said: &said, definitions, anchors: &anchors, trail: &trail };
+            let context = hints::Context {
+                survey,
+                said: &said,
+                definitions,
+                anchors: &anchors,
+                trail: &trail,
+            };
             context.explain(path, signals, evidence);
         };
         let Weighed { targets, possible, scopes, reach } =

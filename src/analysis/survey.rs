@@ -1,8 +1,8 @@
 //! What is known of the repository at the base commit, read and indexed once for all prompts.
 
+use super::past::Coupled;
 use super::score::{WEIGHTS, Weights};
 use super::similar::Index;
-use super::past::Coupled;
 use super::{Past, Tree};
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
