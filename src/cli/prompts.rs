@@ -36,6 +36,26 @@ impl Which {
         } else {
             self.tasks.clone()
         };
-        Ok(prompt::load(&paths, &place.cwd)?)
+        let prompts = prompt::load(&paths, &place.cwd)?;
+        if let Some(warning) = of_another_tool(&prompts) {
+            eprintln!("warning: {warning}");
+        }
+        Ok(prompts)
     }
+}
+
+/// Front matter that means nothing here must not be taken for understood: it may name dependencies.
+fn of_another_tool(prompts: &[Prompt]) -> Option<String> {
+    let mut foreign = prompts.iter().filter(|prompt| prompt.foreign);
+    let (first, more) = (foreign.next()?.path.display(), foreign.count());
+    let others = match more {
+        0 => String::new(),
+        1 => " and of one more prompt".to_owned(),
+        _ => format!(" and of {more} more prompts"),
+    };
+    Some(format!(
+        "the front matter of {first}{others} was written for another tool: the agent reads it, but nothing \
+         in it counts here, dependencies neither (known keys: {})",
+        prompt::KEYS.join(", ")
+    ))
 }

@@ -5,7 +5,7 @@ use super::keys::{BREAKERS, CONFLICTS, LIMITS, SETUP, TABLES, TOP, WORKTREES, na
 use super::problem::ConfigError;
 use super::values::{Item, Reader};
 use super::{Config, agents, breakers};
-use crate::model::Problem;
+use crate::model::{Problem, Thresholds};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
@@ -97,6 +97,16 @@ impl Config {
                 "into" => self.into = r.text(item, "\"main\""),
                 "prompts" => set(&mut self.prompts, r.text(item, "\"prompts\"").map(PathBuf::from)),
                 "workflow" => self.workflow = r.text(item, "\"default\""),
+                "decompose" => {
+                    let word = r.text(item, "\"auto\"");
+                    match word.as_deref().map(str::parse) {
+                        Some(Ok(read)) => self.decompose = read,
+                        Some(Err(_)) => {
+                            r.wrong(item, "one of off, auto, agent, agent:NAME", "\"auto\"");
+                        }
+                        None => {}
+                    }
+                }
                 "log_cap" => set(&mut self.log_cap, r.bytes(item, MIN_LOG)),
                 "keep_runs" => set(&mut self.keep_runs, r.number(item, 1, MAX_RUNS)),
                 "agents" => {
@@ -129,6 +139,10 @@ impl Config {
                 ("worktrees", "pool_bytes") => set(&mut self.pool_bytes, r.bytes(inner, 0)),
                 ("worktrees", "snapshots") => r.limit(inner, &mut self.snapshots),
                 ("conflicts", "ignore") => set(&mut self.ignore_conflicts, r.globs(inner)),
+                ("conflicts", key) => match threshold(&mut self.thresholds, key) {
+                    Some(place) => set(place, r.share(inner)),
+                    None => r.forgotten(inner),
+                },
                 ("breakers", _) if breakers::read(&mut self.policy, r, inner) => {}
                 ("limits", "free_memory") => self.free_memory = r.bytes(inner, 0),
                 ("limits", "least_memory") => self.least_memory = r.bytes(inner, 0),
@@ -138,6 +152,19 @@ impl Config {
             }
         }
     }
+}
+
+/// The threshold that a key of `[conflicts]` is about.
+fn threshold<'a>(thresholds: &'a mut Thresholds, key: &str) -> Option<&'a mut f64> {
+    Some(match key {
+        "order_from" => &mut thresholds.writes.order,
+        "report_from" => &mut thresholds.writes.report,
+        "order_reads_from" => &mut thresholds.reads.order,
+        "report_reads_from" => &mut thresholds.reads.report,
+        "order_imports_from" => &mut thresholds.imports.order,
+        "report_imports_from" => &mut thresholds.imports.report,
+        _ => return None,
+    })
 }
 
 fn set<T>(place: &mut T, value: Option<T>) {

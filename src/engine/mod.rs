@@ -13,6 +13,7 @@ mod derive;
 mod holds;
 mod overlap;
 mod progress;
+pub mod queue;
 mod retry;
 mod signal;
 mod state;

@@ -117,12 +117,17 @@ impl State {
     #[must_use]
     pub fn replay(history: &[Recorded]) -> Option<Self> {
         let (first, rest) = history.split_first()?;
-        let Event::RunCreated { spec } = &first.event else { return None };
-        let mut state = Self::new((**spec).clone(), first.at);
+        let mut state = Self::begin(first.clone())?;
+        rest.iter().for_each(|recorded| state.apply(recorded));
+        Some(state)
+    }
+
+    /// The state after the first event. `None` when it is not [`Event::RunCreated`].
+    #[must_use]
+    pub fn begin(first: Recorded) -> Option<Self> {
+        let Event::RunCreated { spec } = first.event else { return None };
+        let mut state = Self::new(*spec, first.at);
         state.seq = first.seq;
-        for recorded in rest {
-            state.apply(recorded);
-        }
         Some(state)
     }
 

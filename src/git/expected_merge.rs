@@ -55,7 +55,7 @@ impl Repo {
     pub fn expect_merge(&self, ours: Side<'_>, theirs: Side<'_>) -> Result<Vec<Clash>, GitError> {
         let Ok(repo) = self.open() else {
             let (ours, theirs) = (self.commit_by_git(ours)?, self.commit_by_git(theirs)?);
-            let merged = self.merge_by_executable(&ours, &theirs)?;
+            let merged = self.merge_tree(&[&ours, &theirs])?;
             return Ok(clashes_without_lines(merged));
         };
         let by_library = !has_drivers(&repo);
@@ -68,7 +68,7 @@ impl Repo {
         let merged = if by_library {
             merge_in_library(&repo, &ours, &theirs)?
         } else {
-            self.merge_by_executable(&ours, &theirs)?
+            self.merge_tree(&[&ours, &theirs])?
         };
         let Err(paths) = merged else { return Ok(Vec::new()) };
         let base = repo.merge_base(oid(&ours)?, oid(&theirs)?);

@@ -7,6 +7,7 @@
 //! Never: prints, reads configuration of `orch`, or knows what a run is. Object ids cross this room's
 //! border as hexadecimal text.
 
+mod blobs;
 mod changes;
 mod checkout;
 mod clean;
@@ -21,6 +22,7 @@ mod fingerprint;
 mod fixture;
 mod gone;
 mod graveyard;
+mod history;
 mod identity;
 mod ignored;
 mod land;
@@ -29,7 +31,9 @@ mod landing_repair;
 mod merge;
 mod names;
 mod pool;
+mod predict;
 mod private_index;
+mod put;
 mod repo;
 mod rewind;
 mod scan;
@@ -47,6 +51,7 @@ mod tree_diff;
 mod uncommitted;
 mod worktree;
 
+pub use blobs::TreeFile;
 pub use changes::{DiffOptions, WorktreeState};
 pub use clean::{Proof, Removal, Removed};
 pub use commit::Committed;
@@ -55,10 +60,13 @@ pub use expected_merge::{Clash, Side};
 pub use features::{Feature, Features};
 pub use fingerprint::Fingerprint;
 pub use graveyard::{Buried, Grave, Restored};
+pub use history::HistoryLimits;
 pub use identity::Identity;
 pub use land::Landed;
 pub use merge::{Integration, Merge};
 pub use pool::PoolEntry;
+pub use predict::ClashingPair;
+pub use put::{Put, Strategy, Work};
 pub use repo::{Head, Repo};
 pub use scratch::Scratch;
 pub use snapshot_ref::{Kept as KeptSnapshot, LARGEST_FILE, Looked, Mark};

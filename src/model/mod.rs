@@ -14,6 +14,7 @@ mod problem;
 mod profile;
 mod size;
 mod spec;
+mod thresholds;
 mod time;
 mod truth;
 mod view;
@@ -35,10 +36,11 @@ pub use spec::{
     BuiltIn, Dependency, DependencyKind, MergeMode, Phase, PlannedConflict, PlannedWrite, RunSpec,
     RunState, StepKind, StepSpec, TaskSpec, TaskState,
 };
+pub use thresholds::{Threshold, Thresholds};
 pub use time::{Timestamp, parse_duration};
 pub use truth::Truth;
 pub use view::{
     AttemptView, BreakerState, BreakerView, BudgetView, LogView, RunView, SnapshotView, StepView,
     SupervisorView, TaskView,
 };
-pub use work::{Access, Complexity, Evidence, Target, WorkType};
+pub use work::{Access, Complexity, Evidence, Factor, PastChange, Target, WorkType};

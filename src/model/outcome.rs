@@ -130,6 +130,9 @@ pub struct FailureContext {
     /// Processes of the run at that time, this one included.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub running: Option<u32>,
+    /// The readings are not of that time, but of when a later supervisor found it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub found_later: bool,
 }
 
 impl Failure {

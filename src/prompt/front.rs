@@ -81,32 +81,36 @@ impl FrontMatter {
         self.lines.get(key).copied()
     }
 
-    /// Reads the front matter `yaml` of the file `file`; what is wrong goes to `problems`.
-    pub(super) fn read(file: &Path, yaml: &str, problems: &mut Vec<Problem>) -> Self {
+    /// Reads the front matter `yaml` of the file `file`; what is wrong goes to `problems`. `None`: it was
+    /// written for another tool.
+    pub(super) fn read(file: &Path, yaml: &str, problems: &mut Vec<Problem>) -> Option<Self> {
         let mut reader = Reader { file, problems };
         let mut front = Self::default();
         if yaml.len() > MAX_BYTES {
             reader.say(1, "the front matter is larger than 256 KiB", "close it with `---`");
-            return front;
+            return Some(front);
         }
         let entries = match parse(yaml) {
             Ok(At { value: Node::Map(entries), .. }) => entries,
-            Ok(At { value: Node::Null, .. }) => return front,
+            Ok(At { value: Node::Null, .. }) => return Some(front),
             Ok(At { line, .. }) => {
                 let message = "the front matter is not a list of `key: value` lines";
                 reader.say(line, message, "for example: agent: claude");
-                return front;
+                return Some(front);
             }
             Err(refused) => {
                 let message = format!("the front matter is not valid YAML: {}", refused.message);
                 reader.say(refused.line.unwrap_or(1), message, refused.hint);
-                return front;
+                return Some(front);
             }
         };
+        if is_foreign(&entries) {
+            return None;
+        }
         for (key, value) in entries {
             front.take(&mut reader, &key, &value);
         }
-        front
+        Some(front)
     }
 
     fn take(&mut self, reader: &mut Reader<'_>, key: &At<Node>, value: &At<Node>) {
@@ -156,4 +160,22 @@ impl FrontMatter {
             _ => {}
         }
     }
+}
+
+/// Whether these keys are those of another tool (a specification's, a site generator's): three or more that
+/// are not ours, more than are ours, and none of them a slip of the keyboard away from one of ours.
+fn is_foreign(entries: &[(At<Node>, At<Node>)]) -> bool {
+    /// One or two unknown keys are mistakes, and reported as such.
+    const FEWEST: usize = 3;
+    /// A letter missing, added, wrong or swapped, twice.
+    const SLIP: usize = 2;
+    let words = entries.iter().filter_map(|(key, _)| match &key.value {
+        Node::Scalar(word) => Some(word.as_str()),
+        _ => None,
+    });
+    let (ours, theirs): (Vec<&str>, Vec<&str>) = words.partition(|word| KEYS.contains(word));
+    let meant = |word: &str| KEYS.iter().any(|k| strsim::damerau_levenshtein(word, k) <= SLIP);
+    theirs.len() >= FEWEST
+        && theirs.len() > ours.len()
+        && !theirs.iter().any(|word| meant(&word.to_lowercase().replace('-', "_")))
 }

@@ -32,11 +32,14 @@ pub fn load(paths: &[PathBuf], cwd: &Path) -> Result<Vec<Prompt>, PromptErrors> 
 /// One file's text -> prompt. `None` when there is not even a name.
 pub(super) fn understand(path: &Path, text: &str, problems: &mut Vec<Problem>) -> Option<Prompt> {
     let start = problems.len();
+    let mut foreign = false;
     let (front, body_at) = match split(text) {
         Split::None => (FrontMatter::default(), 0),
         Split::At { yaml_end, body } => {
             let yaml = text.get(..yaml_end).unwrap_or_default();
-            (FrontMatter::read(path, yaml, problems), body)
+            let front = FrontMatter::read(path, yaml, problems);
+            foreign = front.is_none();
+            (front.unwrap_or_default(), body)
         }
         Split::Unclosed { line } => {
             problems.push(
@@ -70,8 +73,10 @@ pub(super) fn understand(path: &Path, text: &str, problems: &mut Vec<Problem>) -
         path: path.to_owned(),
         title: title(&front, body, &outline),
         front,
-        body: body.to_owned(),
-        body_line,
+        // What another tool wants to know of the task, its agent may too.
+        body: if foreign { text } else { body }.to_owned(),
+        body_line: if foreign { 1 } else { body_line },
+        foreign,
         blocks: outline.blocks,
         done,
     })

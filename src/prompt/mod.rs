@@ -4,7 +4,8 @@
 //! are marked as done.
 //! Promise: every problem of every file is found in one pass and named with its file, its line and
 //! what to do; nothing that a file contains makes the reader hang, panic or use more than linear time
-//! and memory. A problem is an error: a key that is not understood is never silently ignored.
+//! and memory. A problem is an error: a key that is not understood is never silently ignored; only the
+//! front matter of another tool, which has nothing but such keys, is, and the prompt says so.
 //! Never: knows the repository, the other tasks or the configuration. Whether an agent, a workflow or
 //! a dependency of that name exists is for the caller to say.
 //!
@@ -52,6 +53,8 @@ pub struct Prompt {
     /// The line of the file on which `body` begins, from 1: line `n` of `body` (from 0) is line
     /// `body_line + n` of the file.
     pub body_line: u32,
+    /// Its front matter was written for another tool: it is part of the body, and means nothing here.
+    pub foreign: bool,
     /// The fenced code blocks of the body, in order.
     pub blocks: Vec<CodeBlock>,
     /// Why there is nothing to do, with the line that says so; `None` for a prompt to be worked on.

@@ -162,6 +162,26 @@ fn each_key_alone_changes_something() {
 }
 
 #[test]
+fn the_front_matter_of_another_tool_is_text() {
+    let front = "---\nchange_type: fix\npriority: high\ndependencies: [x]\nreferences:\n  - src/a.rs\n---\n";
+    let theirs = prompt(&format!("{front}# Mend it\n\nText.\n")).unwrap();
+    assert!(theirs.foreign);
+    assert_eq!((theirs.title.as_str(), theirs.body_line), ("Mend it", 1));
+    assert!(theirs.body.starts_with(front));
+    assert_eq!(theirs.front, FrontMatter::default());
+
+    // One slip, a key or two that are nobody's, or as many of ours: those are mistakes.
+    for keys in [
+        "agnt: a\nbanana: b\ncherry: c\ndate: d",
+        "banana: b\ncherry: c",
+        "agent: a\nid: b\nrole: c\nbanana: b\ncherry: c\ndate: d",
+    ] {
+        let refused = prompt(&format!("---\n{keys}\n---\n# A\n")).unwrap_err();
+        assert!(refused.contains("unknown key `banana`"), "{refused}");
+    }
+}
+
+#[test]
 fn titles() {
     for (text, title) in [
         (
@@ -417,8 +437,8 @@ fn globs_that_could_not_be_compiled_are_refused() {
 
 #[test]
 fn of_very_many_problems_the_first_are_shown() {
-    let keys: Vec<String> = (0..200).map(|i| format!("banana{i}: 1")).collect();
-    let error = prompt(&format!("---\n{}\n---\nx", keys.join("\n"))).unwrap_err();
+    let keys: Vec<String> = (1..200).map(|i| format!("banana{i}: 1")).collect();
+    let error = prompt(&format!("---\nagnt: 1\n{}\n---\nx", keys.join("\n"))).unwrap_err();
     assert!(error.ends_with("\n... and 150 more problems"), "{error}");
 }
 

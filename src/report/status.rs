@@ -319,6 +319,7 @@ fn circumstances(error: &Failure) -> String {
         parts.extend(context.free_disk_bytes.map(|n| format!("{} of disk free", bytes(n))));
         parts.extend(context.load.map(|load| format!("load {load:.1}")));
         parts.extend(context.running.map(|n| format!("{n} running")));
+        parts.extend(context.found_later.then(|| "read when it was found".to_owned()));
     }
     parts.join(", ")
 }

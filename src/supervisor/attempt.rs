@@ -3,6 +3,7 @@
 use super::agents::{self, Plan};
 use super::pressure::Freed;
 use super::quiet::{Quiet, Silence};
+use super::recover::Found;
 use super::world::create_dir;
 use super::{Progress, SupervisorError, World, clock, snapshots};
 use crate::engine::{Beginning, State};
@@ -23,6 +24,8 @@ use tokio::sync::{Semaphore, mpsc};
 pub(super) enum Observation {
     /// Its shim runs.
     Started { attempt: AttemptId, pid: u32, stopper: Stopper },
+    /// What became of one that an earlier supervisor left.
+    Found { attempt: AttemptId, found: Result<Found, SupervisorError> },
     /// It ended.
     Ended { attempt: AttemptId, end: Box<AttemptEnd> },
     /// It neither prints nor computes.
@@ -261,6 +264,9 @@ pub(super) fn judge(world: &World, job: &Job, ended: Result<Finished, ProcessErr
         }
         Err(error) => return AttemptEnd::failed(internal(error)),
     };
+    if result.lost {
+        return AttemptEnd { usage: agents::used(job), ..lost(0) };
+    }
     let stopped = result.stopped;
     let mut end = match &job.step.kind {
         StepKind::Agent => agents::judge(world, job, &result, stopped),

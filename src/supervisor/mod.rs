@@ -32,6 +32,7 @@ mod retain;
 mod run;
 mod shared_limits;
 mod snapshots;
+mod survey;
 mod world;
 
 pub use clean::{Cleaned, Kept, clean, clean_by_force, would_clean};
@@ -42,8 +43,8 @@ pub use land::{LandOptions, Landing, Outcome, land};
 pub use ledger::Ledger;
 pub use pressure::{Limits, least_disk};
 pub use rebuild::{Rebuilt, has_run};
-pub use record::restore_prompts;
 pub use recover::cancel_without_supervisor;
 pub use retain::forget_old_runs;
 pub use run::{Observer, Progress, Supervisor};
+pub use survey::{Indexing, Survey};
 pub use world::World;

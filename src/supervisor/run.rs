@@ -114,7 +114,9 @@ impl<'o> Supervisor<'o> {
         let mut first = vec![Event::SupervisorStarted { pid: std::process::id() }];
         first.extend(self.limits.news(&self.ledger.state().spec.agents, clock::now()));
         self.record(first)?;
-        self.reconcile().await?;
+        recover::begin(&self);
+        let measures = self.govern(&[]);
+        self.act(measures)?;
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut readings = tokio::time::interval(pressure::PERIOD);
@@ -233,6 +235,9 @@ impl<'o> Supervisor<'o> {
                     }
                     self.stoppers.insert(attempt.clone(), stopper);
                     events.push(Event::AttemptStarted { attempt, pid });
+                }
+                Observation::Found { attempt, found } => {
+                    events.extend(recover::take_over(self, attempt, found?));
                 }
                 Observation::Ended { attempt, end } => {
                     self.stoppers.remove(&attempt);
@@ -373,12 +378,6 @@ impl<'o> Supervisor<'o> {
                 Err(SupervisorError::NoRoom)
             }
         }
-    }
-
-    async fn reconcile(&mut self) -> Result<(), SupervisorError> {
-        let mut events = recover::reconcile(self).await?;
-        events.extend(self.govern(&[]));
-        self.act(events)
     }
 
     pub(super) fn record(&mut self, events: Vec<Event>) -> Result<(), SupervisorError> {

@@ -5,6 +5,7 @@ use crate::git::{PoolLimits, Repo, Worktrees};
 use crate::journal::{Journal, Layout};
 use crate::process::SupervisorLock;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::Duration;
 
 /// The repository and everything of `orch` in it. Shared by all attempts.
@@ -22,6 +23,8 @@ pub struct World {
     pub snapshots: Option<Duration>,
     /// What the machine must keep free.
     pub limits: Limits,
+    /// Whoever makes sure that a prompt is there.
+    pub(super) prompts: Mutex<()>,
 }
 
 impl World {
@@ -37,7 +40,8 @@ impl World {
         let layout = Layout::new(repo.state_dir());
         let root = repo.root.clone().unwrap_or_else(|| repo.common_dir.clone());
         let worktrees = Worktrees::new(repo.clone(), pool)?;
-        Ok(Self { repo, worktrees, layout, root, snapshots, limits: Limits::default() })
+        let (limits, prompts) = (Limits::default(), Mutex::default());
+        Ok(Self { repo, worktrees, layout, root, snapshots, limits, prompts })
     }
 
     /// The same with other limits.

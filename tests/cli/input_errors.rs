@@ -43,6 +43,17 @@ fn an_unknown_key_is_named_with_its_line_and_the_nearest_known_one() {
 }
 
 #[test]
+fn the_front_matter_of_another_tool_is_ignored_aloud() {
+    let sandbox = Sandbox::new();
+    let front = ["change_type: fix", "dependencies: [b]", "references: [src]"];
+    sandbox.prompt("a", &front, "# A\n\nText.\n");
+    sandbox
+        .orch("plan --json --tasks prompts/a.md")
+        .exits(0)
+        .complains("the front matter of prompts/a.md was written for another tool");
+}
+
+#[test]
 fn a_bad_value_is_named_with_its_line() {
     let sandbox = Sandbox::new();
     for (line, key) in

@@ -131,11 +131,10 @@ impl Books {
                 let paused = stopping == Some(StopReason::Overlap) && interrupted;
                 let on_purpose = stopping == Some(StopReason::Interrupted) || paused;
                 self.good.insert(step_of(attempt), end.ending == Ending::Succeeded);
-                // It starts again by itself.
+                // It starts again by itself, unless it had failed by then for a reason of its own.
                 let class = end.ending.failure().map(|failure| failure.class);
-                let starved = stopping == Some(StopReason::OutOfMemory)
-                    && class == Some(FailureClass::Interrupted);
-                if (on_purpose || starved) && end.ending != Ending::Succeeded {
+                let starved = stopping == Some(StopReason::OutOfMemory);
+                if (on_purpose || starved) && class == Some(FailureClass::Interrupted) {
                     self.good.remove(&step_of(attempt));
                 }
                 let limited = is_limited(end, stopping, at.0) && {
