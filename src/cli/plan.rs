@@ -46,8 +46,7 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     let jobs = args.jobs.or(config.jobs).unwrap_or_else(super::execute::default_jobs);
     let options = Options { parallel: true, jobs, into: args.into.clone(), ..Options::default() };
     let indexing = Indexing::new();
-    let intake =
-        intake(&repo, &config, prompts, &options, &|done, all| indexing.tell(done, all))?;
+    let intake = intake(&repo, &config, prompts, &options, &|done, all| indexing.tell(done, all))?;
     drop(indexing);
     let style = place.style();
     let text = if args.form.json {

@@ -338,7 +338,10 @@ mod tests {
         cache.put(1, &[("a", b"one"), ("b", b"two")]);
         cache
             .with(|c| {
-                c.execute("UPDATE entries SET body = (SELECT body FROM entries WHERE blob = 'b')", [])
+                c.execute(
+                    "UPDATE entries SET body = (SELECT body FROM entries WHERE blob = 'b')",
+                    [],
+                )
             })
             .unwrap();
         assert_eq!((body(&cache, 1, "a"), body(&cache, 1, "b")), (None, Some(b"two".to_vec())));

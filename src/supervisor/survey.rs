@@ -38,7 +38,11 @@ impl<'w> Survey<'w> {
     ///
     /// # Errors
     /// Whatever git refuses.
-    pub fn of(repo: &Repo, commit: &str, indexing: &'w Indexing<'w>) -> Result<Self, SupervisorError> {
+    pub fn of(
+        repo: &Repo,
+        commit: &str,
+        indexing: &'w Indexing<'w>,
+    ) -> Result<Self, SupervisorError> {
         let mut listed = repo.tree_files(commit)?;
         listed.sort_unstable_by(|a, b| a.path.cmp(&b.path));
         listed.dedup_by(|a, b| a.path == b.path);
