@@ -90,7 +90,7 @@ fn every_key_is_read() {
     )
     .unwrap();
     let own = AgentOverride {
-        line: 41,
+        line: 42,
         command: Some(["own", "--file", "{prompt_file}", ""].map(str::to_owned).into()),
         resume_command: Some(vec!["own".into(), "{session}".into()]),
         prompt: Some(PromptDelivery::File),
