@@ -20,6 +20,7 @@ mod salvage;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod truths;
 mod write;
 
 pub use cache::{Cache, EntryKind};

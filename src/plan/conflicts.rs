@@ -166,7 +166,8 @@ pub(super) fn find(inputs: &[PlanInput], ignored: &GlobSet, options: &PlanOption
     let mut uses: BTreeMap<&str, Vec<Use>> = BTreeMap::new();
     let mut scopes: BTreeMap<&str, Vec<Use>> = BTreeMap::new();
     for (task, input) in ready() {
-        for target in input.targets.iter().filter(|t| !ignored.is_match(&t.path)) {
+        let touched = input.targets.iter().chain(&input.possible);
+        for target in touched.filter(|t| !ignored.is_match(&t.path)) {
             uses.entry(&target.path).or_default().push(Use::of(task, target));
         }
         for scope in input.scopes.iter().filter(|s| !ignored.is_match(&s.path)) {

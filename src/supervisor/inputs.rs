@@ -2,7 +2,7 @@
 
 use super::decompose::{Decomposed, Planned};
 use super::intake::{IntakeError, Options, input};
-use crate::analysis::{self, Ground, Request, TextDependencies, Tree};
+use crate::analysis::{self, Analysis, Ground, Request, Sources, TextDependencies, Tree};
 use crate::config::Config;
 use crate::git::{PathHistory, Repo};
 use crate::journal::{Cache, EntryKind, Journal, Layout};
@@ -14,16 +14,22 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 pub(super) fn inputs(
     config: &Config,
     options: &Options,
-    tree: &Tree,
+    sources: Sources<'_>,
     decomposed: &Decomposed,
 ) -> Result<Vec<PlanInput>, IntakeError> {
+    let requests: Vec<Request<'_>> = decomposed.tasks.iter().map(request).collect();
+    let analyses = analysis::analyse(sources, &requests).map_err(|error| {
+        let is_it = |task: &&Planned| task.prompt.name == error.prompt();
+        let path = decomposed.tasks.iter().find(is_it).map(|task| task.prompt.path.display());
+        input(path.map_or(error.to_string(), |path| format!("{path}: {error}")))
+    })?;
     let names: HashSet<&str> = decomposed.tasks.iter().map(Planned::whole).collect();
     let own: HashSet<&str> =
         decomposed.tasks.iter().map(|task| task.prompt.name.as_str()).collect();
     let names: HashSet<&str> = names.union(&own).copied().collect();
     let mut inputs = Vec::with_capacity(decomposed.tasks.len());
-    for task in &decomposed.tasks {
-        let mut input = plan_input(tree, task, &names)?;
+    for (task, analysis) in decomposed.tasks.iter().zip(analyses) {
+        let mut input = plan_input(sources.tree, task, analysis, &names);
         // Who waits for a prompt that was split waits for all of its parts.
         input.declared = input
             .declared
@@ -44,29 +50,23 @@ pub(super) fn inputs(
     Ok(inputs)
 }
 
-fn plan_input(
-    tree: &Tree,
-    task: &Planned,
-    names: &HashSet<&str>,
-) -> Result<PlanInput, IntakeError> {
-    let prompt = &task.prompt;
-    let path = prompt.path.display().to_string();
-    let part = task.part.as_ref();
-    let body = part.map_or(&prompt.body, |part| &part.focus);
-    let files = part.map_or(&prompt.front.files, |part| &part.files);
-    let reads = part.map_or(&prompt.front.reads, |part| &part.reads);
-    let request = Request {
+fn request(task: &Planned) -> Request<'_> {
+    let (prompt, part) = (&task.prompt, task.part.as_ref());
+    Request {
         name: &prompt.name,
         title: &prompt.title,
-        body,
+        body: part.map_or(&prompt.body, |part| &part.focus),
         body_line: prompt.body_line,
-        files,
+        files: part.map_or(&prompt.front.files, |part| &part.files),
         files_line: prompt.front.line("files"),
-        reads,
+        reads: part.map_or(&prompt.front.reads, |part| &part.reads),
         reads_line: prompt.front.line("reads"),
-    };
-    let analysis =
-        analysis::analyse(tree, &request).map_err(|error| input(format!("{path}: {error}")))?;
+    }
+}
+
+fn plan_input(tree: &Tree, task: &Planned, analysis: Analysis, names: &HashSet<&str>) -> PlanInput {
+    let (prompt, part) = (&task.prompt, task.part.as_ref());
+    let body = request(task).body;
     // A part says nothing about what the whole waits for, unless its own lines do.
     let text = match part {
         Some(part) => part.common.clone(),
@@ -105,9 +105,9 @@ fn plan_input(
         .risks
         .into_iter()
         .map(|risk| Risk { kind: risk.kind.to_owned(), reason: risk.reason });
-    Ok(PlanInput {
+    PlanInput {
         name: prompt.name.clone(),
-        prompt: path,
+        prompt: prompt.path.display().to_string(),
         title: prompt.title.clone(),
         skip_reason: prompt.done.clone(),
         declared: front.chain(text).chain(parts).collect(),
@@ -116,6 +116,7 @@ fn plan_input(
         domain: prompt.front.domain.clone(),
         creates: creates.map(|target| target.path.clone()).collect(),
         targets: analysis.targets,
+        possible: analysis.possible,
         scopes: analysis.scopes,
         work_type: judgement.work_type,
         complexity: judgement.complexity,
@@ -125,7 +126,7 @@ fn plan_input(
         remarks: remarks.collect(),
         part_of: part.map(|_| whole.to_owned()),
         ..PlanInput::default()
-    })
+    }
 }
 
 fn is_pattern(path: &str) -> bool {

@@ -8,8 +8,9 @@ use super::survey::{self, Indexing, Survey};
 use super::world::create_dir;
 use super::{SupervisorError, decompose, inputs};
 use crate::agent;
+use crate::analysis::{Past, Sources};
 use crate::config::{Config, Decompose};
-use crate::git::Repo;
+use crate::git::{HistoryLimits, Repo};
 use crate::journal::Layout;
 use crate::model::{
     AgentProfile, Dependency, Dialect, MergeMode, PlannedConflict, PlannedWrite, Policy, RunId,
@@ -117,8 +118,13 @@ pub fn intake(
     };
     let survey = Survey::of(repo, &base, indexing)?;
     let decomposed = decompose::decompose(repo, config, &base, survey.tree(), prompts, options)?;
-    let mut inputs = inputs::inputs(config, options, survey.tree(), &decomposed)?;
-    survey::add_code(&survey.code(), &mut inputs);
+    let past = repo.history(&base, HistoryLimits::default()).map_err(SupervisorError::from)?;
+    let past = Past::new(survey.tree(), &past);
+    let code = survey.code();
+    let sources =
+        Sources { past: Some(&past), symbols: Some(&code), ..Sources::new(survey.tree()) };
+    let mut inputs = inputs::inputs(config, options, sources, &decomposed)?;
+    survey::add_code(&code, &mut inputs);
     let hot = inputs::hot(repo, &base, &inputs);
     inputs::grade(&hot, &mut inputs);
     let jobs = if options.parallel { options.jobs.max(1) } else { 1 };

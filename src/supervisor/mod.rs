@@ -23,6 +23,7 @@ mod inputs;
 mod intake;
 mod land;
 mod ledger;
+mod merge_order;
 mod overlaps;
 mod pressure;
 mod quiet;

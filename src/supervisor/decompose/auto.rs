@@ -2,7 +2,7 @@
 //! writes, no two parts write the same, and not all of them wait for each other.
 
 use super::{Part, Planned, Verdict, part_name};
-use crate::analysis::{self, Request, Tree, parts};
+use crate::analysis::{self, Request, Sources, Tree, parts};
 use crate::model::{Access, Target};
 use crate::plan::Declared;
 use crate::prompt::Prompt;
@@ -92,9 +92,11 @@ fn groups(tree: &Tree, prompt: &Prompt, way: &[analysis::Part]) -> Result<Vec<Gr
         {
             return Err(format!("its part '{}' has no sh block", part.title));
         }
-        let found = analysis::analyse(tree, &request(prompt, &part.title, &focus));
+        // By the text alone: what history and similarity add is too weak to cut a prompt by.
+        let request = [request(prompt, &part.title, &focus)];
+        let found = analysis::analyse(Sources::new(tree), &request);
         let found = found.map_err(|error| error.to_string())?;
-        let written: Vec<Target> = found.targets;
+        let written: Vec<Target> = found.into_iter().flat_map(|found| found.targets).collect();
         if !written.iter().any(is_written) {
             return Err(format!("its part '{}' does not say which files it writes", part.title));
         }
