@@ -122,7 +122,9 @@ impl State {
     pub fn replay(history: &[Recorded]) -> Option<Self> {
         let (first, rest) = history.split_first()?;
         let mut state = Self::begin(first.clone())?;
-        rest.iter().for_each(|recorded| state.apply(recorded));
+        for recorded in rest {
+            state.apply(recorded);
+        }
         Some(state)
     }
 
