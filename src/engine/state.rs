@@ -4,12 +4,13 @@ use super::agents::AgentRecord;
 use super::breaker::Breaker;
 use super::budget::{self, Budget};
 use super::holds::Holds;
+use super::merging::Merging;
 use super::overlap::Overlap;
 use super::progress::{Attempt, Beginning, Brief, Merged, Step, StepState, TaskProgress};
 use super::retry::{MAX_LOST, Verdict, retry_verdict};
 use super::signal;
 use crate::model::{
-    AttemptEnd, AttemptId, BuiltIn, Dependency, DependencyKind, Dialect, Ending, Event,
+    AttemptEnd, AttemptId, BuiltIn, Dependency, DependencyKind, Dialect, Ending, Event, Failure,
     FailureClass, Recorded, RunSpec, RunState, StepId, StepKind, StepSpec, StopReason, TaskId,
     TaskSpec, Timestamp,
 };
@@ -45,6 +46,8 @@ pub struct State {
     pub github: Breaker,
     /// What was spent.
     pub budget: Budget,
+    /// What is known of merging.
+    pub merging: Merging,
     /// What tasks have both changed, by the positions of the later and the earlier one in the plan; `None`:
     /// the branch that the work lands on.
     pub overlaps: BTreeMap<(usize, Option<usize>), Overlap>,
@@ -103,6 +106,7 @@ impl State {
             draining: false,
             halting: false,
             holds: Holds::default(),
+            merging: Merging::default(),
             overlaps: BTreeMap::new(),
             finished: None,
             worked_before: Duration::ZERO,
@@ -198,10 +202,13 @@ impl State {
             self.briefs[task] = Brief::of(&self.spec.tasks[task].steps, &self.tasks[task].steps);
             self.give_up_perhaps(task);
         }
-        // What is known of agents and money has changed.
+        // What is known of agents and money has changed, or somebody's prerequisite is done.
         let general = matches!(
             recorded.event,
-            Event::AttemptEnded { .. } | Event::AgentLimited { .. } | Event::BudgetRequested { .. }
+            Event::StepSkipped { .. }
+                | Event::AttemptEnded { .. }
+                | Event::AgentLimited { .. }
+                | Event::BudgetRequested { .. }
         );
         if general && self.may_never_go_on() {
             (0..self.tasks.len()).for_each(|task| self.give_up_perhaps(task));
@@ -232,6 +239,7 @@ impl State {
             self.session.1 = at;
         }
         self.holds.apply(&recorded.event);
+        self.merging.apply(&recorded.event);
         match &recorded.event {
             Event::SupervisorStarted { pid } => {
                 self.worked_before = self.worked();
@@ -302,7 +310,13 @@ impl State {
             | Event::JobsRequested { .. }
             | Event::ParallelismLimited { .. }
             | Event::ResourceShort { .. }
-            | Event::ResourceRecovered { .. } => {}
+            | Event::ResourceRecovered { .. }
+            | Event::MergeTested { .. }
+            | Event::LandingStarting { .. }
+            | Event::ConflictResolving { .. } => {}
+            Event::ConflictResolved { usage, .. } => {
+                self.budget.spent += usage.cost_usd.map_or(0, budget::micros);
+            }
             Event::BudgetRequested { max_cost_usd } => {
                 self.budget.most = max_cost_usd.map(budget::micros);
             }
@@ -318,6 +332,7 @@ impl State {
             Event::TaskWarned { .. }
             | Event::TaskMerged { .. }
             | Event::MergeConflicted { .. }
+            | Event::MergeRejected { .. }
             | Event::TaskRestored { .. }
             | Event::TaskCleaned { .. } => self.fold_aftermath(&recorded.event),
         }
@@ -331,15 +346,28 @@ impl State {
                     task.warnings.push(message.clone());
                 }
             }
-            Event::TaskMerged { task, into, commit } => {
+            Event::TaskMerged { task, into, commit, head } => {
                 if let Some(task) = self.task_mut(task) {
-                    task.merged = Some(Merged { into: into.clone(), commit: commit.clone() });
+                    let (into, commit, head) = (into.clone(), commit.clone(), head.clone());
+                    task.merged = Some(Merged { into, commit, head });
                     task.conflict = None;
                 }
             }
             Event::MergeConflicted { task, paths, .. } => {
                 if let Some(task) = self.task_mut(task) {
-                    task.conflict = Some(paths.clone());
+                    let what = format!("conflicts in {}", paths.join(", "));
+                    let failure = Failure::new(FailureClass::Conflict, what)
+                        .suggest("merge the branch by hand, or run orch retry on the new tip");
+                    task.conflict = Some(Box::new(failure));
+                }
+            }
+            Event::MergeRejected { task, into, log } => {
+                if let Some(task) = self.task_mut(task) {
+                    let what = format!("merged with {into} it fails the verification; log: {log}");
+                    let failure = Failure::new(FailureClass::VerifyFailed, what).suggest(format!(
+                        "orch retry starts it from where {into} is by then; or mend its branch, then: orch merge"
+                    ));
+                    task.conflict = Some(Box::new(failure));
                 }
             }
             Event::TaskRestored { task } => {

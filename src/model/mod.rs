@@ -16,18 +16,19 @@ mod size;
 mod spec;
 mod thresholds;
 mod time;
+mod truth;
 mod view;
 mod work;
 
 pub use action::Action;
-pub use event::{Event, Recorded};
+pub use event::{Event, Head, Recorded};
 pub use ids::{AttemptId, RunId, StepId, TaskId, slug};
 pub use outcome::{
     AttemptEnd, Ending, Exit, Failure, FailureClass, FailureContext, Resource, ResourceUse,
     StopReason, Tokens, Usage,
 };
 pub use overlap::{OnOverlap, OverlapPath, OverlapView};
-pub use policy::{BreakerRule, OnLimit, Policy};
+pub use policy::{BreakerRule, OnConflict, OnLimit, Policy, Strategy};
 pub use problem::{Problem, listed, nearest, quoted};
 pub use profile::{AgentProfile, Dialect, PromptDelivery};
 pub use size::bytes;
@@ -37,8 +38,9 @@ pub use spec::{
 };
 pub use thresholds::{Threshold, Thresholds};
 pub use time::{Timestamp, parse_duration};
+pub use truth::Truth;
 pub use view::{
     AttemptView, BreakerState, BreakerView, BudgetView, LogView, RunView, SnapshotView, StepView,
     SupervisorView, TaskView,
 };
-pub use work::{Access, Complexity, Evidence, Target, WorkType};
+pub use work::{Access, Complexity, Evidence, Factor, PastChange, Target, WorkType};

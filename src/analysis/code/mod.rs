@@ -22,7 +22,7 @@ pub use outline::{Defined, DefinitionKind, Outline, Written, outline};
 pub use packages::{Package, Packages};
 pub use sketch::{Sketch, sketch};
 
-use super::Tree;
+use super::{Place, Symbols, Tree};
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
@@ -80,6 +80,14 @@ pub struct Code<'a> {
     imports: RefCell<HashMap<usize, Rc<Vec<Import<'a>>>>>,
     packages: OnceCell<Packages>,
     places: resolve::Places<'a>,
+}
+
+impl Symbols for Code<'_> {
+    fn defined(&self, names: &BTreeSet<&str>) -> BTreeMap<String, Vec<Place>> {
+        let place = |d: Definition<'_>| Place { path: d.path.to_owned(), line: d.line };
+        let found = Code::defined(self, names).into_iter();
+        found.map(|(name, places)| (name, places.into_iter().map(place).collect())).collect()
+    }
 }
 
 impl<'a> Code<'a> {
