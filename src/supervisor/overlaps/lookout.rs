@@ -1,4 +1,5 @@
-//! The thread that looks: at what was touched, soon, but never more than a small part of the time.
+//! The thread that looks: at what was touched, soon, but never more than a small part of the time. That is why
+//! it has the priority of everybody else: below it, agents that keep every core busy would make it late.
 
 use super::compare::{Comparison, Seen};
 use super::parties::{Party, Roll, Work};
@@ -61,7 +62,6 @@ impl Lookout {
         let (outgoing, found) = channel();
         let (world, wake) = (Arc::clone(world), notes.clone());
         let work = move || {
-            crate::process::lower_priority();
             let place = world.repo.worktrees_dir();
             let touches = Touches::new(place, move || _ = wake.send(Note::Touched));
             Watch::new(world, target, touches).work(&incoming, &outgoing);
