@@ -3,6 +3,10 @@
 //! Promise: pure, deterministic, and never broken by an odd name: every name is escaped for the form
 //! it is written in.
 
+mod explain;
+
+pub use explain::explain;
+
 use crate::model::{Access, DependencyKind};
 use crate::plan::{Conflict, ConflictKind, Plan, PlanTask, PlanTaskState};
 use std::fmt::Write as _;

@@ -113,7 +113,11 @@ pub fn intake(
         },
     };
     let survey = Survey::of(repo, &base, indexing)?;
-    let past = repo.history(&base, HistoryLimits::default()).map_err(SupervisorError::from)?;
+    // A prediction does without a history that cannot be read.
+    let past = repo.history(&base, HistoryLimits::default()).unwrap_or_else(|error| {
+        tracing::debug!(%error, "the history was not read");
+        Vec::new()
+    });
     let past = Past::new(survey.tree(), &past);
     let code = survey.code();
     let sources =
