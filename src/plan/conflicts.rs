@@ -223,19 +223,37 @@ fn open_scopes<'a>(
                 all.iter().any(|target| target.task == user.task && target.access == Access::Read)
             })
     };
-    for (i, (a, users_a)) in scopes.iter().enumerate() {
-        for (j, (b, users_b)) in scopes.iter().enumerate().skip(i + 1) {
-            if (open[i] || open[j]) && a.overlaps(b) {
-                let narrow = if a.text().len() >= b.text().len() { a } else { b };
-                let takes_part = |user: &&Use| !denies(narrow.text(), user);
-                for x in users_a.iter().filter(takes_part) {
-                    for y in users_b.iter().filter(takes_part) {
-                        pairs.add(narrow.text(), *x, *y);
-                    }
+    for (i, j) in nested(scopes) {
+        let ((a, users_a), (b, users_b)) = (&scopes[i], &scopes[j]);
+        if (open[i] || open[j]) && a.overlaps(b) {
+            let narrow = if a.text().len() >= b.text().len() { a } else { b };
+            let takes_part = |user: &&Use| !denies(narrow.text(), user);
+            for x in users_a.iter().filter(takes_part) {
+                for y in users_b.iter().filter(takes_part) {
+                    pairs.add(narrow.text(), *x, *y);
                 }
             }
         }
     }
+}
+
+/// The pairs of globs of which one begins with the literal beginning of the other: no others can overlap.
+/// The globs are sorted, so that those of one beginning are neighbours.
+fn nested(scopes: &[(Pattern, Vec<Use>)]) -> Vec<(usize, usize)> {
+    let mut pairs = Vec::new();
+    for (i, (outer, _)) in scopes.iter().enumerate() {
+        let literal = outer.literal();
+        let start = scopes.partition_point(|(pattern, _)| pattern.text() < literal);
+        let inside = scopes[start..].iter().take_while(|(p, _)| p.text().starts_with(literal));
+        for (j, (inner, _)) in (start..).zip(inside) {
+            // Two of one beginning find each other twice.
+            if i < j || (i > j && inner.literal() != literal) {
+                pairs.push((i.min(j), i.max(j)));
+            }
+        }
+    }
+    pairs.sort_unstable();
+    pairs
 }
 
 #[derive(Default)]
