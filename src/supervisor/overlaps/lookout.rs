@@ -21,6 +21,8 @@ const DEBOUNCE: Duration = Duration::from_millis(200);
 
 /// After a look, so many times what it took is left to everybody else, however much is touched.
 const REST: u32 = 10;
+/// But no longer than this: what is told must be told within seconds, after a flood of writes too.
+const LONGEST_REST: Duration = Duration::from_secs(5);
 
 /// A worktree that is not watched is looked at this often, at most.
 const UNWATCHED: Duration = Duration::from_secs(5);
@@ -204,7 +206,7 @@ impl Watch {
                 continue;
             }
             let found = self.comparison.of(&self.world.repo, &self.sides, self.tip.as_deref());
-            rest_until = Instant::now() + began.elapsed() * REST;
+            rest_until = Instant::now() + (began.elapsed() * REST).min(LONGEST_REST);
             let word = (self.rolls, found);
             if said.as_ref() != Some(&word) {
                 if out.send(word.clone()).is_err() {
