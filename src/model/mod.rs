@@ -21,14 +21,14 @@ mod view;
 mod work;
 
 pub use action::Action;
-pub use event::{Event, Recorded};
+pub use event::{Event, Head, Recorded};
 pub use ids::{AttemptId, RunId, StepId, TaskId, slug};
 pub use outcome::{
     AttemptEnd, Ending, Exit, Failure, FailureClass, FailureContext, Resource, ResourceUse,
     StopReason, Tokens, Usage,
 };
 pub use overlap::{OnOverlap, OverlapPath, OverlapView};
-pub use policy::{BreakerRule, OnLimit, Policy};
+pub use policy::{BreakerRule, OnConflict, OnLimit, Policy, Strategy};
 pub use problem::{Problem, listed, nearest, quoted};
 pub use profile::{AgentProfile, Dialect, PromptDelivery};
 pub use size::bytes;

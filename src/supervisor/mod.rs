@@ -41,7 +41,7 @@ pub use clean::{Cleaned, Kept, clean, clean_by_force, would_clean};
 pub use clock::now;
 pub use error::SupervisorError;
 pub use intake::{Intake, IntakeError, Options, intake, profiles, run_spec, store_prompts};
-pub use land::{LandOptions, Landing, Outcome, land};
+pub use land::{LandOptions, Landing, Outcome, TaskClash, land};
 pub use ledger::Ledger;
 pub use pressure::{Limits, least_disk};
 pub use rebuild::{Rebuilt, has_run};
