@@ -159,7 +159,7 @@ pub(super) fn history(repo: &Repo) -> History {
 const RECENT: usize = 200;
 const FEW: usize = 50;
 /// A written target below this is not counted.
-const COUNTS_FROM: f64 = 0.5;
+const COUNTS_FROM: f64 = 0.25;
 
 /// The cache's number for histories of paths; those of the code's own entries are above 1,000.
 const HISTORY: EntryKind = 7;

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// A target below this does not say what a part writes.
-const COUNTS_FROM: f64 = 0.5;
+const COUNTS_FROM: f64 = 0.25;
 /// More parts than this are a list of remarks and no list of tasks.
 const MAX_PARTS: usize = 20;
 /// Words that begin a part that goes on from the one before it, lower case.
