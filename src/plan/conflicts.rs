@@ -256,7 +256,6 @@ fn nested(scopes: &[(Pattern, Vec<Use>)]) -> Vec<(usize, usize)> {
     pairs
 }
 
-#[derive(Default)]
 struct Meeting<'a> {
     paths: Vec<&'a str>,
     count: usize,
@@ -271,9 +270,18 @@ struct Meeting<'a> {
     import: Option<(&'a str, u32)>,
 }
 
-impl Meeting<'_> {
-    fn new() -> Self {
-        Self { none: 1.0, none_hard: 1.0, ..Self::default() }
+impl Default for Meeting<'_> {
+    fn default() -> Self {
+        Self {
+            paths: Vec::new(),
+            count: 0,
+            none: 1.0,
+            none_hard: 1.0,
+            common: 0.0,
+            merges: Vec::new(),
+            creates: 0,
+            import: None,
+        }
     }
 }
 
@@ -330,7 +338,7 @@ impl<'a> Pairs<'a> {
             (Access::Write, Access::Read) => ((x.task, y.task), &mut self.reads),
             (Access::Read, Access::Write) => ((y.task, x.task), &mut self.reads),
         };
-        let meeting = kind.entry(key).or_insert_with(Meeting::new);
+        let meeting = kind.entry(key).or_default();
         if meeting.paths.last() == Some(&path) {
             return;
         }
@@ -365,7 +373,7 @@ impl<'a> Pairs<'a> {
             let Some(own) = sure.get(import.by.as_str()) else { continue };
             let writers = uses.get(import.path.as_str()).into_iter().flatten();
             for writer in writers.filter(|u| u.access == Access::Write && u.task != task) {
-                let meeting = self.imports.entry((writer.task, task)).or_insert_with(Meeting::new);
+                let meeting = self.imports.entry((writer.task, task)).or_default();
                 let apart = 1.0 - own * writer.confidence;
                 if meeting.import.is_none() || apart < meeting.none {
                     (meeting.none, meeting.none_hard) = (apart, apart);
