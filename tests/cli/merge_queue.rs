@@ -69,7 +69,7 @@ fn one_bad_task_is_found_and_named_with_its_log_and_nothing_is_tested_twice() {
 fn a_flaky_test_blames_nobody_and_is_named() {
     let sandbox = finished(&[("a", "x"), ("b", "y")]);
     let command = verify(&sandbox, "[ -e $S/gates/failed ] || { : > $S/gates/failed; exit 1; }");
-    let told = sandbox.orch(&format!("merge --verify {command}")).exits(0);
+    let told = sandbox.orch(&format!("merge --jobs 1 --verify {command}")).exits(0);
     said(&told, &["flaky", "✓ a", "✓ b"]);
     assert_eq!(runs(&sandbox), 2);
 }
@@ -123,7 +123,7 @@ fn what_builds_on_a_bad_task_is_held_and_can_be_tried_with_it() {
     let told = sandbox.orch(&format!("merge --dry-run --verify {command}")).exits(0);
     said(&told, &["✓ base", "✓ top", "✓ other"]);
     let command = verify(&sandbox, "! [ -e base.txt ]");
-    let told = sandbox.orch(&format!("merge --verify {command}")).exits(3);
+    let told = sandbox.orch(&format!("merge --retest --verify {command}")).exits(3);
     said(&told, &["✗ base", "top: not merged, it builds on base", "✓ other"]);
     sandbox.orch("merge top").exits(0);
     assert_eq!(sandbox.read("base.txt"), "good\n");
@@ -170,12 +170,12 @@ fn a_merge_that_was_killed_goes_on_with_what_it_found_out() {
     let wait = "[ $(wc -l < $S/gates/runs) != 3 ] || { : > $S/gates/began; while [ ! -e $S/gates/go ]; do sleep 0.02; \
                 done; }; ! grep bad *.txt";
     let command = verify(&sandbox, wait);
-    let killed = sandbox.start(&format!("merge --verify {command}"));
+    let killed = sandbox.start(&format!("merge --jobs 1 --verify {command}"));
     wait_until("the third test began", || sandbox.gate("began").exists());
     killed.signal(Signal::SIGKILL);
     killed.finish().exits(137);
     let before = head(&sandbox);
-    let told = sandbox.orch(&format!("merge --verify {command}")).exits(3);
+    let told = sandbox.orch(&format!("merge --jobs 1 --verify {command}")).exits(3);
     said(&told, &["✗ a", "✓ b", "✓ c", "✓ d"]);
     assert!(!told.stderr.contains("verifying 4 merged"), "tested twice:\n{}", told.stderr);
     assert_ne!(head(&sandbox), before);

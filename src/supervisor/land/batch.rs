@@ -67,13 +67,13 @@ impl Batch {
         &self.names[self.candidates.list[candidate].position].0
     }
 
-    /// The landed tasks, and where their branches are.
+    /// Where the branches of the candidates are that land, or are there.
     pub(super) fn heads(&self) -> Vec<(TaskId, String)> {
-        let head = |c: &usize| {
-            let candidate = &self.candidates.list[*c];
-            (self.names[candidate.position].1.clone(), candidate.commit.clone())
+        let there = |position: &usize| {
+            matches!(self.outcomes[position], Outcome::Merged | Outcome::AlreadyThere)
         };
-        self.landed.iter().map(head).collect()
+        let candidates = self.candidates.list.iter().filter(|c| there(&c.position));
+        candidates.map(|c| (self.names[c.position].1.clone(), c.commit.clone())).collect()
     }
 
     /// Merges and tests until every candidate has its outcome.
@@ -216,14 +216,15 @@ impl Batch {
                 }
             }
         }
-        for (probe, ended) in probes.into_iter().zip(verify::wait_all(runs).await?) {
+        verify::wait_all(runs, |place, ended| {
+            let probe = &probes[place];
             let passed = ended.verdict == Verdict::Passed;
             let known = self.facts.tests.entry(probe.tree.clone()).or_default();
             *(if passed { &mut known.green } else { &mut known.red }) += 1;
             self.tests += 1;
             let event = Event::MergeTested {
                 into: self.into.clone(),
-                tree: probe.tree,
+                tree: probe.tree.clone(),
                 // What could not be tested is not remembered as a result of the tree.
                 commands: if ended.verdict == Verdict::CouldNotRun {
                     Vec::new()
@@ -238,9 +239,9 @@ impl Batch {
                     .map(|c| self.names[self.candidates.list[*c].position].1.clone())
                     .collect(),
             };
-            ledger.record(vec![event])?;
-        }
-        Ok(())
+            ledger.record(vec![event]).map(drop)
+        })
+        .await
     }
 
     /// The commit that a probe is about.
@@ -357,6 +358,12 @@ impl Batch {
             Fate::BaseFails => remembered(&queue.base),
             _ => false,
         });
+        if self.tests == 0 && queue.tested && !settled.landed.is_empty() {
+            self.notes.push(
+                "what lands was tested before, with the same commands, and not again; to test anew: orch merge --retest"
+                    .to_owned(),
+            );
+        }
         if from_memory {
             self.notes.push(
                 "what failed was tested before and not again; if something outside the repository has changed: orch \

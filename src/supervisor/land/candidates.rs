@@ -87,7 +87,7 @@ impl Candidates {
             let files = own_files(world, state, position, from, &commit)?;
             list.push(Candidate { position, commit, files });
         }
-        found.put_in_order(world, state, options, from, list)?;
+        found.put_in_order(world, state, options, from, &list)?;
         Ok(found)
     }
 
@@ -97,7 +97,7 @@ impl Candidates {
         state: &State,
         options: &LandOptions,
         from: &str,
-        list: Vec<Candidate>,
+        list: &[Candidate],
     ) -> Result<(), SupervisorError> {
         let mut needs = vec![Vec::new(); list.len()];
         for (one, needs) in needs.iter_mut().enumerate() {
