@@ -68,8 +68,9 @@ fn make_repository(root: &Path) -> Outcome<Vec<String>> {
     let text =
         |n: usize| (0..40).map(|line| format!("pub fn f{n}_{line}() {{}}\n")).collect::<String>();
     let path = |n: usize| format!("crates/c{}/m{}/file_{n}.rs", n / 500, n / 10);
-    let mut stream =
-        String::from("commit refs/heads/main\ncommitter B <b@e.c> 0 +0000\ndata 5\nfirst\n");
+    let mut stream = String::from(
+        "commit refs/heads/main\nmark :1\ncommitter B <b@e.c> 0 +0000\ndata 5\nfirst\n",
+    );
     let file = |n: usize, text: &str| {
         format!("M 100644 inline {}\ndata {}\n{text}\n", path(n), text.len())
     };
@@ -78,7 +79,7 @@ fn make_repository(root: &Path) -> Outcome<Vec<String>> {
     }
     for branch in 0..BRANCHES {
         stream.push_str(&format!(
-            "commit refs/heads/b{branch}\ncommitter B <b@e.c> 1 +0000\ndata 4\nwork\nfrom refs/heads/main^0\n"
+            "commit refs/heads/b{branch}\ncommitter B <b@e.c> 1 +0000\ndata 4\nwork\nfrom :1\n"
         ));
         for n in 0..12 {
             let n = (branch * 199 + n * 17 + 20) % (FILES - 20) + 20;
