@@ -104,7 +104,8 @@ impl Seen<'_> {
         let mut both = Vec::new();
         for (path, change) in one {
             match (other.get(path), change) {
-                (Some(theirs), ours) if theirs == ours => {}
+                // Gone on both sides, it may have been renamed on one.
+                (Some(theirs), ours) if theirs == ours && ours.is_some() => {}
                 (Some(Some(theirs)), Some(ours)) => both.push((path, *ours, *theirs)),
                 (Some(_), _) => return full(),
                 (None, _) if touches(other, path) => return full(),

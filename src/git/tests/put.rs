@@ -83,11 +83,11 @@ fn work_that_builds_on_what_landed_otherwise_brings_only_its_own() {
     f.git(&["branch", "later", &landed]);
     f.branch("later2", "later", &[("a.txt", Some("changed\n"))]);
     let (tip, first) = (f.oid("later2"), f.oid("first"));
-    let work = |landed: &[String]| {
+    let work = |strategy, landed: &[String]| {
         let commit = f.oid("work");
         let work = Work {
             commit: &commit,
-            strategy: Strategy::Rebase,
+            strategy,
             merge_subject: "",
             squash_subject: "",
             trailers: &[],
@@ -96,10 +96,14 @@ fn work_that_builds_on_what_landed_otherwise_brings_only_its_own() {
         };
         f.repo.put(&tip, &work).unwrap()
     };
-    assert_eq!(work(&[]), Put::Conflict { paths: vec!["a.txt".into()] });
-    let commit = clean(work(&[first]));
-    assert_eq!(f.git(&["show", &format!("{commit}:a.txt")]), "changed");
-    assert_eq!(f.git(&["show", &format!("{commit}:new.txt")]), "two");
+    for strategy in [Strategy::Merge, Strategy::Squash, Strategy::Rebase] {
+        let conflict = Put::Conflict { paths: vec!["a.txt".into()] };
+        assert_eq!(work(strategy, &[]), conflict, "{strategy:?}");
+        let commit = clean(work(strategy, std::slice::from_ref(&first)));
+        assert_eq!(f.git(&["show", &format!("{commit}:a.txt")]), "changed", "{strategy:?}");
+        assert_eq!(f.git(&["show", &format!("{commit}:new.txt")]), "two");
+        assert_eq!(f.oid(&format!("{commit}^1")), tip, "{strategy:?}");
+    }
 }
 
 #[test]
