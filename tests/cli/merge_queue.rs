@@ -68,10 +68,13 @@ fn one_bad_task_is_found_and_named_with_its_log_and_nothing_is_tested_twice() {
 #[test]
 fn a_flaky_test_blames_nobody_and_is_named() {
     let sandbox = finished(&[("a", "x"), ("b", "y")]);
-    let command = verify(&sandbox, "[ -e $S/gates/failed ] || { : > $S/gates/failed; exit 1; }");
+    let fail_once = "git rev-parse HEAD > $S/gates/commit; [ -e $S/gates/failed ] || { : > $S/gates/failed; exit 1; }";
+    let command = verify(&sandbox, fail_once);
     let told = sandbox.orch(&format!("merge --jobs 1 --verify {command}")).exits(0);
     said(&told, &["flaky", "✓ a", "✓ b"]);
     assert_eq!(runs(&sandbox), 2);
+    let tested = fs::read_to_string(sandbox.gate("commit")).unwrap();
+    assert_eq!(tested.trim(), head(&sandbox), "what was tested is what lands");
 }
 
 #[test]
@@ -101,6 +104,22 @@ fn of_two_that_pass_alone_and_not_together_one_lands() {
     said(&told, &["✓ a", "✗ b", "✓ c"]);
     assert!(sandbox.repo.join("a.txt").exists() && sandbox.repo.join("c.txt").exists());
     assert_eq!(sandbox.show(&sandbox.branch_of("b"), "b.txt"), "y");
+}
+
+#[test]
+fn what_passed_the_same_commands_alone_is_said_not_to_go_with_the_others() {
+    let sandbox = Sandbox::new();
+    for name in ["a", "b"] {
+        sandbox.task(name, &[], &format!("echo {name} > {name}.txt"));
+    }
+    let toml = fs::read_to_string(sandbox.repo.join("orch.toml")).unwrap();
+    let command = "! [ -e a.txt -a -e b.txt ]";
+    sandbox.write("orch.toml", format!("verify = [\"{command}\"]\n{toml}"));
+    sandbox.config("[setup]\ncommands = [\"true\"]");
+    sandbox.commit_all("Prompts");
+    sandbox.orch("execute --parallel --all-prompts").exits(0);
+    said(&sandbox.orch("merge").exits(3), &["✓ a", "✗ b", "though alone it passed"]);
+    assert_eq!(sandbox.status_of("b")["state"], "conflicted");
 }
 
 #[test]

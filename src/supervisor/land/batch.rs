@@ -104,7 +104,7 @@ impl Batch {
                     self.test(world, ledger, options, &commands, probes).await?;
                 }
                 Next::Done(settled) => {
-                    self.close(world, ledger.state(), &commands, &settled);
+                    self.close(world, ledger.state(), options, &commands, &settled);
                     self.tell_known(&known, &settled, &queue);
                     return Ok(());
                 }
@@ -258,7 +258,14 @@ impl Batch {
         found.next().unwrap_or_else(|| self.from.clone())
     }
 
-    fn close(&mut self, world: &World, state: &State, commands: &[String], settled: &Settled) {
+    fn close(
+        &mut self,
+        world: &World,
+        state: &State,
+        options: &LandOptions,
+        commands: &[String],
+        settled: &Settled,
+    ) {
         let run = world.layout.run(&state.spec.id);
         let log = |tree: &str| {
             let folder = state.merging.failed_log(tree, commands);
@@ -275,7 +282,7 @@ impl Batch {
                 Fate::Conflict => self.conflict(state, candidate),
                 Fate::Broken { tree } => Outcome::Broken {
                     log: log(tree),
-                    alone: self.passed_alone(state, candidate, commands),
+                    alone: self.passed_alone(state, candidate, &options.verify),
                 },
                 Fate::Held { on } => Outcome::Held { on: self.name(*on).to_owned() },
                 Fate::BaseFails => Outcome::BranchFails { log: log(&base) },
@@ -317,7 +324,7 @@ impl Batch {
     }
 
     /// Whether the task passed the same commands in its own worktree.
-    fn passed_alone(&self, state: &State, candidate: usize, commands: &[String]) -> bool {
+    fn passed_alone(&self, state: &State, candidate: usize, verify: &[String]) -> bool {
         let task = &state.spec.tasks[self.candidates.list[candidate].position];
         let ran: Vec<&String> = task
             .steps
@@ -329,7 +336,7 @@ impl Batch {
             })
             .flatten()
             .collect();
-        !self.landed.is_empty() && commands.iter().all(|command| ran.contains(&command))
+        !self.landed.is_empty() && verify.iter().all(|command| ran.contains(&command))
     }
 
     fn tell_known(

@@ -87,6 +87,7 @@ impl Conflict<'_> {
         let mut found = None;
         let open = state.merging.resolving.get(&task.id).cloned();
         if let Some(open) = &open {
+            tell(&format!("{}: going on with what {} was asked before", task.name, open.agent));
             let id = attempt(&task.id, open.attempt);
             found = finished(&world.layout.attempt(&state.spec.id, &id)).await?;
             if found.is_none() && worktree.exists() {
