@@ -94,6 +94,12 @@ impl Tree {
         self.paths.binary_search_by(|p| p.as_str().cmp(path)).is_ok()
     }
 
+    /// The place of the file at `path` among all, which are sorted.
+    pub(super) fn index(&self, path: &str) -> Option<u32> {
+        let found = self.paths.binary_search_by(|p| p.as_str().cmp(path)).ok()?;
+        u32::try_from(found).ok()
+    }
+
     /// Whether there is a directory at `path` (without a slash at the end).
     #[must_use]
     pub fn has_directory(&self, path: &str) -> bool {

@@ -2,8 +2,10 @@
 
 use super::context::{self, Place};
 use super::error::{CliError, Kind};
+use super::indexing::Indexing;
 use super::merge;
 use super::prompts::Which;
+use crate::config::Decompose;
 use crate::engine::State;
 use crate::model::{MergeMode, RunSpec, RunState, TaskState, TaskView, parse_duration};
 use crate::process::SupervisorLock;
@@ -91,6 +93,9 @@ pub(super) struct How {
     /// The branch to start from and land on [default: the one checked out].
     #[arg(long, value_name = "BRANCH")]
     into: Option<String>,
+    /// Split prompts whose parts touch different files [default: off].
+    #[arg(long, value_name = "off|auto|agent[:NAME]")]
+    decompose: Option<Decompose>,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -185,6 +190,7 @@ impl How {
                 MergeChoice::Pr => MergeMode::Pr,
             }),
             into: self.into.clone(),
+            decompose: self.decompose.clone(),
         }
     }
 }
@@ -194,7 +200,10 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     let prompts = args.which.load(place, &world.repo, &config)?;
     let quiet = args.form.format() != Format::Human;
     let options = args.how.options(config.jobs, !quiet);
-    let intake = intake(&world.repo, &config, prompts, &options)?;
+    let indexing = Indexing::new();
+    let intake =
+        intake(&world.repo, &config, prompts, &options, &|done, all| indexing.tell(done, all))?;
+    drop(indexing);
     if args.conflict_check {
         refuse_conflicts(&intake)?;
     }

@@ -15,6 +15,7 @@ mod diff;
 mod doctor;
 mod error;
 mod execute;
+mod indexing;
 mod init;
 mod jobs;
 mod logs;
@@ -23,6 +24,7 @@ mod pause;
 mod plan;
 mod prompts;
 mod ps;
+mod report;
 mod restore;
 mod resume;
 mod retry;
@@ -78,6 +80,7 @@ enum Command {
     Retry(retry::Args),
     Merge(merge::Args),
     Clean(clean::Args),
+    Report(report::Args),
     Backup(backup::Args),
     Restore(restore::Args),
     Doctor(doctor::Args),
@@ -129,6 +132,7 @@ fn dispatch(app: App) -> Result<ExitCode, CliError> {
         Command::Retry(args) => retry::run(&place, &args),
         Command::Merge(args) => merge::run(&place, &args),
         Command::Clean(args) => clean::run(&place, &args),
+        Command::Report(args) => report::run(&place, &args),
         Command::Backup(args) => backup::run(&place, &args),
         Command::Restore(args) => restore::run(&place, &args),
         Command::Doctor(args) => doctor::run(&place, &args),

@@ -21,7 +21,7 @@ pub struct TreeFile {
 const MAX_THREADS: usize = 8;
 
 /// Blobs a thread takes at a time: the odd slow one is no reason to wait at the end.
-const PORTION: usize = 64;
+const PORTION: usize = 16;
 
 impl Repo {
     /// All files and symbolic links of a commit, in git's order.

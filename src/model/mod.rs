@@ -16,6 +16,7 @@ mod size;
 mod spec;
 mod thresholds;
 mod time;
+mod truth;
 mod view;
 mod work;
 
@@ -37,8 +38,9 @@ pub use spec::{
 };
 pub use thresholds::{Threshold, Thresholds};
 pub use time::{Timestamp, parse_duration};
+pub use truth::Truth;
 pub use view::{
     AttemptView, BreakerState, BreakerView, BudgetView, LogView, RunView, SnapshotView, StepView,
     SupervisorView, TaskView,
 };
-pub use work::{Access, Complexity, Evidence, Target, WorkType};
+pub use work::{Access, Complexity, Evidence, Factor, PastChange, Target, WorkType};

@@ -61,6 +61,9 @@ pub struct PlanTask {
     pub priority: i64,
     /// What it touches.
     pub targets: Vec<Target>,
+    /// The packages that hold what it writes, and those that need them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub packages: Vec<String>,
     /// What must end before it starts: declared dependencies first, nothing that another implies.
     pub depends_on: Vec<PlanDependency>,
     /// What it declares a dependency on that is done already.

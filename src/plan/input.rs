@@ -58,11 +58,15 @@ pub struct PlanInput {
     pub domain: Option<String>,
     /// What it touches; one per path.
     pub targets: Vec<Target>,
+    /// Files that it may write as well, each too unlikely to be a target.
+    pub possible: Vec<Target>,
     /// Globs it covers, each with a glob in `path`. One that is also a target has not been
     /// replaced by the files it matches.
     pub scopes: Vec<Target>,
     /// What its targets import.
     pub imports: Vec<Import>,
+    /// The packages that hold what it writes, and those that need them; names, sorted.
+    pub packages: Vec<String>,
     /// Targets that do not exist yet.
     pub creates: BTreeSet<String>,
     /// Type.

@@ -5,6 +5,7 @@
 mod agent_words;
 mod agents;
 mod ahead;
+mod decompose;
 mod durability;
 mod execute;
 mod hands;
@@ -15,8 +16,10 @@ mod logs;
 mod merge_clean;
 mod merge_queue;
 mod merge_ways;
+mod overlaps;
 mod plan;
 mod recovery;
+mod report;
 mod resources;
 mod service;
 mod sessions;

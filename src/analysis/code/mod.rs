@@ -22,7 +22,7 @@ pub use outline::{Defined, DefinitionKind, Outline, Written, outline};
 pub use packages::{Package, Packages};
 pub use sketch::{Sketch, sketch};
 
-use super::Tree;
+use super::{Place, Symbols, Tree};
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
@@ -82,6 +82,14 @@ pub struct Code<'a> {
     places: resolve::Places<'a>,
 }
 
+impl Symbols for Code<'_> {
+    fn defined(&self, names: &BTreeSet<&str>) -> BTreeMap<String, Vec<Place>> {
+        let place = |d: Definition<'_>| Place { path: d.path.to_owned(), line: d.line };
+        let found = Code::defined(self, names).into_iter();
+        found.map(|(name, places)| (name, places.into_iter().map(place).collect())).collect()
+    }
+}
+
 impl<'a> Code<'a> {
     /// Nothing is read yet.
     #[must_use]
@@ -92,7 +100,7 @@ impl<'a> Code<'a> {
             outlines: RefCell::default(),
             imports: RefCell::default(),
             packages: OnceCell::new(),
-            places: resolve::Places::new(tree),
+            places: resolve::Places::default(),
         }
     }
 

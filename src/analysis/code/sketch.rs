@@ -42,12 +42,27 @@ pub(super) fn hash(name: &[u8]) -> u32 {
     name.iter().fold(0x811c_9dc5, |h, b| (h ^ u32::from(*b)).wrapping_mul(0x0100_0193))
 }
 
+/// Brackets open at the same time, above which nobody wrote the file by hand; a parser takes long over it.
+const DEEPEST: i32 = 200;
+
 /// Whether a person may have written it, and it can be read in reasonable time.
 pub(super) fn is_readable(content: &[u8]) -> bool {
-    let lines = || content.iter().filter(|b| **b == b'\n').count() + 1;
-    content.len() <= LARGEST
-        && !content[..content.len().min(BINARY_WITHIN)].contains(&0)
-        && (content.len() < 10 * MINIFIED || content.len() / lines() <= MINIFIED)
+    if content.len() > LARGEST || content[..content.len().min(BINARY_WITHIN)].contains(&0) {
+        return false;
+    }
+    let (mut lines, mut open, mut deepest) = (1, 0, 0);
+    for byte in content {
+        match byte {
+            b'\n' => lines += 1,
+            b'(' | b'[' | b'{' => {
+                open += 1;
+                deepest = deepest.max(open);
+            }
+            b')' | b']' | b'}' => open -= 1,
+            _ => {}
+        }
+    }
+    deepest <= DEEPEST && (content.len() < 10 * MINIFIED || content.len() / lines <= MINIFIED)
 }
 
 /// Reads a file.
@@ -102,6 +117,7 @@ impl Scan<'_> {
         let (mut at, mut line) = (0, 0);
         // The word before, where it ended, and whether only modifiers stood before it on its line.
         let (mut before, mut before_end, mut first) = (Word::Other, 0, true);
+        let mut before_announced = false;
         while at < text.len() {
             let byte = text[at];
             if !IN_NAME[usize::from(byte)] {
@@ -126,11 +142,13 @@ impl Scan<'_> {
                 let gap = &text[before_end..start];
                 let close = gap.len() <= 8 && gap.iter().all(|b| b" \t\r\n*&!".contains(b));
                 let place = Place { line, start, end: at, first, before, gap, close };
-                if (before == Word::Defines && close) || self.looks_defined(&place) {
-                    if word.len() >= SHORTEST {
-                        self.found.push(hash(word));
-                    }
+                let announced = before == Word::Defines && close;
+                // `var a, b`
+                let listed = before_announced && gap.trim_ascii() == b",";
+                if announced || listed || self.looks_defined(&place) {
+                    self.note(word);
                 }
+                before_announced = announced || listed;
                 first = false;
             } else if kind != Word::Modifier {
                 first = false;
@@ -147,6 +165,12 @@ impl Scan<'_> {
                 before = kind;
             }
             before_end = at;
+        }
+    }
+
+    fn note(&mut self, name: &[u8]) {
+        if name.len() >= SHORTEST {
+            self.found.push(hash(name));
         }
     }
 
@@ -240,7 +264,7 @@ impl Scan<'_> {
                         && !self.text[place.line..place.start].starts_with(b" ")
                         && !self.text[place.line..place.start].starts_with(b"\t"))
                     || (rest.first() == Some(&b')') && place.gap.ends_with(b"(*"))
-                    || (place.first
+                    || ((place.first || place.gap.contains(&b'{') || place.gap.contains(&b','))
                         && place.is_upper(self.text)
                         && matches!(rest.first(), Some(b',' | b'=' | b'\n' | b'\r' | b'}')))
             }

@@ -3,7 +3,9 @@
 
 mod files;
 mod finding;
+mod finishing;
 mod power;
+mod truths;
 mod writing;
 
 use super::{Journal, Projection};

@@ -3,7 +3,8 @@
 use super::{LandOptions, Outcome};
 use crate::engine::State;
 use crate::engine::queue::{Place, order};
-use crate::model::{DependencyKind, TaskState};
+use crate::model::{DependencyKind, OnOverlap, TaskState};
+use crate::supervisor::merge_order::cleaner_first;
 use crate::supervisor::{SupervisorError, World};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -107,6 +108,13 @@ impl Candidates {
                 }
             }
         }
+        let cleaner = if state.spec.policy.on_overlap == OnOverlap::Order && list.len() > 1 {
+            let tasks: Vec<(usize, String)> =
+                list.iter().map(|c| (c.position, c.commit.clone())).collect();
+            cleaner_first(world, state, from, &tasks)?
+        } else {
+            Vec::new()
+        };
         let places: Vec<Place> = list
             .iter()
             .zip(&needs)
@@ -117,9 +125,11 @@ impl Candidates {
                         && (!other.files.is_disjoint(&candidate.files)
                             || foreseen(state, candidate.position, other.position))
                 };
+                let asked = options.order.iter().position(|asked| asked == id);
+                let cleaner = || cleaner.iter().position(|task| *task == candidate.position);
                 Place {
                     after: needs.clone(),
-                    asked: options.order.iter().position(|asked| asked == id),
+                    asked: asked.or_else(cleaner),
                     risk: list.iter().filter(meets).count(),
                     size: candidate.files.len(),
                 }
