@@ -127,9 +127,11 @@ impl Candidates {
                 };
                 let asked = options.order.iter().position(|asked| asked == id);
                 let cleaner = || cleaner.iter().position(|task| *task == candidate.position);
+                // What a person asked for goes before it.
+                let later = |place: usize| options.order.len() + place;
                 Place {
                     after: needs.clone(),
-                    asked: asked.or_else(cleaner),
+                    asked: asked.or_else(|| cleaner().map(later)),
                     risk: list.iter().filter(meets).count(),
                     size: candidate.files.len(),
                 }
