@@ -316,9 +316,6 @@ impl State {
             | Event::MergeTested { .. }
             | Event::LandingStarting { .. }
             | Event::ConflictResolving { .. } => {}
-            Event::ConflictResolved { usage, .. } => {
-                self.budget.spent += usage.cost_usd.map_or(0, budget::micros);
-            }
             Event::BudgetRequested { max_cost_usd } => {
                 self.budget.most = max_cost_usd.map(budget::micros);
             }
@@ -335,6 +332,7 @@ impl State {
             | Event::TaskMerged { .. }
             | Event::MergeConflicted { .. }
             | Event::MergeRejected { .. }
+            | Event::ConflictResolved { .. }
             | Event::TaskRestored { .. }
             | Event::TaskCleaned { .. } => self.fold_aftermath(&recorded.event),
         }
@@ -343,6 +341,9 @@ impl State {
     /// What became of a task's work, and what is said of it.
     fn fold_aftermath(&mut self, event: &Event) {
         match event {
+            Event::ConflictResolved { usage, .. } => {
+                self.budget.spent += usage.cost_usd.map_or(0, budget::micros);
+            }
             Event::TaskWarned { task, message } => {
                 if let Some(task) = self.task_mut(task) {
                     task.warnings.push(message.clone());
