@@ -56,7 +56,8 @@ impl Corpus {
         let mut all = Vec::new();
         for together in lines.chunks(GROUP) {
             for line in together {
-                let base = if options.group { &together[together.len() - 1].base } else { &line.base };
+                let base =
+                    if options.group { &together[together.len() - 1].base } else { &line.base };
                 let world = worlds.at(base);
                 let mut case = case(line, &world);
                 let ignored = options.ignore.as_deref();
@@ -64,7 +65,11 @@ impl Corpus {
                 all.push((case, world));
             }
         }
-        Self { name: cases.rsplit('/').next().unwrap().to_owned(), cases: all, ignored: options.ignore.clone() }
+        Self {
+            name: cases.rsplit('/').next().unwrap().to_owned(),
+            cases: all,
+            ignored: options.ignore.clone(),
+        }
     }
 
     /// Whether the cases say of this path whether it changed.

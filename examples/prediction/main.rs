@@ -60,11 +60,8 @@ fn options() -> Options {
 
 fn main() {
     let options = options();
-    let corpora: Vec<Corpus> = options
-        .inputs
-        .chunks(2)
-        .map(|pair| Corpus::load(&pair[0], &pair[1], &options))
-        .collect();
+    let corpora: Vec<Corpus> =
+        options.inputs.chunks(2).map(|pair| Corpus::load(&pair[0], &pair[1], &options)).collect();
     if options.dump {
         corpora.iter().for_each(dump);
         return;
