@@ -4,7 +4,8 @@ use crate::support::{Finished, Sandbox};
 use std::fs;
 use std::path::Path;
 
-/// Every path below `.git` and `.worktrees`.
+/// Every path below `.git` and `.worktrees`; but for the cache of what is known of files by their content, which is
+/// nobody's state and may be deleted at any time.
 fn traces(sandbox: &Sandbox) -> Vec<String> {
     fn visit(folder: &Path, into: &mut Vec<String>) {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -17,6 +18,8 @@ fn traces(sandbox: &Sandbox) -> Vec<String> {
     let mut found = Vec::new();
     visit(&sandbox.repo.join(".git"), &mut found);
     visit(&sandbox.repo.join(".worktrees"), &mut found);
+    let orch = sandbox.repo.join(".git/orch").display().to_string();
+    found.retain(|path| *path != orch && !path.starts_with(&format!("{orch}/cache.db")));
     found.sort();
     found
 }
