@@ -21,6 +21,7 @@ mod logs;
 mod merge;
 mod pause;
 mod plan;
+mod pr;
 mod prompts;
 mod ps;
 mod restore;
@@ -77,6 +78,7 @@ enum Command {
     Cancel(cancel::Args),
     Retry(retry::Args),
     Merge(merge::Args),
+    Pr(pr::Args),
     Clean(clean::Args),
     Backup(backup::Args),
     Restore(restore::Args),
@@ -128,6 +130,7 @@ fn dispatch(app: App) -> Result<ExitCode, CliError> {
         Command::Cancel(args) => cancel::run(&place, &args),
         Command::Retry(args) => retry::run(&place, &args),
         Command::Merge(args) => merge::run(&place, &args),
+        Command::Pr(args) => pr::run(&place, &args),
         Command::Clean(args) => clean::run(&place, &args),
         Command::Backup(args) => backup::run(&place, &args),
         Command::Restore(args) => restore::run(&place, &args),

@@ -56,13 +56,15 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     };
     let id = ledger.state().spec.id.clone();
     restore_prompts(&world.layout, &ledger.state().spec)?;
+    let mut ledger = ledger;
     if is_over(&ledger) {
+        let sent = super::pr::send_queued(place, &world, &mut ledger)?;
         let (state, _) =
             ledger.state().finished.unwrap_or((RunState::Failed, crate::supervisor::now()));
         let view = super::status::json(ledger.journal(), &ledger.state().run_view())?;
         if args.form.is_json() {
             super::status::print(&view)?;
-        } else {
+        } else if !sent {
             eprintln!(
                 "{id} is over ({state}); nothing to resume. To run failed tasks again: orch retry TASK"
             );

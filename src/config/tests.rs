@@ -78,9 +78,26 @@ fn every_key_is_read() {
         least_memory = "100MiB"
         free_disk = "5GB"
         load = 1.5
+        [github]
+        remote = "up"
+        repository = "o/r"
+        api_url = "https://ghe/api/v3"
+        issues = false
+        pace = "2s"
+        timeout = 5
+        token_for_agents = true
         "#,
     )
     .unwrap();
+    let github = GitHub {
+        remote: Some("up".into()),
+        repository: Some("o/r".into()),
+        api_url: Some("https://ghe/api/v3".into()),
+        issues: false,
+        pace: Duration::from_secs(2),
+        timeout: Duration::from_secs(5),
+        token_for_agents: true,
+    };
     let own = AgentOverride {
         line: 37,
         command: Some(["own", "--file", "{prompt_file}", ""].map(str::to_owned).into()),
@@ -133,6 +150,7 @@ fn every_key_is_read() {
         free_memory: Some(2 << 30),
         least_memory: Some(100 << 20),
         load: 1.5,
+        github,
         free_disk: Some(5_000_000_000),
         agents: [("claude".into(), claude), ("own".into(), own)].into(),
     };

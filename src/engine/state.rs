@@ -3,6 +3,7 @@
 use super::agents::AgentRecord;
 use super::breaker::Breaker;
 use super::budget::{self, Budget};
+use super::forge::Forged;
 use super::holds::Holds;
 use super::progress::{Attempt, Beginning, Brief, Merged, Step, StepState, TaskProgress};
 use super::retry::{MAX_LOST, Verdict, retry_verdict};
@@ -42,6 +43,8 @@ pub struct State {
     pub execution: Breaker,
     /// Whether the forge answers.
     pub github: Breaker,
+    /// What the run has on its forge.
+    pub forge: Forged,
     /// What was spent.
     pub budget: Budget,
     /// How and when it ended.
@@ -91,6 +94,7 @@ impl State {
             before,
             execution: Breaker::default(),
             github: Breaker::default(),
+            forge: Forged::default(),
             budget: Budget { most: spec.policy.max_cost_usd.map(budget::micros), spent: 0 },
             spec,
             tasks,
@@ -304,6 +308,16 @@ impl State {
             | Event::MergeConflicted { .. }
             | Event::TaskRestored { .. }
             | Event::TaskCleaned { .. } => self.fold_aftermath(&recorded.event),
+            Event::PullRequestsRequested { .. }
+            | Event::ForgeStarting { .. }
+            | Event::ForgeFailed { .. }
+            | Event::ForgeDone
+            | Event::IssueOpened { .. }
+            | Event::IssuesListed { .. }
+            | Event::BranchPushed { .. }
+            | Event::PullRequestOpened { .. }
+            | Event::PullRequestUpdated { .. }
+            | Event::PullRequestMerged { .. } => self.fold_forge(&recorded.event, at),
         }
     }
 

@@ -94,8 +94,8 @@ impl State {
                 .filter_map(|end| end.files_changed.clone())
                 .last()
                 .unwrap_or_default(),
-            pull_request: None,
-            issue: None,
+            pull_request: self.forge.pull_of(&spec.id).map(|pull| pull.link.url.clone()),
+            issue: self.forge.issues.get(&spec.id).map(|issue| issue.url.clone()),
             blocked_on,
             blocked_by: if state == TaskState::Blocked {
                 self.blocked_by(task, standings)

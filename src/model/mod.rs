@@ -6,6 +6,7 @@
 
 mod action;
 mod event;
+mod forge;
 mod ids;
 mod outcome;
 mod policy;
@@ -19,6 +20,7 @@ mod work;
 
 pub use action::Action;
 pub use event::{Event, Recorded};
+pub use forge::{ForgeWork, Link, PullStanding};
 pub use ids::{AttemptId, RunId, StepId, TaskId, slug};
 pub use outcome::{
     AttemptEnd, Ending, Exit, Failure, FailureClass, FailureContext, Resource, ResourceUse,

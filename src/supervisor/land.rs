@@ -331,7 +331,7 @@ impl<'a> Batch<'a> {
             argv: argv.chain(self.options.verify.iter().cloned()).collect(),
             cwd: scratch.path().to_owned(),
             env: BTreeMap::new(),
-            env_remove: crate::agent::inherited_to_remove().map(str::to_owned).collect(),
+            env_remove: self.world.not_inherited(),
             stdin: None,
             timeout_ms: None,
             idle_timeout_ms: None,

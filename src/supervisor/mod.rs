@@ -18,6 +18,7 @@ mod crash;
 mod delay;
 mod error;
 mod escape;
+mod forge;
 mod intake;
 mod land;
 mod ledger;
@@ -35,6 +36,10 @@ mod world;
 pub use clean::{Cleaned, Kept, clean, clean_by_force, would_clean};
 pub use clock::now;
 pub use error::SupervisorError;
+pub use forge::{
+    Desk, MergeOptions, MergeOutcome, MergedPull, PullChoice, PullOptions, PullOutcome, PullStatus,
+    queue_pulls,
+};
 pub use intake::{Intake, IntakeError, Options, intake, profiles, run_spec, store_prompts};
 pub use land::{LandOptions, Landing, Outcome, land};
 pub use ledger::Ledger;

@@ -14,6 +14,7 @@ mod isolation;
 mod logs;
 mod merge_clean;
 mod plan;
+mod pull_requests;
 mod recovery;
 mod resources;
 mod service;
