@@ -113,7 +113,7 @@ impl Case<'_> {
             StopReason::Timeout => FailureClass::Timeout,
             StopReason::IdleTimeout => FailureClass::Idle,
             StopReason::Cancelled => return (FailureClass::Cancelled, what.clone()),
-            StopReason::Interrupted | StopReason::OutOfMemory => {
+            StopReason::Interrupted | StopReason::OutOfMemory | StopReason::Overlap => {
                 return (FailureClass::Interrupted, what.clone());
             }
         };

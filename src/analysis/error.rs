@@ -29,3 +29,13 @@ pub enum AnalysisError {
         glob: String,
     },
 }
+
+impl AnalysisError {
+    /// The prompt's name.
+    #[must_use]
+    pub fn prompt(&self) -> &str {
+        match self {
+            Self::BadGlob { prompt, .. } | Self::Outside { prompt, .. } => prompt,
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! What the front matter says outright: `files` and `reads`.
 
+use super::evidence::{Evidences, Said};
 use super::expand::{Expansion, expand, is_glob, parse};
-use super::weigh::{Evidences, Said};
 use super::{AnalysisError, Request, Tree};
 use crate::model::Evidence;
 
@@ -60,7 +60,11 @@ fn read_one(
     if path.is_empty() {
         return Err(bad("it is empty".into()));
     }
-    let line = || Evidence { line, text: super::weigh::excerpt(&format!("{key}: {written}"), 0) };
+    let line = || Evidence {
+        line,
+        text: super::evidence::excerpt(&format!("{key}: {written}"), 0),
+        factor: None,
+    };
     if tree.contains(&path) {
         evidence.path(&path, said, 1.0, line);
         return Ok(());

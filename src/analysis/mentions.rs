@@ -1,36 +1,22 @@
 //! Paths in the text of a prompt.
 
 use super::cue::{self, Cue};
+use super::evidence::{Evidences, Said, excerpt};
 use super::lines::{Line, Place, lines};
 use super::resolve::{Found, Resolver};
 use super::tokens::{self, Token};
-use super::weigh::{Evidences, Said, excerpt};
-use super::{Request, Tree, shell};
-use crate::model::Evidence;
+use super::{Request, Tree, hints, shell};
+use crate::model::{Evidence, Factor};
 use std::collections::HashMap;
 
-/// Confidence that a file is written, by how it is mentioned. Fitted roughly by hand on changes that
-/// agents really made: how many of the files mentioned so were changed in the end.
-mod confidence {
-    /// A verb of writing beside it.
-    pub(super) const VERB: f64 = 0.9;
-    /// Under a heading or list line such as "Affected code:".
-    pub(super) const HEADING: f64 = 0.75;
-    /// Named without a verb.
-    pub(super) const NAMED: f64 = 0.7;
-    /// Named in a fenced block that is not shell.
-    pub(super) const IN_CODE: f64 = 0.6;
-    /// A verb of reading: that it is read.
-    pub(super) const READ: f64 = 0.8;
-    /// The only file that a bug fix points to: `fix the paging (see x.rs)`.
-    pub(super) const POINTED: f64 = 0.6;
-    /// Files of a glob or directory in the text, times one of the above.
+/// How certain it is that a mention means this file and a change of it, beside one that names the file
+/// itself (1.0). What a mention of each kind is worth, [`super::score`] says.
+mod certainty {
+    /// Files of a glob or directory in the text.
     pub(super) const WIDE: f64 = 0.7;
-    /// A file somewhere under a directory that is named as the place of the work, times one of the above.
+    /// A file somewhere under a directory that is named as the place of the work.
     pub(super) const PLACE: f64 = 0.4;
-    /// One of several files of that name, times one of the above.
-    pub(super) const AMBIGUOUS: f64 = 0.3;
-    /// A file to be created, without the word for it, times one of the above.
+    /// A file to be created, without the word for it.
     pub(super) const UNSAID_NEW: f64 = 0.7;
 }
 
@@ -39,8 +25,13 @@ const MAX_AMBIGUOUS: usize = 3;
 /// More files than any prompt names in earnest: a bound on what a generated text can fill memory with.
 const MAX_PATHS: usize = 10_000;
 
-pub(super) fn read(tree: &Tree, request: &Request<'_>, evidence: &mut Evidences) {
-    let mut reader = Reader { resolver: Resolver::new(tree), seen: HashMap::new(), evidence };
+pub(super) fn read<'b>(
+    tree: &Tree,
+    request: &Request<'b>,
+    evidence: &mut Evidences,
+    said: &mut hints::Said<'b>,
+) {
+    let mut reader = Reader { resolver: Resolver::new(tree), seen: HashMap::new(), evidence, said };
     if !request.title.is_empty() && !request.body.contains(request.title) {
         lines(request.title, 1).for_each(|line| reader.line(&line));
     }
@@ -51,12 +42,17 @@ struct Reader<'t, 'b, 'e> {
     resolver: Resolver<'t>,
     seen: HashMap<(&'b str, bool), Option<Found>>,
     evidence: &'e mut Evidences,
+    said: &'e mut hints::Said<'b>,
 }
 
 impl<'b> Reader<'_, 'b, '_> {
     fn line(&mut self, line: &Line<'b>) {
-        let Self { resolver, seen, evidence } = self;
+        let Self { resolver, seen, evidence, said } = self;
         let text = line.text;
+        if !cue::is_aside(line.heading) {
+            said.names.add(line);
+            said.question.add(text, line.number);
+        }
         let mut taken = Taken::default();
         let tree = resolver.tree();
         let wide = (tree.beyond_ascii() && !text.is_ascii()).then(|| tokens::wide(text));
@@ -120,7 +116,8 @@ struct Mention<'a> {
 impl Mention<'_> {
     fn note(&self, found: &Found, all: &mut Evidences) {
         let Self { line, token, .. } = *self;
-        let evidence = || Evidence { line: line.number, text: excerpt(line.text, token.start) };
+        let evidence =
+            || Evidence { line: line.number, text: excerpt(line.text, token.start), factor: None };
         let known = match found {
             Found::Files(_) => all.is_known_scope(token.text),
             Found::Ambiguous(_) => false,
@@ -134,39 +131,39 @@ impl Mention<'_> {
         }
         let mut saying = said(line, token);
         let wide = matches!(found, Found::Files(_) | Found::Pattern(_) | Found::Directory(_));
-        let is_item =
-            wide && saying.from_above && saying.said == Said::Write && is_item(line, token);
+        let is_item = wide && saying.said == Said::Heading && is_item(line, token);
         if is_item {
             // `Edit:` above says of the whole item what `Edit` before it would.
-            saying.from_above = false;
-            saying.confidence = confidence::VERB;
+            saying.said = Said::Verb;
         }
-        let Saying { said, confidence: c, cue, from_above } = saying;
+        let Saying { said, cue } = saying;
+        let from_above = said == Said::Heading;
+        let says_write = matches!(cue, Some(Cue::Create | Cue::Write));
         match found {
-            Found::File(path, certainty) => all.path(path, said, c * certainty, evidence),
+            Found::File(path, certainty) => all.path(path, said, *certainty, evidence),
             Found::Files(files) if !from_above => {
                 for file in files {
-                    all.path(file, said, c * confidence::WIDE, evidence);
+                    all.path(file, said, certainty::WIDE, evidence);
                 }
-                all.scope(token.text, said, c, evidence);
+                all.scope(token.text, said, 1.0, evidence);
             }
-            Found::Files(_) => place(all, [token.text, token.text], said, c, evidence),
+            Found::Files(_) => place(all, [token.text, token.text], said, says_write, evidence),
             Found::Pattern(glob) if !from_above => {
-                all.path(glob, said, c * confidence::WIDE, evidence);
-                all.scope(glob, said, c, evidence);
+                all.wide(glob, said, certainty::WIDE, evidence);
+                all.scope(glob, said, 1.0, evidence);
             }
-            Found::Pattern(glob) => place(all, [glob, glob], said, c, evidence),
+            Found::Pattern(glob) => place(all, [glob, glob], said, says_write, evidence),
             Found::Directory(path) => {
                 let glob = format!("{}**", globset::escape(path));
-                let worked_on = said == Said::Write
+                let worked_on = says_write
                     && (is_item
                         || line.place == Place::Shell
                         || cue::is_object(line.text, token.start, token.end()));
                 if worked_on {
-                    all.path(path, said, c * confidence::WIDE, evidence);
-                    all.scope(&glob, said, c, evidence);
+                    all.wide(path, said, certainty::WIDE, evidence);
+                    all.scope(&glob, said, 1.0, evidence);
                 } else {
-                    place(all, [path, &glob], said, c, evidence);
+                    place(all, [path, &glob], said, says_write, evidence);
                 }
             }
             Found::Ambiguous(files) => {
@@ -179,11 +176,11 @@ impl Mention<'_> {
                         .cloned()
                         .collect::<Vec<_>>()
                     {
-                        all.path(&file, said, c, evidence);
+                        all.path(&file, said, 1.0, evidence);
                     }
                 } else if known == 0 && files.len() <= MAX_AMBIGUOUS {
                     for file in files {
-                        all.path(file, Said::Read, c * confidence::AMBIGUOUS, evidence);
+                        all.path(file, Said::OneOf, 1.0 / files.len() as f64, evidence);
                     }
                 }
             }
@@ -191,9 +188,10 @@ impl Mention<'_> {
                 let new =
                     matches!(cue, Some(Cue::Create)) || cue::is_marked_new(line.text, token.end());
                 if new || all.has(path) {
-                    all.path(path, Said::Write, c, evidence);
-                } else if said == Said::Write && self.has_parent(path) {
-                    all.path(path, Said::Write, c * confidence::UNSAID_NEW, evidence);
+                    all.path(path, if said.writes() { said } else { Said::Named }, 1.0, evidence);
+                    all.signal(path, Factor::Created, f64::from(u8::from(new)));
+                } else if says_write && self.has_parent(path) {
+                    all.path(path, said, certainty::UNSAID_NEW, evidence);
                 }
             }
         }
@@ -210,12 +208,12 @@ fn place(
     all: &mut Evidences,
     [path, glob]: [&str; 2],
     said: Said,
-    c: f64,
+    says_write: bool,
     evidence: impl Fn() -> Evidence,
 ) {
-    all.path(path, Said::Read, c * confidence::WIDE, &evidence);
-    if said == Said::Write {
-        all.scope(glob, said, c * confidence::PLACE, &evidence);
+    all.wide(path, Said::Read, 1.0, &evidence);
+    if says_write {
+        all.scope(glob, said, certainty::PLACE, &evidence);
     }
 }
 
@@ -251,59 +249,53 @@ fn label(text: &str) -> &str {
 /// Longest label, bytes.
 const MAX_LABEL: usize = 60;
 
-/// What a mention says, how surely, and through which words.
+/// What a mention says, and through which words.
 struct Saying {
     said: Said,
-    confidence: f64,
     cue: Option<Cue>,
-    /// Whether only a heading or label says it.
-    from_above: bool,
 }
 
 fn said(line: &Line<'_>, token: Token<'_>) -> Saying {
-    use confidence::{HEADING, IN_CODE, NAMED, POINTED, READ, VERB};
     let (start, end) = (token.start, token.end());
     let above = || {
         let heading = || [label(line.text), line.heading].into_iter().find_map(cue::of_heading);
         Some(line.intro).filter(|intro| !intro.is_empty()).and_then(cue::of_intro).or_else(heading)
     };
-    let (mut cue, c, from_above) = match line.place {
-        Place::Shell => (Some(shell::access(line.text, start, end)), VERB, false),
+    let (mut cue, mut writing) = match line.place {
+        Place::Shell => (Some(shell::access(line.text, start, end)), Said::Verb),
         Place::Code => {
             let new = cue::around(line.text, start, end).filter(|c| *c == Cue::Create);
-            (new.or_else(|| cue::of_intro(line.intro)), IN_CODE, false)
+            (new.or_else(|| cue::of_intro(line.intro)), Said::Code)
         }
         Place::Prose if token.command.is_some() => {
             let from = token.command.unwrap_or(0);
             let near = &line.text[end..line.text.ceil_char_boundary(end + MAX_LABEL)];
             let close = end + near.find('`').unwrap_or(near.len());
             let command = &line.text[from..close];
-            (Some(shell::access(command, start - from, end - from)), VERB, false)
+            (Some(shell::access(command, start - from, end - from)), Said::Verb)
         }
         Place::Prose => match cue::around(line.text, start, end) {
-            Some(cue) => (Some(cue), VERB, false),
+            Some(cue) => (Some(cue), Said::Verb),
             None => match above() {
-                Some(cue) => (Some(cue), HEADING, true),
-                None => (None, NAMED, false),
+                Some(cue) => (Some(cue), Said::Heading),
+                None => (None, Said::Named),
             },
         },
     };
-    let mut c = c;
     if cue == Some(Cue::Read)
         && line.place == Place::Prose
         && token.command.is_none()
         && cue::is_place_of_fix(line.text, start, end)
     {
-        (cue, c) = (Some(Cue::Write), POINTED);
+        (cue, writing) = (Some(Cue::Write), Said::Named);
     }
     if cue::is_aside(line.heading) || cue::is_aside(line.intro) {
         cue = Some(Cue::Read);
     }
-    let (said, confidence) = match cue {
-        Some(Cue::Create | Cue::Write) => (Said::Write, c),
-        Some(Cue::Read) => (Said::Read, READ),
-        Some(Cue::Not) => (Said::Not, READ),
-        None => (Said::Named, c),
+    let said = match cue {
+        Some(Cue::Create | Cue::Write) | None => writing,
+        Some(Cue::Read) => Said::Read,
+        Some(Cue::Not) => Said::Not,
     };
-    Saying { said, confidence, cue, from_above }
+    Saying { said, cue }
 }

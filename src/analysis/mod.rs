@@ -8,26 +8,38 @@
 //! `resolve` (which file they are) with `cue` (write or read) -> `weigh` (one target per path).
 //! More sources of evidence (symbols, imports, history) become further mentions for `weigh`.
 
+pub mod code;
 mod cue;
 mod error;
+mod evidence;
 mod expand;
 mod front;
+mod hints;
 mod kind;
 mod lines;
 mod mentions;
 mod module;
+mod neighbours;
+mod past;
+mod reading;
 mod resolve;
+pub mod score;
 mod shell;
+mod similar;
 mod size;
+mod survey;
+mod symbols;
+mod terms;
 mod tokens;
 mod tree;
-mod weigh;
 mod words;
 
 #[cfg(test)]
 mod tests;
 
 pub use error::AnalysisError;
+pub use past::Past;
+pub use survey::{Place, Sources, Symbols};
 pub use tree::Tree;
 
 use crate::model::{Complexity, Target, WorkType};
@@ -59,6 +71,9 @@ pub struct Analysis {
     /// One per path, sorted by path. A path that ends with `/` is a directory, one with glob
     /// characters that is also in `scopes` a pattern that could not be listed as files.
     pub targets: Vec<Target>,
+    /// Files that may be written as well, each too unlikely to be a target; sorted by path. Where another task
+    /// writes one of them the two may still collide.
+    pub possible: Vec<Target>,
     /// Globs and directories the task covers, of which `targets` lists the files that exist: a file
     /// that another task creates may fall into them. `path` is always a glob.
     pub scopes: Vec<Target>,
@@ -68,19 +83,25 @@ pub struct Analysis {
     pub complexity: Complexity,
 }
 
-/// Reads one prompt against the tree of the base commit.
+/// Reads prompts against the repository at the base commit. What all of them need is looked up once.
 ///
 /// # Errors
 /// A glob in the front matter that cannot be one, or that leaves the repository.
-pub fn analyse(tree: &Tree, request: &Request<'_>) -> Result<Analysis, AnalysisError> {
-    let mut evidence = weigh::Evidences::default();
-    front::read(tree, request, &mut evidence)?;
-    mentions::read(tree, request, &mut evidence);
-    let weigh::Weighed { targets, scopes, reach } = evidence.weigh();
-    Ok(Analysis {
-        work_type: kind::classify(request.title, request.body),
-        complexity: size::measure(&targets, reach, request.body),
-        targets,
-        scopes,
-    })
+pub fn analyse(
+    sources: Sources<'_>,
+    requests: &[Request<'_>],
+) -> Result<Vec<Analysis>, AnalysisError> {
+    Ok(reading::Readings::new(sources, requests)?.analyses())
+}
+
+/// What speaks for each file, prompt by prompt: for fitting and measuring the weights. Files that front matter
+/// declares are left out.
+///
+/// # Errors
+/// As [`analyse`].
+pub fn candidates(
+    sources: Sources<'_>,
+    requests: &[Request<'_>],
+) -> Result<Vec<Vec<score::Candidate>>, AnalysisError> {
+    Ok(reading::Readings::new(sources, requests)?.candidates())
 }

@@ -33,6 +33,10 @@ const NOTHING: Request<'static> = Request {
     reads_line: None,
 };
 
+fn one(tree: &Tree, request: &Request<'_>) -> Result<Analysis, AnalysisError> {
+    analyse(Sources::new(tree), &[*request]).map(|mut all| all.remove(0))
+}
+
 fn analysed(body: &str, files: &[&str], reads: &[&str]) -> Result<Analysis, AnalysisError> {
     let own = |globs: &[&str]| globs.iter().map(|&g| g.to_owned()).collect::<Vec<_>>();
     let (files, reads) = (own(files), own(reads));
@@ -45,7 +49,7 @@ fn analysed(body: &str, files: &[&str], reads: &[&str]) -> Result<Analysis, Anal
         reads_line: Some(3),
         ..NOTHING
     };
-    analyse(&tree(), &request)
+    one(&tree(), &request)
 }
 
 fn in_text(body: &str) -> Vec<Target> {
@@ -231,7 +235,7 @@ fn front_matter_is_certain() {
         |path: &str| analysis.targets.iter().find(|t| t.path == path).unwrap().evidence[0].line;
     assert_eq!((line("new/x.rs"), line("src/net/mod.rs"), line("web/app.js")), (2, 2, 3));
     let unknown = ["src/cli.rs".to_owned()];
-    let analysis = analyse(&tree(), &Request { files: &unknown, ..NOTHING }).unwrap();
+    let analysis = one(&tree(), &Request { files: &unknown, ..NOTHING }).unwrap();
     assert_eq!(analysis.targets[0].evidence[0].line, 1);
 }
 
@@ -270,7 +274,7 @@ fn an_ambiguous_name_means_the_one_that_is_known() {
 #[test]
 fn the_type_and_size_come_with_it() {
     let request = Request { title: "Fix the crash", ..NOTHING };
-    let analysis = analyse(&tree(), &request).unwrap();
+    let analysis = one(&tree(), &request).unwrap();
     assert_eq!((analysis.work_type, analysis.complexity), (WorkType::Bugfix, Complexity::Low));
 }
 
@@ -343,7 +347,7 @@ proptest! {
         let tree = tree();
         for body in [&body, &other] {
             let request = Request { title: &title, body, body_line: u32::MAX, ..NOTHING };
-            let analysis = analyse(&tree, &request).unwrap();
+            let analysis = one(&tree, &request).unwrap();
             for target in &analysis.targets {
                 prop_assert!((0.0..=1.0).contains(&target.confidence));
                 prop_assert!(!target.path.is_empty() && !target.path.starts_with('/'));
@@ -358,7 +362,7 @@ proptest! {
         let files = [glob];
         let request = Request { files: &files, reads: &files, ..NOTHING };
         // Refused or read, but never a crash.
-        if let Ok(analysis) = analyse(&tree(), &request) {
+        if let Ok(analysis) = one(&tree(), &request) {
             prop_assert!(!analysis.targets.is_empty());
         }
     }

@@ -73,10 +73,31 @@ impl Tree {
         self.paths.is_empty()
     }
 
+    /// The path of the file at `place`, from 0, in the order of the paths.
+    ///
+    /// # Panics
+    /// At a place that is not below [`Tree::len`].
+    #[must_use]
+    pub fn path(&self, place: usize) -> &str {
+        &self.paths[place]
+    }
+
+    /// The place of the file at `path`.
+    #[must_use]
+    pub fn place(&self, path: &str) -> Option<usize> {
+        self.paths.binary_search_by(|p| p.as_str().cmp(path)).ok()
+    }
+
     /// Whether there is a file at `path`.
     #[must_use]
     pub fn contains(&self, path: &str) -> bool {
         self.paths.binary_search_by(|p| p.as_str().cmp(path)).is_ok()
+    }
+
+    /// The place of the file at `path` among all, which are sorted.
+    pub(super) fn index(&self, path: &str) -> Option<u32> {
+        let found = self.paths.binary_search_by(|p| p.as_str().cmp(path)).ok()?;
+        u32::try_from(found).ok()
     }
 
     /// Whether there is a directory at `path` (without a slash at the end).

@@ -118,13 +118,16 @@ impl Events {
             step: StepId::from(log.step.as_str()),
             number: log.attempt,
         });
-        let state = self.ledger.state();
-        let is_open = |id: &AttemptId| state.attempt(id).is_some_and(|a| a.ended.is_none());
         let mut left: Vec<AttemptId> = attempts.filter(|id| !shown.contains(id)).collect();
         if shown.is_empty() {
-            left.retain(is_open);
+            left.retain(|id| self.is_at_work(id));
         }
         left.into_iter().next()
+    }
+
+    /// Whether its end is still to be journalled.
+    fn is_at_work(&self, attempt: &AttemptId) -> bool {
+        self.ledger.state().attempt(attempt).is_some_and(|attempt| attempt.ended.is_none())
     }
 
     fn exit_code(&self) -> ExitCode {
@@ -176,7 +179,15 @@ async fn show(
                 continue;
             }
         };
-        let Some(entry) = entry else { return Ok(true) };
+        let Some(entry) = entry else {
+            // One that was about to start has written nothing yet, and looks like one that is over.
+            if events.is_at_work(attempt) && events.is_supervised() {
+                look.tick().await;
+                events.look()?;
+                continue;
+            }
+            return Ok(true);
+        };
         let mut out = std::io::stdout().lock();
         let written = match entry {
             Entry::Output { bytes, .. } => out.write_all(&bytes),

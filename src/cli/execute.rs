@@ -2,6 +2,7 @@
 
 use super::context::{self, Place};
 use super::error::{CliError, Kind};
+use super::indexing::Indexing;
 use super::merge;
 use super::prompts::Which;
 use crate::engine::State;
@@ -194,7 +195,10 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     let prompts = args.which.load(place, &world.repo, &config)?;
     let quiet = args.form.format() != Format::Human;
     let options = args.how.options(config.jobs, !quiet);
-    let intake = intake(&world.repo, &config, prompts, &options)?;
+    let indexing = Indexing::new();
+    let intake =
+        intake(&world.repo, &config, prompts, &options, &|done, all| indexing.tell(done, all))?;
+    drop(indexing);
     if args.conflict_check {
         refuse_conflicts(&intake)?;
     }

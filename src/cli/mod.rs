@@ -15,6 +15,7 @@ mod diff;
 mod doctor;
 mod error;
 mod execute;
+mod indexing;
 mod init;
 mod jobs;
 mod logs;

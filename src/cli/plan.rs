@@ -2,6 +2,7 @@
 
 use super::context::Place;
 use super::error::CliError;
+use super::indexing::Indexing;
 use super::prompts::Which;
 use crate::report;
 use crate::supervisor::{Options, intake};
@@ -44,7 +45,9 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     let prompts = args.which.load(place, &repo, &config)?;
     let jobs = args.jobs.or(config.jobs).unwrap_or_else(super::execute::default_jobs);
     let options = Options { parallel: true, jobs, into: args.into.clone(), ..Options::default() };
-    let intake = intake(&repo, &config, prompts, &options)?;
+    let indexing = Indexing::new();
+    let intake = intake(&repo, &config, prompts, &options, &|done, all| indexing.tell(done, all))?;
+    drop(indexing);
     let style = place.style();
     let text = if args.form.json {
         report::plan::json(&intake.plan)

@@ -7,7 +7,7 @@ use super::execute::{Form, supervise};
 use crate::journal::Journal;
 use crate::model::{Event, RunState};
 use crate::process::SupervisorLock;
-use crate::supervisor::{Ledger, World, has_run, restore_prompts};
+use crate::supervisor::{Ledger, World, has_run};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -44,9 +44,13 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
         _ => {}
     }
     let lock = world.lock()?;
-    let (journal, rebuilt) = world.take_journal(&lock)?;
+    let (journal, rebuilt) = world.take_journal_unchecked(&lock)?;
     context::tell_rebuilt(rebuilt.as_ref());
-    let ledger = match open(journal, &args.run) {
+    let opened = open(journal, &args.run).and_then(|mut ledger| {
+        ledger.finish_check()?;
+        Ok(ledger)
+    });
+    let ledger = match opened {
         Err(damage) if damage.is_damage() => {
             let (journal, rebuilt) = world.rebuild_journal(&lock, &damage)?;
             context::tell_rebuilt(Some(&rebuilt));
@@ -55,7 +59,6 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
         other => other?,
     };
     let id = ledger.state().spec.id.clone();
-    restore_prompts(&world.layout, &ledger.state().spec)?;
     let mut ledger = ledger;
     if is_over(&ledger) {
         let sent = super::pr::send_queued(place, &world, &mut ledger)?;

@@ -1,7 +1,7 @@
 //! The configuration and what holds when nothing is said.
 
-use super::AgentOverride;
-use crate::model::{MergeMode, Policy};
+use super::{AgentOverride, Decompose};
+use crate::model::{MergeMode, Policy, Thresholds};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -51,6 +51,10 @@ pub struct Config {
     pub snapshots: Option<Duration>,
     /// Globs of paths that tasks may change side by side.
     pub ignore_conflicts: Vec<String>,
+    /// From which confidence conflicts are reported and order their tasks.
+    pub thresholds: Thresholds,
+    /// Whether prompts with separable parts are split, and by whom.
+    pub decompose: Decompose,
     /// When a run waits, falls back or stops.
     pub policy: Policy,
     /// Bytes of memory below which fewer agents run at a time; `None`: from the machine.
@@ -95,6 +99,8 @@ impl Default for Config {
             // What a person can bear to lose; a look at 10,000 files takes some hundredths of it.
             snapshots: Some(Duration::from_secs(30)),
             ignore_conflicts: Vec::new(),
+            thresholds: Thresholds::default(),
+            decompose: Decompose::Off,
             policy: Policy::default(),
             free_memory: None,
             least_memory: None,

@@ -84,6 +84,15 @@ pub(super) const TOP: &[Key] = &[
         ],
     },
     Key {
+        name: "on_overlap",
+        value: "\"warn\"",
+        doc: &[
+            "When tasks that run side by side turn out to change the same lines: \"warn\"; \"pause\" the agent of",
+            "the one that began later until the other has ended; or \"order\": `orch merge` lands first what",
+            "conflicts with least. An overlap is shown by `orch status` in any case.",
+        ],
+    },
+    Key {
         name: "max_cost_usd",
         value: "20.0",
         doc: &[
@@ -131,6 +140,14 @@ pub(super) const TOP: &[Key] = &[
         ],
     },
     Key {
+        name: "decompose",
+        value: "\"off\"",
+        doc: &[
+            "Whether a prompt whose parts touch different files is split into tasks: \"off\", \"auto\" (by its",
+            "headings and lists), \"agent\" or \"agent:NAME\" (an agent is asked). The plan shows it.",
+        ],
+    },
+    Key {
         name: "log_cap",
         value: "\"16MiB\"",
         doc: &["What is kept of an attempt's output, at most: its beginning and its end."],
@@ -174,14 +191,48 @@ pub(super) const WORKTREES: &[Key] = &[
 ];
 
 /// Keys of `[conflicts]`.
-pub(super) const CONFLICTS: &[Key] = &[Key {
-    name: "ignore",
-    value: "[]",
-    doc: &[
-        "Paths that tasks may change side by side without being ordered, as globs from the",
-        "repository's root, for example [\"CHANGELOG.md\", \"docs/**\"].",
-    ],
-}];
+pub(super) const CONFLICTS: &[Key] = &[
+    Key {
+        name: "ignore",
+        value: "[]",
+        doc: &[
+            "Paths that tasks may change side by side without being ordered, as globs from the",
+            "repository's root, for example [\"CHANGELOG.md\", \"docs/**\"].",
+        ],
+    },
+    Key {
+        name: "order_from",
+        value: "0.45",
+        doc: &[
+            "From which confidence (0 to 1) two tasks that write the same file run one after the other.",
+        ],
+    },
+    Key {
+        name: "report_from",
+        value: "0.25",
+        doc: &["From which confidence that is listed as a conflict."],
+    },
+    Key {
+        name: "order_reads_from",
+        value: "0.999",
+        doc: &["The same where one reads what the other writes; the writer goes first."],
+    },
+    Key {
+        name: "report_reads_from",
+        value: "0.9",
+        doc: &["From which confidence that is listed; below it, it is a note."],
+    },
+    Key {
+        name: "order_imports_from",
+        value: "0.999",
+        doc: &["The same where the other's files import what one writes."],
+    },
+    Key {
+        name: "report_imports_from",
+        value: "0.96",
+        doc: &["From which confidence that is listed; below it, it is a note."],
+    },
+];
 
 /// Keys of `[breakers]`.
 pub(super) const BREAKERS: &[Key] = &[

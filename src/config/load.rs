@@ -5,7 +5,7 @@ use super::keys::{BREAKERS, CONFLICTS, GITHUB, LIMITS, SETUP, TABLES, TOP, WORKT
 use super::problem::ConfigError;
 use super::values::{Item, Reader};
 use super::{Config, agents, breakers};
-use crate::model::Problem;
+use crate::model::{Problem, Thresholds};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
@@ -19,6 +19,8 @@ pub const MAX_BYTES: u64 = 1024 * 1024;
 pub(super) const MERGES: &[&str] = &["none", "local", "pr"];
 /// What happens at a limit, as the file spells it.
 pub(super) const ON_LIMIT: &[&str] = &["wait", "fallback", "stop"];
+/// What happens when tasks change the same lines, as the file spells it.
+pub(super) const ON_OVERLAP: &[&str] = &["warn", "pause", "order"];
 /// More processes than this on one machine are a slip of the keyboard.
 const MAX_JOBS: u32 = 1000;
 /// The same for retries.
@@ -85,6 +87,9 @@ impl Config {
                 "on_limit" => {
                     set(&mut self.policy.on_limit, r.word(item, ON_LIMIT).and_then(from_word));
                 }
+                "on_overlap" => {
+                    set(&mut self.policy.on_overlap, r.word(item, ON_OVERLAP).and_then(from_word));
+                }
                 "max_cost_usd" => self.policy.max_cost_usd = r.money(item),
                 "max_task_cost_usd" => self.policy.max_task_cost_usd = r.money(item),
                 "verify" => set(&mut self.verify, r.list(item, "[\"cargo test\"]")),
@@ -92,6 +97,16 @@ impl Config {
                 "into" => self.into = r.text(item, "\"main\""),
                 "prompts" => set(&mut self.prompts, r.text(item, "\"prompts\"").map(PathBuf::from)),
                 "workflow" => self.workflow = r.text(item, "\"default\""),
+                "decompose" => {
+                    let word = r.text(item, "\"auto\"");
+                    match word.as_deref().map(str::parse) {
+                        Some(Ok(read)) => self.decompose = read,
+                        Some(Err(_)) => {
+                            r.wrong(item, "one of off, auto, agent, agent:NAME", "\"auto\"");
+                        }
+                        None => {}
+                    }
+                }
                 "log_cap" => set(&mut self.log_cap, r.bytes(item, MIN_LOG)),
                 "keep_runs" => set(&mut self.keep_runs, r.number(item, 1, MAX_RUNS)),
                 "agents" => {
@@ -125,6 +140,10 @@ impl Config {
                 ("worktrees", "pool_bytes") => set(&mut self.pool_bytes, r.bytes(inner, 0)),
                 ("worktrees", "snapshots") => r.limit(inner, &mut self.snapshots),
                 ("conflicts", "ignore") => set(&mut self.ignore_conflicts, r.globs(inner)),
+                ("conflicts", key) => match threshold(&mut self.thresholds, key) {
+                    Some(place) => set(place, r.share(inner)),
+                    None => r.forgotten(inner),
+                },
                 ("breakers", _) if breakers::read(&mut self.policy, r, inner) => {}
                 ("limits", "free_memory") => self.free_memory = r.bytes(inner, 0),
                 ("limits", "least_memory") => self.least_memory = r.bytes(inner, 0),
@@ -147,6 +166,19 @@ impl Config {
             }
         }
     }
+}
+
+/// The threshold that a key of `[conflicts]` is about.
+fn threshold<'a>(thresholds: &'a mut Thresholds, key: &str) -> Option<&'a mut f64> {
+    Some(match key {
+        "order_from" => &mut thresholds.writes.order,
+        "report_from" => &mut thresholds.writes.report,
+        "order_reads_from" => &mut thresholds.reads.order,
+        "report_reads_from" => &mut thresholds.reads.report,
+        "order_imports_from" => &mut thresholds.imports.order,
+        "report_imports_from" => &mut thresholds.imports.report,
+        _ => return None,
+    })
 }
 
 fn set<T>(place: &mut T, value: Option<T>) {

@@ -10,6 +10,7 @@
 
 mod agents;
 mod breakers;
+mod decompose;
 mod defaults;
 mod keys;
 mod load;
@@ -19,6 +20,7 @@ mod template;
 mod values;
 
 pub use agents::AgentOverride;
+pub use decompose::Decompose;
 pub use defaults::{Config, GitHub};
 pub use load::{FILE, MAX_BYTES};
 pub use problem::ConfigError;

@@ -104,6 +104,11 @@ fn the_template_reads_well() {
     # "fallback" (see [agents.NAME]), or "stop" starting anything with that agent.
     #on_limit = "wait"
 
+    # When tasks that run side by side turn out to change the same lines: "warn"; "pause" the agent of
+    # the one that began later until the other has ended; or "order": `orch merge` lands first what
+    # conflicts with least. An overlap is shown by `orch status` in any case.
+    #on_overlap = "warn"
+
     # No agent starts that might make the run cost more, going by what the dearest one so far
     # cost. Only agents that report their cost count. Default: no limit.
     #max_cost_usd = 20.0
@@ -128,6 +133,10 @@ fn the_template_reads_well() {
     # The workflow of prompts that name none: "default", or NAME for the repository's own
     # .orch/workflows/NAME.yaml.
     #workflow = "default"
+
+    # Whether a prompt whose parts touch different files is split into tasks: "off", "auto" (by its
+    # headings and lists), "agent" or "agent:NAME" (an agent is asked). The plan shows it.
+    #decompose = "off"
 
     # What is kept of an attempt's output, at most: its beginning and its end.
     #log_cap = "16MiB"
@@ -159,6 +168,24 @@ fn the_template_reads_well() {
     # Paths that tasks may change side by side without being ordered, as globs from the
     # repository's root, for example ["CHANGELOG.md", "docs/**"].
     #ignore = []
+
+    # From which confidence (0 to 1) two tasks that write the same file run one after the other.
+    #order_from = 0.45
+
+    # From which confidence that is listed as a conflict.
+    #report_from = 0.25
+
+    # The same where one reads what the other writes; the writer goes first.
+    #order_reads_from = 0.999
+
+    # From which confidence that is listed; below it, it is a note.
+    #report_reads_from = 0.9
+
+    # The same where the other's files import what one writes.
+    #order_imports_from = 0.999
+
+    # From which confidence that is listed; below it, it is a note.
+    #report_imports_from = 0.96
 
     [breakers]
 

@@ -1,7 +1,10 @@
 //! Whole configurations, good and bad. What a message says is part of what is tested.
 
 use super::*;
-use crate::model::{BreakerRule, Dialect, MergeMode, OnLimit, Policy, PromptDelivery};
+use crate::model::{
+    BreakerRule, Dialect, MergeMode, OnLimit, OnOverlap, Policy, PromptDelivery, Threshold,
+    Thresholds,
+};
 use proptest::prelude::*;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -42,9 +45,11 @@ fn every_key_is_read() {
         into = "trunk"
         prompts = "docs/prompts"
         workflow = "bugfix"
+        decompose = "agent:codex"
         log_cap = "1MiB"
         keep_runs = 7
         on_limit = "fallback"
+        on_overlap = "order"
         max_cost_usd = 20
         max_task_cost_usd = 1_000.5
         [setup]
@@ -55,6 +60,9 @@ fn every_key_is_read() {
         snapshots = "none"
         [conflicts]
         ignore = ["CHANGELOG.md", "docs/**"]
+        order_from = 0.8
+        order_imports_from = 1
+        report_imports_from = 0.0
         [breakers]
         agent_failures = 1
         agent_cool_down = 1.5
@@ -99,7 +107,7 @@ fn every_key_is_read() {
         token_for_agents: true,
     };
     let own = AgentOverride {
-        line: 37,
+        line: 42,
         command: Some(["own", "--file", "{prompt_file}", ""].map(str::to_owned).into()),
         resume_command: Some(vec!["own".into(), "{session}".into()]),
         prompt: Some(PromptDelivery::File),
@@ -118,13 +126,17 @@ fn every_key_is_read() {
         on_limit: OnLimit::Fallback,
         max_cost_usd: Some(20.0),
         max_task_cost_usd: Some(1000.5),
+        on_overlap: OnOverlap::Order,
     };
     let claude = AgentOverride {
-        line: 34,
+        line: 39,
         model: Some("small".into()),
         fallback: Some("own".into()),
         ..AgentOverride::default()
     };
+    let mut thresholds = Thresholds::default();
+    thresholds.writes.order = 0.8;
+    thresholds.imports = Threshold { order: 1.0, report: 0.0 };
     let expected = Config {
         source: Some(FILE.into()),
         agent: "codex".into(),
@@ -146,6 +158,8 @@ fn every_key_is_read() {
         pool_bytes: 5_000_000,
         snapshots: None,
         ignore_conflicts: vec!["CHANGELOG.md".into(), "docs/**".into()],
+        thresholds,
+        decompose: Decompose::Agent(Some("codex".into())),
         policy,
         free_memory: Some(2 << 30),
         least_memory: Some(100 << 20),
@@ -171,6 +185,21 @@ fn money_and_breakers_are_checked() {
       hint: did you mean `agent_failures`?
     orch.toml:6: `github_failures` must be a number from 1 to 1000, not 0
       hint: for example: github_failures = 2
+    "#);
+}
+
+#[test]
+fn thresholds_are_checked() {
+    let text = "decompose = \"agent:\"\n[conflicts]\norder_from = 1.5\nreport_from = \"low\"\norder_frm = 0\n";
+    insta::assert_snapshot!(parse(text).unwrap_err(), @r#"
+    orch.toml:1: `decompose` must be one of off, auto, agent, agent:NAME, not `agent:`
+      hint: for example: decompose = "auto"
+    orch.toml:3: `order_from` must be a number from 0 to 1, not 1.5
+      hint: for example: order_from = 0.5
+    orch.toml:4: `report_from` must be a number from 0 to 1, not `low`
+      hint: for example: report_from = 0.5
+    orch.toml:5: unknown key `order_frm` in [conflicts]
+      hint: did you mean `order_from`?
     "#);
 }
 
@@ -207,7 +236,7 @@ fn everything_wrong_is_named_at_once() {
     orch.toml:12: `prompts` must be one line of text, not 7
       hint: for example: prompts = "prompts"
     orch.toml:13: unknown key `banana`
-      hint: known keys are agent, model, jobs, timeout, idle_timeout, grace, retries, on_limit, max_cost_usd, max_task_cost_usd, verify, merge, into, prompts, workflow, log_cap, keep_runs, setup, worktrees, conflicts, breakers, limits, agents
+      hint: known keys are agent, model, jobs, timeout, idle_timeout, grace, retries, on_limit, on_overlap, max_cost_usd, max_task_cost_usd, verify, merge, into, prompts, workflow, decompose, log_cap, keep_runs, setup, worktrees, conflicts, breakers, limits, agents
     orch.toml:14: unknown key `commands`
       hint: `commands` belongs in [setup]
     orch.toml:15: `setup` must be a table

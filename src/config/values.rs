@@ -169,6 +169,19 @@ impl<'a> Reader<'a> {
         read
     }
 
+    /// A number from 0 to 1.
+    pub(super) fn share(&mut self, item: Item<'_>) -> Option<f64> {
+        let read = match item.value.get_ref() {
+            DeValue::Float(float) => float.as_str().parse::<f64>().ok(),
+            value => whole(value).map(|n| n as f64),
+        };
+        let read = read.filter(|n| (0.0..=1.0).contains(n));
+        if read.is_none() {
+            self.wrong(item, "a number from 0 to 1", "0.5");
+        }
+        read
+    }
+
     /// A duration (a number is seconds), or `"none"` for no limit.
     pub(super) fn limit(&mut self, item: Item<'_>, limit: &mut Option<Duration>) {
         if matches!(item.value.get_ref(), DeValue::String(text) if text == "none") {

@@ -109,7 +109,9 @@ impl Slots {
         // One that waits for its time to come must not keep the others from theirs.
         let none = Taken::default();
         let waits = |task: usize| {
-            waits_until(state, task).any(|at| at > now) || !has_an_agent(state, task, now, &none)
+            waits_until(state, task).any(|at| at > now)
+                || !has_an_agent(state, task, now, &none)
+                || !state.waits_for(task, standings).is_empty()
         };
         let ahead = started.by_ref().filter(|t| !state.has_begun(*t) && !waits(*t)).count();
         let new = match state.execution.gate(now) {
@@ -170,6 +172,10 @@ fn decide_task(
         return;
     }
     if progress.merged.is_some() || progress.conflict.is_some() {
+        return;
+    }
+    if let Some(attempt) = state.to_pause(task) {
+        actions.push(Action::Stop { attempt, reason: StopReason::Overlap });
         return;
     }
     if state.briefs[task].failed {

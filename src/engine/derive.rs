@@ -2,7 +2,7 @@
 
 use super::progress::StepState;
 use super::state::State;
-use crate::model::{DependencyKind, Failure, FailureClass, Phase, StepKind, TaskState};
+use crate::model::{DependencyKind, Failure, FailureClass, Phase, StepKind, StopReason, TaskState};
 
 /// Where a task stands for those that wait for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,12 +150,14 @@ impl State {
         Standings(standings)
     }
 
-    /// Positions of the tasks that the task at `task` waits for. One that was started waits for none:
-    /// its branch is made, and a prerequisite that a person asks for again changes nothing about it.
+    /// Positions of the tasks that the task at `task` waits for. One that was started waits only for those
+    /// that its agent was paused for: its branch is made, and a prerequisite that a person asks for again
+    /// changes nothing about it.
     #[must_use]
     pub fn waits_for(&self, task: usize, standings: &Standings) -> Vec<usize> {
         if self.was_started(task) {
-            return Vec::new();
+            let paused_for = self.tasks[task].paused_for.iter().copied();
+            return paused_for.filter(|other| !standings.is_settled(*other)).collect();
         }
         let is_met = |before: usize, kind: DependencyKind| match standings.of(before) {
             Standing::Good => true,
@@ -231,6 +233,12 @@ impl State {
         self.ends(task).filter_map(|end| end.commit.as_deref()).last()
     }
 
+    /// The paths that its work differs in from where it started, once it was committed.
+    #[must_use]
+    pub fn files_changed(&self, task: usize) -> &[String] {
+        self.ends(task).filter_map(|end| end.files_changed.as_deref()).last().unwrap_or_default()
+    }
+
     /// The commit its branch started from.
     #[must_use]
     pub fn start(&self, task: usize) -> Option<&str> {
@@ -246,7 +254,11 @@ impl State {
     #[must_use]
     pub fn previous_failure(&self, task: usize) -> Option<Failure> {
         let ended = self.tasks[task].steps.iter().flat_map(|s| &s.attempts);
-        let (last, _) = ended.filter_map(|a| a.ended.as_ref()).max_by_key(|(_, at)| *at)?;
+        let ended = ended.filter_map(|a| Some((a.stopping, a.ended.as_ref()?)));
+        let (stopping, (last, _)) = ended.max_by_key(|(_, (_, at))| *at)?;
+        if stopping == Some(StopReason::Overlap) {
+            return self.told_of_overlap(task);
+        }
         let failure = last.ending.failure()?;
         let own = matches!(failure.class, FailureClass::Interrupted | FailureClass::Cancelled);
         (!own).then(|| failure.clone())

@@ -199,3 +199,112 @@ impl State {
         wanted.filter(|task| self.forge.pull_of(task).is_none()).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Gate;
+    use crate::model::{Recorded, RunSpec};
+
+    fn state() -> State {
+        let spec = r#"{"id":"run-1","base":"b","target":"main","jobs":1,"parallel":false,"merge":"none",
+            "verify":[],"grace_ms":1,"log_cap":1,"estimate_seconds":null,"tasks":[],"agents":{}}"#;
+        let spec: RunSpec = serde_json::from_str(spec).unwrap();
+        State::new(spec, Timestamp(0))
+    }
+
+    fn plays(state: &mut State, at: i64, event: Event) {
+        state.apply(&Recorded { seq: state.seq + 1, at: Timestamp(at), event });
+    }
+
+    fn link(number: u64) -> Link {
+        Link { number, url: format!("https://x/{number}") }
+    }
+
+    fn opened(number: u64, branch: &str) -> Event {
+        Event::PullRequestOpened {
+            tasks: vec!["t".into()],
+            pull: link(number),
+            branch: branch.to_owned(),
+            head: "1".to_owned(),
+            into: "main".to_owned(),
+            draft: false,
+            text: None,
+        }
+    }
+
+    fn failed(down: bool, until: Option<Timestamp>) -> Event {
+        Event::ForgeFailed { message: "no".to_owned(), down, until }
+    }
+
+    #[test]
+    fn what_nobody_knows_the_end_of_stays_open() {
+        let mut state = state();
+        let work = ForgeWork::OpenIssue { task: Some("t".into()) };
+        plays(&mut state, 5, Event::ForgeStarting { work: work.clone() });
+        plays(&mut state, 6, failed(true, None));
+        assert_eq!(state.forge.open, Some((work.clone(), Timestamp(5))));
+        plays(&mut state, 7, Event::IssueOpened { task: Some("t".into()), issue: link(1) });
+        assert_eq!(state.forge.open, None);
+        plays(&mut state, 8, Event::ForgeStarting { work });
+        plays(&mut state, 9, failed(false, Some(Timestamp(100))));
+        assert_eq!(state.forge.open, None, "what a limit refused was not done");
+    }
+
+    #[test]
+    fn the_breaker_opens_after_three_failures_and_believes_a_limit() {
+        let mut state = state();
+        for _ in 0..2 {
+            plays(&mut state, 0, failed(true, None));
+        }
+        assert_eq!(state.github.gate(Timestamp(0)), Gate::Closed);
+        plays(&mut state, 1, failed(true, None));
+        assert_eq!(state.github.gate(Timestamp(1)), Gate::Open(Timestamp(300_001)));
+        plays(&mut state, 300_001, Event::ForgeDone);
+        assert_eq!(state.github.gate(Timestamp(300_001)), Gate::Closed);
+        plays(&mut state, 300_002, failed(false, Some(Timestamp(400_000))));
+        assert_eq!(state.github.gate(Timestamp(300_003)), Gate::Open(Timestamp(400_000)));
+    }
+
+    #[test]
+    fn a_closed_pull_request_gives_way_to_a_newer_one() {
+        let mut state = state();
+        plays(&mut state, 0, opened(1, "a"));
+        plays(
+            &mut state,
+            1,
+            Event::PullRequestUpdated {
+                tasks: vec!["t".into()],
+                number: 1,
+                standing: PullStanding::Closed,
+                head: "1".to_owned(),
+                draft: false,
+                text: None,
+            },
+        );
+        assert_eq!(state.forge.pull_of(&"t".into()).map(|pull| pull.link.number), Some(1));
+        plays(&mut state, 2, opened(2, "b"));
+        plays(&mut state, 3, opened(2, "b"));
+        assert_eq!(state.forge.pull_of(&"t".into()).map(|pull| pull.link.number), Some(2));
+        assert_eq!(state.forge.pulls.len(), 2, "told twice, it is one");
+    }
+
+    #[test]
+    fn what_is_wanted_adds_up() {
+        let mut state = state();
+        let wants = |tasks: &[&str], unified| Event::PullRequestsRequested {
+            tasks: tasks.iter().map(|task| (*task).into()).collect(),
+            unified,
+            draft: false,
+            issues: true,
+            into: "main".to_owned(),
+        };
+        plays(&mut state, 0, wants(&["a", "b"], false));
+        plays(&mut state, 1, wants(&["b", "c"], false));
+        let tasks = |state: &State| state.forge.wanted.clone().unwrap().tasks;
+        assert_eq!(tasks(&state), ["a".into(), "b".into(), "c".into()]);
+        plays(&mut state, 2, wants(&["a"], true));
+        assert_eq!(tasks(&state), ["a".into()]);
+        assert_eq!(state.pulls_missing().len(), 1);
+    }
+}

@@ -30,6 +30,9 @@ pub struct TaskProgress {
     pub snapshot: Option<String>,
     /// Its worktree is gone.
     pub cleaned: bool,
+    /// Positions of the tasks for which its agent was stopped, as they changed the same lines: it goes on when
+    /// they have ended.
+    pub paused_for: Vec<usize>,
     /// What a person should know.
     pub warnings: Vec<String>,
 }

@@ -173,7 +173,8 @@ impl Tally {
         let Some(failure) = end.ending.failure() else { return };
         match (attempt.stopping, failure.class) {
             // Interrupted on purpose, or dead with its supervisor: it says nothing about the task.
-            (Some(StopReason::Interrupted), _) => {}
+            (Some(StopReason::Interrupted), _)
+            | (Some(StopReason::Overlap), FailureClass::Interrupted) => {}
             (_, FailureClass::Interrupted) => self.lost += 1,
             _ if is_agent && signal::limit(end, *at).is_some() => self.limited += 1,
             _ if is_agent && is_misfit(end) => {}

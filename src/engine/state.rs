@@ -5,6 +5,7 @@ use super::breaker::Breaker;
 use super::budget::{self, Budget};
 use super::forge::Forged;
 use super::holds::Holds;
+use super::overlap::Overlap;
 use super::progress::{Attempt, Beginning, Brief, Merged, Step, StepState, TaskProgress};
 use super::retry::{MAX_LOST, Verdict, retry_verdict};
 use super::signal;
@@ -47,6 +48,9 @@ pub struct State {
     pub forge: Forged,
     /// What was spent.
     pub budget: Budget,
+    /// What tasks have both changed, by the positions of the later and the earlier one in the plan; `None`:
+    /// the branch that the work lands on.
+    pub overlaps: BTreeMap<(usize, Option<usize>), Overlap>,
     /// How and when it ended.
     pub finished: Option<(RunState, Timestamp)>,
     /// What supervisors before the last one worked.
@@ -103,6 +107,7 @@ impl State {
             draining: false,
             halting: false,
             holds: Holds::default(),
+            overlaps: BTreeMap::new(),
             finished: None,
             worked_before: Duration::ZERO,
             session: (created_at, created_at),
@@ -116,12 +121,17 @@ impl State {
     #[must_use]
     pub fn replay(history: &[Recorded]) -> Option<Self> {
         let (first, rest) = history.split_first()?;
-        let Event::RunCreated { spec } = &first.event else { return None };
-        let mut state = Self::new((**spec).clone(), first.at);
+        let mut state = Self::begin(first.clone())?;
+        rest.iter().for_each(|recorded| state.apply(recorded));
+        Some(state)
+    }
+
+    /// The state after the first event. `None` when it is not [`Event::RunCreated`].
+    #[must_use]
+    pub fn begin(first: Recorded) -> Option<Self> {
+        let Event::RunCreated { spec } = first.event else { return None };
+        let mut state = Self::new(*spec, first.at);
         state.seq = first.seq;
-        for recorded in rest {
-            state.apply(recorded);
-        }
         Some(state)
     }
 
@@ -248,6 +258,11 @@ impl State {
                 }
             }
             Event::AttemptStopping { attempt, reason } => {
+                if *reason == StopReason::Overlap
+                    && let Some(task) = self.position(&attempt.task)
+                {
+                    self.tasks[task].paused_for = self.pauses_for(task);
+                }
                 if let Some(attempt) = self.attempt_mut(attempt) {
                     attempt.stopping = Some(*reason);
                 }
@@ -303,6 +318,7 @@ impl State {
             }
             Event::DrainRequested => (self.draining, self.halting) = (true, self.draining),
             Event::RunFinished { state } => self.finished = Some((*state, at)),
+            Event::OverlapFound { .. } | Event::OverlapGone { .. } => self.fold_overlap(recorded),
             Event::TaskWarned { .. }
             | Event::TaskMerged { .. }
             | Event::MergeConflicted { .. }
@@ -391,7 +407,7 @@ impl State {
             // Interrupted on purpose (a second Ctrl-C): it starts again when the run is resumed.
             Ending::Failed { failure } if failure.class == FailureClass::Interrupted => {
                 match stopped {
-                    Some(StopReason::Interrupted) => StepState::Pending,
+                    Some(StopReason::Interrupted | StopReason::Overlap) => StepState::Pending,
                     // Not for ever: some tasks are too large for the machine.
                     Some(StopReason::OutOfMemory)
                         if step.tried().filter(starved).count() <= MAX_LOST =>
@@ -407,7 +423,11 @@ impl State {
         if matches!(step.state, StepState::Pending | StepState::Waiting(_)) {
             let (agent, session) = (ended.beginning.agent.clone(), self.session(task, &ended));
             let step = &mut self.tasks[task].steps[step_at];
-            step.next = Beginning { agent, keep: session.is_some(), session };
+            // Paused, it loses nothing that it has done.
+            let keep = session.is_some() || stopped == Some(StopReason::Overlap);
+            step.next = Beginning { agent, keep, session };
+        } else {
+            self.tasks[task].paused_for.clear();
         }
         self.count_end(task, step_at, id, &ended);
         let running = self.tasks[task].steps.iter().any(|s| s.state == StepState::Running);

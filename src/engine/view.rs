@@ -29,6 +29,7 @@ impl State {
             breakers: self.breakers(),
             budget: self.budget_view(),
             limited: self.holds.limit.as_ref().map(|(_, why)| why.clone()),
+            overlaps: self.overlap_views(),
         }
     }
 
@@ -89,11 +90,7 @@ impl State {
             worktree: (start.is_some() && !progress.cleaned).then(|| spec.worktree.clone()),
             commit: self.commit(task).map(str::to_owned),
             start,
-            files_changed: self
-                .ends(task)
-                .filter_map(|end| end.files_changed.clone())
-                .last()
-                .unwrap_or_default(),
+            files_changed: self.files_changed(task).to_vec(),
             pull_request: self.forge.pull_of(&spec.id).map(|pull| pull.link.url.clone()),
             issue: self.forge.issues.get(&spec.id).map(|issue| issue.url.clone()),
             blocked_on,

@@ -151,6 +151,14 @@ impl Repo {
         Ok(String::from_utf8_lossy(&output).trim().parse().unwrap_or(0))
     }
 
+    /// Whether a commit contains another one, or is it.
+    ///
+    /// # Errors
+    /// When one of them does not exist.
+    pub fn contains_commit(&self, commit: &str, ancestor: &str) -> Result<bool, GitError> {
+        self.contains(commit, ancestor)
+    }
+
     /// Whether everything in `ancestor` is also in `commit`.
     pub(crate) fn contains(&self, commit: &str, ancestor: &str) -> Result<bool, GitError> {
         Ok(commit == ancestor || self.ahead(commit, ancestor)? == 0)

@@ -68,11 +68,7 @@ impl Repo {
         if self.contains(theirs, ours)? {
             return Ok(Merge::FastForward(theirs.to_owned()));
         }
-        let merged = match self.open() {
-            Ok(repo) if !has_drivers(&repo) => merge_in_library(&repo, ours, theirs)?,
-            _ => self.merge_by_executable(ours, theirs)?,
-        };
-        let tree = match merged {
+        let tree = match self.merge_trees(ours, theirs)? {
             Ok(tree) => tree,
             Err(paths) => return Ok(Merge::Conflict { paths }),
         };
@@ -137,9 +133,18 @@ impl Repo {
         }
     }
 
-    fn merge_by_executable(&self, ours: &str, theirs: &str) -> Result<Merged, GitError> {
-        let args =
-            ["merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", ours, theirs];
+    /// The tree of a merge, or the paths in conflict.
+    pub(crate) fn merge_trees(&self, ours: &str, theirs: &str) -> Result<Merged, GitError> {
+        match self.open() {
+            Ok(repo) if !has_drivers(&repo) => merge_in_library(&repo, ours, theirs),
+            _ => self.merge_tree(&[ours, theirs]),
+        }
+    }
+
+    /// `git merge-tree` with these arguments.
+    pub(crate) fn merge_tree(&self, what: &[&str]) -> Result<Merged, GitError> {
+        let fixed = ["merge-tree", "--write-tree", "-z", "--name-only", "--no-messages"];
+        let args = [&fixed[..], what].concat();
         let output = command(self.root.as_ref().unwrap_or(&self.common_dir), &args)
             .stdin(Stdio::null())
             .output()
@@ -149,7 +154,7 @@ impl Repo {
             (Some(0), Some(tree)) => Ok(Ok(tree)),
             (Some(1), Some(_)) => Ok(Err(parts.collect())),
             _ => Err(GitError::Executable {
-                command: format!("merge-tree {ours} {theirs}"),
+                command: format!("merge-tree {}", what.join(" ")),
                 message: last_words(&output),
             }),
         }
@@ -160,7 +165,7 @@ impl Repo {
 pub(crate) type Merged = Result<String, Vec<String>>;
 
 /// Whether a merge driver of the user's is configured, which libgit2 would pass over.
-fn has_drivers(repo: &git2::Repository) -> bool {
+pub(crate) fn has_drivers(repo: &git2::Repository) -> bool {
     let Ok(config) = repo.config() else { return true };
     config.entries(Some(r"merge\..*\.driver")).is_ok_and(|mut entries| entries.next().is_some())
 }
@@ -178,10 +183,20 @@ pub(crate) fn merge_in_library(
         return Ok(Ok(tree));
     }
     let commit = |text: &str| repo.find_commit(oid(text)?).map_err(doing());
+    let index = repo.merge_commits(&commit(ours)?, &commit(theirs)?, Some(&options()));
+    outcome(repo, index.map_err(doing())?)
+}
+
+/// How libgit2 merges here.
+pub(crate) fn options() -> git2::MergeOptions {
     let mut options = git2::MergeOptions::new();
     options.find_renames(true).target_limit(RENAME_LIMIT);
-    let mut index =
-        repo.merge_commits(&commit(ours)?, &commit(theirs)?, Some(&options)).map_err(doing())?;
+    options
+}
+
+/// What a merge in an index came to.
+pub(crate) fn outcome(repo: &git2::Repository, mut index: git2::Index) -> Result<Merged, GitError> {
+    let doing = || GitError::lib("merge two trees");
     if !index.has_conflicts() {
         let tree = index.write_tree_to(repo).map_err(doing())?;
         return Ok(Ok(tree.to_string()));
@@ -199,12 +214,12 @@ pub(crate) fn merge_in_library(
 }
 
 /// One side's change of a path: its new mode and object, or nothing where it was removed.
-type Change = Option<(git2::FileMode, git2::Oid)>;
+pub(crate) type Change = Option<(git2::FileMode, git2::Oid)>;
 
 /// The merge of two sides that touched different paths. `None` where it takes more than that:
 /// a path (or a directory above it) changed on both sides, or a rename could carry one side's
 /// change to another place.
-fn merge_apart(
+pub(crate) fn merge_apart(
     repo: &git2::Repository,
     base: &str,
     ours: &str,
@@ -236,7 +251,7 @@ fn merge_apart(
 }
 
 /// Whether `changes` has this path or one above it.
-fn touches(changes: &BTreeMap<Vec<u8>, Change>, path: &[u8]) -> bool {
+pub(crate) fn touches(changes: &BTreeMap<Vec<u8>, Change>, path: &[u8]) -> bool {
     changes.contains_key(path)
         || path
             .iter()
@@ -247,7 +262,7 @@ fn touches(changes: &BTreeMap<Vec<u8>, Change>, path: &[u8]) -> bool {
 
 /// Whether one side removed something from a directory and the other added something to it: then
 /// the directory may have been renamed.
-fn may_move(one: &BTreeMap<Vec<u8>, Change>, other: &BTreeMap<Vec<u8>, Change>) -> bool {
+pub(crate) fn may_move(one: &BTreeMap<Vec<u8>, Change>, other: &BTreeMap<Vec<u8>, Change>) -> bool {
     let directory = |path: &[u8]| {
         path.iter().rposition(|&b| b == b'/').map(|at| path[..at].to_vec()).unwrap_or_default()
     };
@@ -267,7 +282,7 @@ fn may_move(one: &BTreeMap<Vec<u8>, Change>, other: &BTreeMap<Vec<u8>, Change>) 
 }
 
 /// What a side changed; `None` when submodules are among it.
-fn changes(
+pub(crate) fn changes(
     repo: &git2::Repository,
     base: &git2::Tree<'_>,
     side: &git2::Tree<'_>,

@@ -7,6 +7,7 @@
 //! Never: prints, reads configuration of `orch`, or knows what a run is. Object ids cross this room's
 //! border as hexadecimal text.
 
+mod blobs;
 mod changes;
 mod checkout;
 mod clean;
@@ -14,12 +15,14 @@ mod commit;
 mod error;
 mod exclude;
 mod executable;
+mod expected_merge;
 mod features;
 mod fingerprint;
 #[cfg(test)]
 mod fixture;
 mod gone;
 mod graveyard;
+mod history;
 mod identity;
 mod ignored;
 mod land;
@@ -28,8 +31,10 @@ mod landing_repair;
 mod merge;
 mod names;
 mod pool;
+mod predict;
 mod private_index;
 mod push;
+mod put;
 mod repo;
 mod rewind;
 mod scan;
@@ -41,24 +46,31 @@ mod submodules;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod touched;
 mod tree;
 mod tree_diff;
 mod uncommitted;
 mod worktree;
 
+pub use blobs::TreeFile;
 pub use changes::{DiffOptions, WorktreeState};
 pub use clean::{Proof, Removal, Removed};
 pub use commit::Committed;
 pub use error::GitError;
+pub use expected_merge::{Clash, Side};
 pub use features::{Feature, Features};
 pub use fingerprint::Fingerprint;
 pub use graveyard::{Buried, Grave, Restored};
+pub use history::HistoryLimits;
 pub use identity::Identity;
 pub use land::Landed;
 pub use merge::{Integration, Merge};
 pub use pool::PoolEntry;
+pub use predict::ClashingPair;
 pub use push::{Pushed, Remote};
+pub use put::{Put, Strategy, Work};
 pub use repo::{Head, Repo};
 pub use scratch::Scratch;
 pub use snapshot_ref::{Kept as KeptSnapshot, LARGEST_FILE, Looked, Mark};
+pub use touched::Changes;
 pub use worktree::{Created, PoolLimits, WorktreeSpec, Worktrees};

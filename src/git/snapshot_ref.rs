@@ -104,13 +104,7 @@ impl Repo {
             return Ok(looked);
         }
         if found.bytes > LARGEST_SNAPSHOT {
-            return Err(GitError::Refused(format!(
-                "{} MiB in {} are changed or new, and snapshots end at {} MiB; what is not source \
-                 belongs into .gitignore",
-                found.bytes >> 20,
-                worktree.display(),
-                LARGEST_SNAPSHOT >> 20
-            )));
+            return Err(too_much(&found, worktree));
         }
         let tree = match (&repo, &head) {
             (Some(repo), Some(head)) => by_library(repo, head, &found)?,
@@ -338,6 +332,29 @@ fn by_library(repo: &git2::Repository, head: &str, found: &Found) -> Result<Stri
 
 /// As a tree entry has it.
 const EXECUTABLE: i32 = 0o100_755;
+
+/// The tree of a checkout as it is, through the executable; objects go to the repository.
+///
+/// # Errors
+/// [`GitError::Refused`] when there is more to write than a snapshot may hold; what git refuses.
+pub(super) fn tree_by_executable(checkout: &Checkout) -> Result<String, GitError> {
+    let uncommitted = checkout.uncommitted(Look { staged: true, ignored: false })?;
+    let found = look(checkout, &uncommitted);
+    if found.bytes > LARGEST_SNAPSHOT {
+        return Err(too_much(&found, &checkout.path));
+    }
+    by_executable(checkout, &found)
+}
+
+fn too_much(found: &Found, worktree: &Path) -> GitError {
+    GitError::Refused(format!(
+        "{} MiB in {} are changed or new, and snapshots end at {} MiB; what is not source belongs into \
+         .gitignore",
+        found.bytes >> 20,
+        worktree.display(),
+        LARGEST_SNAPSHOT >> 20
+    ))
+}
 
 /// The same where filters, sparse checkouts or submodules are, or a repository libgit2 cannot read.
 fn by_executable(checkout: &Checkout, found: &Found) -> Result<String, GitError> {

@@ -3,6 +3,7 @@
 //! ```text
 //! <git common dir>/orch/
 //!   journal.db            events and projections (SQLite, WAL)
+//!   cache.db              what was found in the content of files (SQLite); safe to delete
 //!   supervisor.lock       held (flock) by the one supervisor of this repository
 //!   runs/<run>/<task>/<step>.<attempt>/
 //!     spec.json  log  result.json  prompt.md  handoff.md ...

@@ -6,9 +6,11 @@
 //! a writer that has not seen the newest event is told so and must catch up first, so any number of
 //! `orch` processes may write. A journal written by a newer version is refused, never touched.
 //! A copy is one moment of it, and what replaces it does so in one step: never is there none.
+//! Beside it the content cache: what was found in files, by their blobs; it may vanish at any time.
 //! Never: interprets an event.
 
 mod backup;
+mod cache;
 mod error;
 mod layout;
 mod look;
@@ -19,6 +21,7 @@ mod schema;
 mod tests;
 mod write;
 
+pub use cache::{Cache, EntryKind};
 pub use error::JournalError;
 pub use layout::Layout;
 pub use read::{Counts, TaskRef};

@@ -190,22 +190,36 @@ impl Journal {
     /// # Errors
     /// A damaged file, or an event of a version this one does not know.
     pub fn events_after(&self, run: &RunId, after: u64) -> Result<Vec<Recorded>, JournalError> {
+        let mut out = Vec::new();
+        self.each_event_after(run, after, |recorded| out.push(recorded))?;
+        Ok(out)
+    }
+
+    /// As [`Journal::events_after`], one after another: a long history need not be held at once.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn each_event_after(
+        &self,
+        run: &RunId,
+        after: u64,
+        mut take: impl FnMut(Recorded),
+    ) -> Result<(), JournalError> {
         let sql = "SELECT body FROM events
                    WHERE run = (SELECT ord FROM runs WHERE id = ?1) AND seq > ?2 ORDER BY seq";
         let mut query = self.connection.prepare(sql).map_err(|e| self.sql(e))?;
         let mut rows =
             query.query(params![run.as_str(), after.cast_signed()]).map_err(|e| self.sql(e))?;
-        let mut out = Vec::new();
         while let Some(row) = rows.next().map_err(|e| self.sql(e))? {
             let body = row.get_ref(0).map_err(|e| self.sql(e))?;
             let body = body.as_str().map_err(|e| self.sql(e.into()))?;
-            out.push(Recorded::from_json(body).map_err(|source| JournalError::Unreadable {
+            take(Recorded::from_json(body).map_err(|source| JournalError::Unreadable {
                 path: self.path.clone(),
                 what: "an event".to_owned(),
                 source,
             })?);
         }
-        Ok(out)
+        Ok(())
     }
 
     /// The task that `name` means: a task id, its name, or an unambiguous prefix of either; of the

@@ -8,6 +8,7 @@ use std::fs;
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
 
 /// Up to this size the whole file is always looked through, which takes some milliseconds; a larger one only
 /// where its last user did not come to an end.
@@ -23,6 +24,17 @@ impl Journal {
     /// # Errors
     /// [`JournalError::Damaged`]; otherwise as [`Journal::open`].
     pub fn open_sound(path: &Path) -> Result<Self, JournalError> {
+        let mut journal = Self::open_checking(path)?;
+        journal.finish_check()?;
+        Ok(journal)
+    }
+
+    /// As [`Journal::open_sound`], for who has something to read meanwhile: the file is looked through beside
+    /// that, by another thread. Nothing is written before [`Journal::finish_check`] has told what it found.
+    ///
+    /// # Errors
+    /// As there, as far as it is known at once.
+    pub fn open_checking(path: &Path) -> Result<Self, JournalError> {
         super::write::refuse_directory(path)?;
         let damaged = |what: String| JournalError::Damaged { path: path.to_owned(), what };
         let mut log = path.as_os_str().to_owned();
@@ -31,12 +43,28 @@ impl Journal {
         if !crashed && let Some(what) = too_short(path) {
             return Err(damaged(what));
         }
-        let journal = Self::open(path).map_err(JournalError::or_damaged)?;
+        let mut journal = Self::open(path).map_err(JournalError::or_damaged)?;
         let size = fs::metadata(path).map_or(0, |file| file.len());
         if crashed || size <= LOOKED_THROUGH {
-            journal.refuse_damage()?;
+            match Check::begin(path) {
+                Some(check) => journal.check = Some(check),
+                None => journal.refuse_damage()?,
+            }
         }
         Ok(journal)
+    }
+
+    /// Waits for what the look through the file has found.
+    ///
+    /// # Errors
+    /// [`JournalError::Damaged`], and what keeps it from being found out.
+    pub fn finish_check(&mut self) -> Result<(), JournalError> {
+        match self.check.take().and_then(Check::end) {
+            None => Ok(()),
+            Some(Ok(found)) => found,
+            // It did not come to an end, so it is done here.
+            Some(Err(_)) => self.refuse_damage(),
+        }
     }
 
     /// For whoever is to write to a journal that was opened.
@@ -119,6 +147,33 @@ impl Journal {
         drop(schema::open(file.path())?);
         write(file.path())?;
         Ok(backup::replace(path, file, "corrupt", at)?)
+    }
+}
+
+/// A look through the whole file by a thread of its own, with a connection of its own.
+#[derive(Debug)]
+pub(super) struct Check(Option<JoinHandle<Result<(), JournalError>>>);
+
+impl Check {
+    /// `None` where no thread can be had.
+    fn begin(path: &Path) -> Option<Self> {
+        let path = path.to_owned();
+        let look = move || Journal::of(schema::open(&path)?, &path).refuse_damage();
+        let thread = std::thread::Builder::new().name("orch-check".to_owned()).spawn(look);
+        thread.ok().map(|thread| Self(Some(thread)))
+    }
+
+    fn end(mut self) -> Option<std::thread::Result<Result<(), JournalError>>> {
+        self.0.take().map(JoinHandle::join)
+    }
+}
+
+impl Drop for Check {
+    /// The last of a journal's connections tidies up after all of them, which is not to be this one.
+    fn drop(&mut self) {
+        if let Some(thread) = self.0.take() {
+            let _ = thread.join();
+        }
     }
 }
 

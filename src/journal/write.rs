@@ -1,6 +1,7 @@
 //! Appending to the journal.
 
 use super::JournalError;
+use super::salvage::Check;
 use super::schema;
 use crate::model::{Recorded, RunId, RunView, TaskView};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
@@ -10,6 +11,8 @@ use std::path::{Path, PathBuf};
 /// An open journal.
 #[derive(Debug)]
 pub struct Journal {
+    /// Dropped, and so ended, before the connection.
+    pub(super) check: Option<Check>,
     pub(super) connection: Connection,
     pub(super) path: PathBuf,
     wal: Wal,
@@ -86,7 +89,7 @@ impl Journal {
     }
 
     pub(super) fn of(connection: Connection, path: &Path) -> Self {
-        Self { connection, path: path.to_owned(), wal: Wal::default() }
+        Self { check: None, connection, path: path.to_owned(), wal: Wal::default() }
     }
 
     /// Asks for the turn to append events that directly follow number `after` (0 for a new run).
@@ -95,6 +98,7 @@ impl Journal {
     /// # Errors
     /// A damaged file, or another process that holds the turn for longer than 30 seconds.
     pub fn turn(&mut self, run: &RunId, after: u64) -> Result<Option<Turn<'_>>, JournalError> {
+        self.finish_check()?;
         let path = self.path.as_path();
         let sql = |source| JournalError::Sqlite { path: path.to_owned(), source };
         let transaction = self

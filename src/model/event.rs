@@ -1,8 +1,8 @@
 //! Facts. Everything the program knows about a run is a fold over these.
 
 use super::{
-    AttemptEnd, AttemptId, ForgeWork, Link, PullStanding, Resource, RunSpec, RunState, StepId,
-    StopReason, TaskId, Timestamp,
+    AttemptEnd, AttemptId, ForgeWork, Link, OverlapPath, PullStanding, Resource, RunSpec, RunState,
+    StepId, StopReason, TaskId, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -20,26 +20,66 @@ pub struct Recorded {
 }
 
 impl Recorded {
-    /// Reads what is stored. The first event of a run is most of its history, and is read without the detour
-    /// over a tree of values that finding out an event's kind takes.
+    /// Reads what is stored. The kinds that are most of a history are read without the detour over a tree of
+    /// values that finding out an event's kind takes.
     ///
     /// # Errors
     /// It is no event of a kind that is known.
     pub fn from_json(text: &str) -> serde_json::Result<Self> {
-        #[derive(Deserialize)]
-        struct Created {
-            seq: u64,
-            at: Timestamp,
-            spec: Box<RunSpec>,
-        }
         // As they are written: the number, the time, the kind.
-        let head = text.get(..80).unwrap_or_default();
-        if head.contains("\"event\":\"run_created\"")
-            && let Ok(Created { seq, at, spec }) = serde_json::from_str(text)
+        let kind = text.get(..80).and_then(|head| head.split_once("\"event\":\""));
+        let frequent = kind.is_some_and(|(_, kind)| FREQUENT.iter().any(|k| kind.starts_with(k)));
+        if frequent
+            && let Ok(flat) = serde_json::from_str::<Flat>(text)
+            && let Some(recorded) = flat.into_recorded()
         {
-            return Ok(Self { seq, at, event: Event::RunCreated { spec } });
+            return Ok(recorded);
         }
         serde_json::from_str(text)
+    }
+}
+
+/// The kinds that [`Flat`] knows, as they stand in the text.
+const FREQUENT: [&str; 5] = [
+    "run_created\"",
+    "step_skipped\"",
+    "attempt_starting\"",
+    "attempt_started\"",
+    "attempt_ended\"",
+];
+
+/// What the frequent kinds have, all at once.
+#[derive(Deserialize)]
+struct Flat<'a> {
+    seq: u64,
+    at: Timestamp,
+    event: &'a str,
+    spec: Option<Box<RunSpec>>,
+    task: Option<TaskId>,
+    step: Option<StepId>,
+    reason: Option<String>,
+    attempt: Option<AttemptId>,
+    agent: Option<String>,
+    pid: Option<u32>,
+    end: Option<Box<AttemptEnd>>,
+}
+
+impl Flat<'_> {
+    /// `None` where something is missing that its kind has: the slow way says what.
+    fn into_recorded(self) -> Option<Recorded> {
+        let event = match self.event {
+            "run_created" => Event::RunCreated { spec: self.spec? },
+            "step_skipped" => {
+                Event::StepSkipped { task: self.task?, step: self.step?, reason: self.reason? }
+            }
+            "attempt_starting" => {
+                Event::AttemptStarting { attempt: self.attempt?, agent: self.agent }
+            }
+            "attempt_started" => Event::AttemptStarted { attempt: self.attempt?, pid: self.pid? },
+            "attempt_ended" => Event::AttemptEnded { attempt: self.attempt?, end: self.end? },
+            _ => return None,
+        };
+        Some(Recorded { seq: self.seq, at: self.at, event })
     }
 }
 
@@ -199,6 +239,25 @@ pub enum Event {
         /// One line.
         message: String,
     },
+    /// A task changed files that another one, or the branch it lands on, changed too since it began: found,
+    /// or no longer as it was.
+    OverlapFound {
+        /// The task; of two, the later one in the plan.
+        task: TaskId,
+        /// The other one; `None`: the branch.
+        with: Option<TaskId>,
+        /// The files, those that conflict first; the first twenty.
+        paths: Vec<OverlapPath>,
+        /// How many files there are.
+        path_count: u64,
+    },
+    /// The overlap is gone: one side's files are as they were.
+    OverlapGone {
+        /// The task.
+        task: TaskId,
+        /// The other one; `None`: the branch.
+        with: Option<TaskId>,
+    },
     /// The task's work landed.
     TaskMerged {
         /// The task.
@@ -342,6 +401,8 @@ impl Event {
                 | Self::TaskWarned { .. }
                 | Self::ForgeFailed { .. }
                 | Self::ForgeDone
+                | Self::OverlapFound { .. }
+                | Self::OverlapGone { .. }
         )
     }
 
@@ -361,6 +422,9 @@ impl Event {
             | Self::AttemptStopping { attempt, .. }
             | Self::AttemptEnded { attempt, .. }
             | Self::RetryScheduled { attempt, .. } => Box::new(std::iter::once(&attempt.task)),
+            Self::OverlapFound { task, with, .. } | Self::OverlapGone { task, with } => {
+                Box::new(std::iter::once(task).chain(with))
+            }
             Self::CancelRequested { tasks }
             | Self::RetryRequested { tasks, .. }
             | Self::PullRequestsRequested { tasks, .. }
@@ -398,12 +462,29 @@ mod tests {
         let spec = r#"{"id":"run-1","base":"b","target":null,"jobs":1,"parallel":false,"merge":"none",
             "verify":[],"grace_ms":1,"log_cap":1,"estimate_seconds":null,"tasks":[],"agents":{}}"#;
         let spec: RunSpec = serde_json::from_str(spec).unwrap();
-        for event in [Event::RunCreated { spec: Box::new(spec) }, Event::DrainRequested] {
+        let attempt = || AttemptId { task: "t".into(), step: "s".into(), number: 2 };
+        let failure = crate::model::Failure::new(crate::model::FailureClass::Crashed, "a \"b\"\n");
+        let reason = "no \"forge\" is used".to_owned();
+        let events = [
+            Event::RunCreated { spec: Box::new(spec) },
+            Event::DrainRequested,
+            Event::StepSkipped { task: "t".into(), step: "s".into(), reason },
+            Event::AttemptStarting { attempt: attempt(), agent: None },
+            Event::AttemptStarting { attempt: attempt(), agent: Some("other".to_owned()) },
+            Event::AttemptStarted { attempt: attempt(), pid: 7 },
+            Event::AttemptEnded { attempt: attempt(), end: Box::new(AttemptEnd::failed(failure)) },
+            Event::AttemptStopping { attempt: attempt(), reason: StopReason::Cancelled },
+        ];
+        for event in events {
             let recorded = Recorded { seq: 7, at: Timestamp(1_767_268_800_000), event };
             let text = serde_json::to_string(&recorded).unwrap();
             assert_eq!(Recorded::from_json(&text).unwrap(), recorded);
             assert_eq!(serde_json::from_str::<Recorded>(&text).unwrap(), recorded);
         }
-        assert!(Recorded::from_json("{\"seq\":1,\"event\":\"run_created\"}").is_err());
+        let at = "\"at\":\"2026-01-01T12:00:00Z\"";
+        for kind in FREQUENT {
+            let text = format!("{{\"seq\":1,{at},\"event\":\"{kind}}}");
+            assert!(Recorded::from_json(&text).is_err(), "{text}");
+        }
     }
 }

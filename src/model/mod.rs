@@ -9,11 +9,13 @@ mod event;
 mod forge;
 mod ids;
 mod outcome;
+mod overlap;
 mod policy;
 mod problem;
 mod profile;
 mod size;
 mod spec;
+mod thresholds;
 mod time;
 mod view;
 mod work;
@@ -26,17 +28,19 @@ pub use outcome::{
     AttemptEnd, Ending, Exit, Failure, FailureClass, FailureContext, Resource, ResourceUse,
     StopReason, Tokens, Usage,
 };
+pub use overlap::{OnOverlap, OverlapPath, OverlapView};
 pub use policy::{BreakerRule, OnLimit, Policy};
 pub use problem::{Problem, listed, nearest, quoted};
 pub use profile::{AgentProfile, Dialect, PromptDelivery};
 pub use size::bytes;
 pub use spec::{
-    BuiltIn, Dependency, DependencyKind, MergeMode, Phase, RunSpec, RunState, StepKind, StepSpec,
-    TaskSpec, TaskState,
+    BuiltIn, Dependency, DependencyKind, MergeMode, Phase, PlannedConflict, PlannedWrite, RunSpec,
+    RunState, StepKind, StepSpec, TaskSpec, TaskState,
 };
+pub use thresholds::{Threshold, Thresholds};
 pub use time::{Timestamp, parse_duration};
 pub use view::{
     AttemptView, BreakerState, BreakerView, BudgetView, LogView, RunView, SnapshotView, StepView,
     SupervisorView, TaskView,
 };
-pub use work::{Access, Complexity, Evidence, Target, WorkType};
+pub use work::{Access, Complexity, Evidence, Factor, PastChange, Target, WorkType};

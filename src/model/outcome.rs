@@ -26,6 +26,8 @@ pub enum StopReason {
     Interrupted,
     /// The machine was about to run out of memory: it starts again later.
     OutOfMemory,
+    /// Another task that began earlier changes the same lines: it goes on when that one has ended.
+    Overlap,
 }
 
 /// What kind of failure it was: it decides whether a retry makes sense and what to suggest.
@@ -128,6 +130,9 @@ pub struct FailureContext {
     /// Processes of the run at that time, this one included.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub running: Option<u32>,
+    /// The readings are not of that time, but of when a later supervisor found it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub found_later: bool,
 }
 
 impl Failure {

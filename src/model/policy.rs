@@ -1,5 +1,6 @@
 //! The policies of a run: when it waits, falls back or stops. Fixed when the run is created.
 
+use super::OnOverlap;
 use serde::{Deserialize, Serialize};
 
 /// What a run does about failures that are not the tasks' own, and about money.
@@ -18,6 +19,8 @@ pub struct Policy {
     pub max_cost_usd: Option<f64>,
     /// The most that one task may cost, US dollars.
     pub max_task_cost_usd: Option<f64>,
+    /// What happens when tasks that run side by side change the same lines.
+    pub on_overlap: OnOverlap,
 }
 
 impl Default for Policy {
@@ -30,6 +33,7 @@ impl Default for Policy {
             on_limit: OnLimit::Wait,
             max_cost_usd: None,
             max_task_cost_usd: None,
+            on_overlap: OnOverlap::Warn,
         }
     }
 }

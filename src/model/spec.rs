@@ -35,6 +35,30 @@ pub struct RunSpec {
     /// When it waits, falls back or stops.
     #[serde(default)]
     pub policy: Policy,
+    /// Estimated time from beginning to end, seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimate_parallel_seconds: Option<f64>,
+    /// Pairs of tasks that the plan expected to touch the same files, whether ordered or not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conflicts: Vec<PlannedConflict>,
+}
+
+/// Two tasks that were expected to touch the same files.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlannedConflict {
+    /// Their positions in the run's list of tasks.
+    pub tasks: (u32, u32),
+    /// 0 to 1.
+    pub confidence: f64,
+}
+
+/// A path that a task was expected to write.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlannedWrite {
+    /// From the repository's root, with `/`.
+    pub path: String,
+    /// 0 to 1.
+    pub confidence: f64,
 }
 
 /// What happens to finished work.
@@ -81,6 +105,9 @@ pub struct TaskSpec {
     pub depends_on: Vec<Dependency>,
     /// Paths the plan expects it to write, for the prompt and the summary.
     pub writes: Vec<String>,
+    /// The same with how sure it is, and more of them: what is compared with what it did change.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<PlannedWrite>,
     /// Set when the prompt is already done: the task has no steps and is never started.
     pub skip: Option<String>,
     /// In the workflow's order.

@@ -1,7 +1,9 @@
 //! What `orch status --json` shows: the shape that scripts rely on (`orch.status/1`). The journal
 //! keeps these beside the events, so that a status never replays a history.
 
-use super::{Exit, Failure, ResourceUse, RunId, RunState, TaskId, TaskState, Timestamp, Tokens};
+use super::{
+    Exit, Failure, OverlapView, ResourceUse, RunId, RunState, TaskId, TaskState, Timestamp, Tokens,
+};
 use serde::{Deserialize, Serialize};
 
 /// A run at a glance.
@@ -36,6 +38,9 @@ pub struct RunView {
     /// Why fewer processes run at the same time than was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limited: Option<String>,
+    /// Files that tasks, or a task and the branch it lands on, have both changed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overlaps: Vec<OverlapView>,
 }
 
 /// Whether something is let through.

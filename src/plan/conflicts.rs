@@ -4,18 +4,27 @@
 //! the product of both sides' confidence, that of a pair the chance that at least one of its paths is
 //! really shared. Two tasks that both write through globs that cover a shared path conflict at least
 //! as surely as both globs are meant: which of the files each writes is not known, but that they are after the
-//! same ones is. One entry per pair: a write-write conflict hides a write-read one.
+//! same ones is. A path that merges by itself (`hot`) counts for the report and not for the order. An
+//! import is as sure as its surest path: what imports a file once often imports it again.
+//!
+//! One entry per pair: a write-write conflict hides a write-read one, and that an import. What is too
+//! weak for the report becomes a note of both tasks.
 
-use super::document::{Conflict, ConflictKind};
+use super::document::{Conflict, ConflictKind, Note};
 use super::error::Problem;
 use super::input::{PlanInput, PlanOptions};
 use super::pattern::Pattern;
-use crate::model::{Access, Target};
+use crate::model::{Access, Target, Threshold, Thresholds};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Paths named per pair; the rest is counted.
 const MAX_PATHS: usize = 100;
+
+/// Confidence below which a conflict is not even a note.
+const NOTE_FROM: f64 = 0.25;
+/// Notes kept per task, the surest.
+const MAX_NOTES: usize = 5;
 
 /// A conflict between two tasks, `first` before `second` in the input.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,46 +32,93 @@ pub(super) struct Pair {
     pub first: usize,
     pub second: usize,
     pub kind: ConflictKind,
-    /// For write-read: who writes.
+    /// For what is not write-write: who writes.
     pub writer: usize,
     pub paths: Vec<String>,
     pub path_count: usize,
     pub confidence: f64,
+    /// The confidence without the paths that merge by themselves.
+    pub hard: f64,
+    /// Paths that merge by themselves.
+    pub merges: Vec<String>,
+    /// Whether both make a file that does not exist yet.
+    pub creates: bool,
+    /// For an import: the file that imports, and its line.
+    pub import: Option<(String, u32)>,
 }
 
 impl Pair {
     /// One line for whoever waits.
     pub(super) fn reason(&self) -> String {
-        let verb = if self.kind == ConflictKind::WriteWrite {
-            "both write"
-        } else {
-            "one reads what the other writes:"
-        };
         let shown = self.paths.iter().take(3).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let said = match (self.kind, &self.import) {
+            (ConflictKind::Import, Some((by, line))) => format!("{by}:{line} imports {shown}"),
+            (ConflictKind::WriteWrite, _) if self.creates => format!("both create {shown}"),
+            (ConflictKind::WriteWrite, _) => format!("both write {shown}"),
+            _ => format!("one reads what the other writes: {shown}"),
+        };
         match self.path_count.saturating_sub(3) {
-            0 => format!("{verb} {shown}"),
-            more => format!("{verb} {shown} and {more} more"),
+            0 => said,
+            more => format!("{said} and {more} more"),
         }
     }
 
     pub(super) fn document(&self, inputs: &[PlanInput], options: &PlanOptions) -> Conflict {
+        let orders = self.orders(&options.thresholds);
+        let held = self.hard < self.confidence
+            && self.confidence >= self.threshold(&options.thresholds).order;
+        let hint = (!orders && held).then(|| {
+            let merged: Vec<&str> = self.merges.iter().take(3).map(String::as_str).collect();
+            let why = self
+                .merges
+                .first()
+                .and_then(|path| super::hot::judge(path, options.hot.get(path)?));
+            let why = why.map(|hot| format!(": {}", hot.reason)).unwrap_or_default();
+            format!("merges by itself: {}{why}", merged.join(", "))
+        });
         Conflict {
             tasks: [inputs[self.first].name.clone(), inputs[self.second].name.clone()],
             kind: self.kind,
             paths: self.paths.clone(),
             path_count: self.path_count,
-            confidence: (self.confidence * 100.0).round() / 100.0,
-            orders: self.orders(options),
+            confidence: rounded(self.confidence),
+            orders,
+            reason: self.reason(),
+            hint,
+        }
+    }
+
+    fn threshold(&self, thresholds: &Thresholds) -> Threshold {
+        match self.kind {
+            ConflictKind::WriteWrite => thresholds.writes,
+            ConflictKind::WriteRead => thresholds.reads,
+            ConflictKind::Import => thresholds.imports,
         }
     }
 
     /// Whether the two must not run at the same time.
-    pub(super) fn orders(&self, options: &PlanOptions) -> bool {
-        match self.kind {
-            ConflictKind::WriteWrite => self.confidence >= options.order_from,
-            _ => self.confidence >= options.order_reads_from,
-        }
+    pub(super) fn orders(&self, thresholds: &Thresholds) -> bool {
+        self.hard >= self.threshold(thresholds).order
     }
+
+    /// Whether it is listed. What orders always is.
+    fn reported(&self, thresholds: &Thresholds) -> bool {
+        let Threshold { order, report } = self.threshold(thresholds);
+        self.confidence >= report.min(order)
+    }
+}
+
+fn rounded(confidence: f64) -> f64 {
+    (confidence * 100.0).round() / 100.0
+}
+
+/// What was found.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// Sorted by their tasks.
+    pub pairs: Vec<Pair>,
+    /// For each task, the surest first.
+    pub notes: Vec<Vec<Note>>,
 }
 
 /// The patterns of paths that never conflict.
@@ -104,13 +160,14 @@ impl Use {
     }
 }
 
-/// All conflicts worth reporting, sorted by their tasks.
-pub(super) fn find(inputs: &[PlanInput], ignored: &GlobSet, options: &PlanOptions) -> Vec<Pair> {
+/// All conflicts worth a word.
+pub(super) fn find(inputs: &[PlanInput], ignored: &GlobSet, options: &PlanOptions) -> Found {
     let ready = || inputs.iter().enumerate().filter(|(_, input)| input.skip_reason.is_none());
     let mut uses: BTreeMap<&str, Vec<Use>> = BTreeMap::new();
     let mut scopes: BTreeMap<&str, Vec<Use>> = BTreeMap::new();
     for (task, input) in ready() {
-        for target in input.targets.iter().filter(|t| !ignored.is_match(&t.path)) {
+        let touched = input.targets.iter().chain(&input.possible);
+        for target in touched.filter(|t| !ignored.is_match(&t.path)) {
             uses.entry(&target.path).or_default().push(Use::of(task, target));
         }
         for scope in input.scopes.iter().filter(|s| !ignored.is_match(&s.path)) {
@@ -119,7 +176,7 @@ pub(super) fn find(inputs: &[PlanInput], ignored: &GlobSet, options: &PlanOption
     }
     let scopes: Vec<(Pattern, Vec<Use>)> =
         scopes.into_iter().map(|(glob, uses)| (Pattern::new(glob), uses)).collect();
-    let mut pairs = Pairs::default();
+    let mut pairs = Pairs { inputs, mergeable: mergeable(options), ..Pairs::default() };
     let mut inside: BTreeMap<&str, Vec<Use>> = BTreeMap::new();
     for (pattern, covered) in &scopes {
         let literal = pattern.literal();
@@ -137,7 +194,18 @@ pub(super) fn find(inputs: &[PlanInput], ignored: &GlobSet, options: &PlanOption
     for covering in inside.values().chain(scopes.iter().map(|(_, users)| users)) {
         pairs.share(covering);
     }
+    for (task, input) in ready() {
+        pairs.imports(task, input, &uses);
+    }
     pairs.finish(options)
+}
+
+fn mergeable(options: &PlanOptions) -> HashSet<&str> {
+    let merges = |path: &&String| {
+        let hot = options.hot.get(*path).and_then(|facts| super::hot::judge(path, facts));
+        hot.is_some_and(|hot| hot.mergeable)
+    };
+    options.hot.keys().filter(merges).map(String::as_str).collect()
 }
 
 /// Globs that stand for files that are not listed meet other globs as patterns.
@@ -176,15 +244,29 @@ struct Meeting<'a> {
     count: usize,
     /// The chance that none is shared.
     none: f64,
+    /// The same without those that merge by themselves.
+    none_hard: f64,
     /// How surely both are after the same files.
     common: f64,
+    merges: Vec<&'a str>,
+    creates: usize,
+    import: Option<(&'a str, u32)>,
 }
 
-/// Pairs by tasks: write-write, and write-read with the writer first.
+impl Meeting<'_> {
+    fn new() -> Self {
+        Self { none: 1.0, none_hard: 1.0, ..Self::default() }
+    }
+}
+
+/// Pairs by tasks: write-write, and the others with the writer first.
 #[derive(Default)]
 struct Pairs<'a> {
+    inputs: &'a [PlanInput],
+    mergeable: HashSet<&'a str>,
     writes: HashMap<(usize, usize), Meeting<'a>>,
     reads: HashMap<(usize, usize), Meeting<'a>>,
+    imports: HashMap<(usize, usize), Meeting<'a>>,
 }
 
 impl<'a> Pairs<'a> {
@@ -230,46 +312,140 @@ impl<'a> Pairs<'a> {
             (Access::Write, Access::Read) => ((x.task, y.task), &mut self.reads),
             (Access::Read, Access::Write) => ((y.task, x.task), &mut self.reads),
         };
-        let meeting = kind.entry(key).or_insert(Meeting { none: 1.0, ..Meeting::default() });
+        let meeting = kind.entry(key).or_insert_with(Meeting::new);
         if meeting.paths.last() == Some(&path) {
             return;
         }
         meeting.count += 1;
-        meeting.none *= 1.0 - x.confidence * y.confidence;
+        let apart = 1.0 - x.confidence * y.confidence;
+        meeting.none *= apart;
+        let created = |task: usize| self.inputs[task].creates.contains(path);
+        let both_create = created(x.task) && created(y.task);
+        meeting.creates += usize::from(both_create);
+        if self.mergeable.contains(path) && !both_create {
+            meeting.merges.push(path);
+        } else {
+            meeting.none_hard *= apart;
+        }
         if meeting.paths.len() < MAX_PATHS {
             meeting.paths.push(path);
         }
     }
 
-    fn finish(self, options: &PlanOptions) -> Vec<Pair> {
+    /// What others write that the files of `task` import.
+    fn imports(&mut self, task: usize, input: &'a PlanInput, uses: &BTreeMap<&'a str, Vec<Use>>) {
+        if input.imports.is_empty() {
+            return;
+        }
+        let writes: HashMap<&str, f64> = input
+            .targets
+            .iter()
+            .filter(|target| target.access == Access::Write)
+            .map(|target| (target.path.as_str(), target.confidence))
+            .collect();
+        for import in &input.imports {
+            let Some(own) = writes.get(import.by.as_str()) else { continue };
+            let writers = uses.get(import.path.as_str()).into_iter().flatten();
+            for writer in writers.filter(|u| u.access == Access::Write && u.task != task) {
+                let meeting = self.imports.entry((writer.task, task)).or_insert_with(Meeting::new);
+                let apart = 1.0 - own * writer.confidence;
+                if meeting.import.is_none() || apart < meeting.none {
+                    (meeting.none, meeting.none_hard) = (apart, apart);
+                    meeting.import = Some((&import.by, import.line));
+                    // The first path is the one that the line imports.
+                    meeting.paths.retain(|path| *path != import.path);
+                    meeting.paths.insert(0, &import.path);
+                } else if meeting.paths.len() < MAX_PATHS
+                    && !meeting.paths.contains(&import.path.as_str())
+                {
+                    meeting.paths.push(&import.path);
+                }
+            }
+        }
+    }
+
+    fn finish(self, options: &PlanOptions) -> Found {
+        let thresholds = &options.thresholds;
         let pair = |(a, b): (usize, usize), meeting: Meeting<'_>, kind| {
             let mut paths: Vec<String> = meeting.paths.iter().map(|&p| p.to_owned()).collect();
-            paths.sort_unstable();
-            paths.dedup();
+            if kind != ConflictKind::Import {
+                paths.sort_unstable();
+                paths.dedup();
+            }
+            let path_count = meeting.count.max(paths.len());
+            let mut merges: Vec<String> = meeting.merges.iter().map(|&p| p.to_owned()).collect();
+            merges.sort_unstable();
             Pair {
                 first: a.min(b),
                 second: a.max(b),
                 kind,
                 writer: a,
-                path_count: meeting.count.max(paths.len()),
+                path_count,
                 paths,
                 confidence: (1.0 - meeting.none).max(meeting.common),
+                hard: if meeting.none_hard < 1.0 {
+                    (1.0 - meeting.none_hard).max(meeting.common)
+                } else {
+                    0.0
+                },
+                merges,
+                creates: meeting.creates == path_count,
+                import: meeting.import.map(|(by, line)| (by.to_owned(), line)),
             }
         };
         let mut best: BTreeMap<(usize, usize), Pair> = BTreeMap::new();
-        let reads = self.reads.into_iter().map(|(key, m)| pair(key, m, ConflictKind::WriteRead));
+        let mut weak: BTreeMap<(usize, usize), Pair> = BTreeMap::new();
         // Both directions may be there; the likelier one stands, the earlier writer on a tie.
-        for found in reads.filter(|p| p.confidence >= options.report_reads_from) {
+        let rank =
+            |p: &Pair| (p.kind != ConflictKind::Import, p.confidence, std::cmp::Reverse(p.writer));
+        let imports = self.imports.into_iter().map(|(key, m)| pair(key, m, ConflictKind::Import));
+        let reads = self.reads.into_iter().map(|(key, m)| pair(key, m, ConflictKind::WriteRead));
+        for found in imports.chain(reads) {
             let key = (found.first, found.second);
-            let rank = |p: &Pair| (p.confidence, std::cmp::Reverse(p.writer));
-            if best.get(&key).is_none_or(|other| rank(other) < rank(&found)) {
-                best.insert(key, found);
+            let place = if found.reported(thresholds) {
+                &mut best
+            } else if found.confidence >= NOTE_FROM {
+                &mut weak
+            } else {
+                continue;
+            };
+            if place.get(&key).is_none_or(|other| rank(other) < rank(&found)) {
+                place.insert(key, found);
             }
         }
-        let writes = self.writes.into_iter().map(|(key, m)| pair(key, m, ConflictKind::WriteWrite));
-        for found in writes.filter(|p| p.confidence >= options.report_from) {
-            best.insert((found.first, found.second), found);
+        for (key, meeting) in self.writes {
+            let found = pair(key, meeting, ConflictKind::WriteWrite);
+            if found.reported(thresholds) {
+                best.insert(key, found);
+            } else if found.confidence >= NOTE_FROM {
+                weak.insert(key, found);
+            }
         }
-        best.into_values().collect()
+        weak.retain(|key, _| !best.contains_key(key));
+        Found {
+            notes: self::notes(self.inputs, weak.values()),
+            pairs: best.into_values().collect(),
+        }
     }
+}
+
+fn notes<'p>(inputs: &[PlanInput], weak: impl Iterator<Item = &'p Pair>) -> Vec<Vec<Note>> {
+    let mut notes: Vec<Vec<Note>> = vec![Vec::new(); inputs.len()];
+    for pair in weak {
+        for (task, other) in [(pair.first, pair.second), (pair.second, pair.first)] {
+            notes[task].push(Note {
+                kind: Some(pair.kind),
+                task: Some(inputs[other].name.clone()),
+                confidence: Some(rounded(pair.confidence)),
+                text: pair.reason(),
+            });
+        }
+    }
+    for notes in &mut notes {
+        notes.sort_by(|a, b| {
+            b.confidence.partial_cmp(&a.confidence).unwrap_or(std::cmp::Ordering::Equal)
+        });
+        notes.truncate(MAX_NOTES);
+    }
+    notes
 }

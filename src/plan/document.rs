@@ -1,6 +1,7 @@
 //! The plan as it is printed and as the scheduler reads it: `orch.plan/1`.
 
-use super::input::PlanInput;
+use super::hot::HotFile;
+use super::input::{PlanInput, Risk};
 use crate::model::{Complexity, DependencyKind, Target, WorkType};
 use serde::Serialize;
 
@@ -20,6 +21,12 @@ pub struct Plan {
     pub conflicts: Vec<Conflict>,
     /// What can run side by side, wave after wave; skipped tasks left out.
     pub waves: Vec<Vec<String>>,
+    /// Every ready task once: independent ones, those of one area, those in sequence.
+    pub groups: Vec<Group>,
+    /// Files that several tasks write and that every change adds to.
+    pub hot_files: Vec<HotFile>,
+    /// Which prompts were split, into what, or why not; empty where nobody asked for it.
+    pub decompositions: Vec<Decomposition>,
     /// The chain of tasks that takes longest by estimate.
     pub critical_path: Vec<String>,
     /// Durations.
@@ -54,12 +61,83 @@ pub struct PlanTask {
     pub priority: i64,
     /// What it touches.
     pub targets: Vec<Target>,
+    /// The packages that hold what it writes, and those that need them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub packages: Vec<String>,
     /// What must end before it starts: declared dependencies first, nothing that another implies.
     pub depends_on: Vec<PlanDependency>,
     /// What it declares a dependency on that is done already.
     pub satisfied: Vec<String>,
     /// Seconds; 0 for a skipped task.
     pub estimate_seconds: f64,
+    /// The quarter of tasks like it that was fastest took less than this, seconds; absent without
+    /// history.
+    pub estimate_low_seconds: Option<f64>,
+    /// The quarter that was slowest took longer than this, seconds.
+    pub estimate_high_seconds: Option<f64>,
+    /// What the estimate is made from. One line.
+    pub estimate_from: String,
+    /// The agent that will run it.
+    pub agent: String,
+    /// Why its type and its complexity are what they are.
+    pub reasons: Vec<String>,
+    /// Why somebody should find out more before it starts.
+    pub research: Option<String>,
+    /// What may go wrong.
+    pub risks: Vec<Risk>,
+    /// What is worth knowing and too weak to be a conflict.
+    pub notes: Vec<Note>,
+    /// The prompt that it is a part of.
+    pub part_of: Option<String>,
+}
+
+/// Something worth knowing about a task.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Note {
+    /// The kind of conflict it would be, were it surer.
+    pub kind: Option<ConflictKind>,
+    /// The other task.
+    pub task: Option<String>,
+    /// 0 to 1.
+    pub confidence: Option<f64>,
+    /// One line.
+    pub text: String,
+}
+
+/// Tasks that belong together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Group {
+    /// What ties them.
+    pub kind: GroupKind,
+    /// The area, for [`GroupKind::Domain`].
+    pub domain: Option<String>,
+    /// Their names.
+    pub tasks: Vec<String>,
+}
+
+/// What ties the tasks of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GroupKind {
+    /// Nothing: each may run at any time.
+    Independent,
+    /// The same area, different files: side by side, and worth one pair of eyes.
+    Domain,
+    /// Some wait for others.
+    Sequential,
+}
+
+/// What became of the wish to split a prompt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Decomposition {
+    /// The prompt's name.
+    pub task: String,
+    /// `auto`, or `agent:NAME`.
+    pub by: String,
+    /// The tasks it became; empty where it stayed one.
+    pub into: Vec<String>,
+    /// Why, or why not. One line.
+    pub reason: String,
 }
 
 /// Whether a task will run.
@@ -104,6 +182,10 @@ pub struct Conflict {
     pub confidence: f64,
     /// Whether the two are kept from running at the same time because of it.
     pub orders: bool,
+    /// One line.
+    pub reason: String,
+    /// Why it orders nothing though it is sure enough.
+    pub hint: Option<String>,
 }
 
 /// How two tasks touch the same paths.
@@ -127,6 +209,13 @@ pub struct Estimate {
     pub parallel_seconds: f64,
     /// 0 for as many as there are.
     pub jobs: u32,
+    /// How much sooner than one after another; 1 for an empty plan.
+    pub speed_up: f64,
+    /// `parallel_seconds` with every task as fast as the fastest quarter of its like; absent without
+    /// history.
+    pub low_seconds: Option<f64>,
+    /// `parallel_seconds` with every task as slow as the slowest quarter of its like.
+    pub high_seconds: Option<f64>,
 }
 
 impl Plan {

@@ -83,6 +83,8 @@ pub struct CycleStep {
     pub task: String,
     /// Where it declares that it depends on the next one.
     pub at: Location,
+    /// The words that say so.
+    pub words: Option<String>,
 }
 
 fn hint(nearest: Option<&str>) -> String {
@@ -99,6 +101,9 @@ fn path(steps: &[CycleStep]) -> String {
 }
 
 fn places(steps: &[CycleStep]) -> String {
-    let at: Vec<String> = steps.iter().map(|step| step.at.to_string()).collect();
-    at.join(", ")
+    let place = |step: &CycleStep| match &step.words {
+        Some(words) => format!("{} \"{words}\"", step.at),
+        None => step.at.to_string(),
+    };
+    steps.iter().map(place).collect::<Vec<_>>().join(", ")
 }

@@ -1,15 +1,40 @@
 //! What a plan is made from.
 
-use crate::model::{Complexity, Target, WorkType};
-use std::collections::HashMap;
+use super::estimate::History;
+use super::hot::HotFacts;
+use crate::model::{Complexity, Target, Thresholds, WorkType};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A dependency as a prompt declares it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Declared {
     /// The name of the prompt that comes first.
     pub name: String,
     /// Where it says so, from 1.
     pub line: Option<u32>,
+    /// The words that say so, one line.
+    pub words: Option<String>,
+}
+
+/// A file that one of a task's targets imports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Import {
+    /// The imported file.
+    pub path: String,
+    /// The target that imports it.
+    pub by: String,
+    /// The line of `by` that says so, from 1.
+    pub line: u32,
+}
+
+/// Something that may go wrong with a task, or that a person should look at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Risk {
+    /// A word for it, such as `deletes` or `public_api`.
+    pub kind: String,
+    /// One line.
+    pub reason: String,
 }
 
 /// One prompt, read and analysed.
@@ -27,49 +52,51 @@ pub struct PlanInput {
     pub declared: Vec<Declared>,
     /// Higher goes first where two cannot run together; 0 when nothing is said.
     pub priority: i64,
+    /// The agent that will run it.
+    pub agent: String,
+    /// The area of work, where the prompt names one.
+    pub domain: Option<String>,
     /// What it touches; one per path.
     pub targets: Vec<Target>,
+    /// Files that it may write as well, each too unlikely to be a target.
+    pub possible: Vec<Target>,
     /// Globs it covers, each with a glob in `path`. One that is also a target has not been
     /// replaced by the files it matches.
     pub scopes: Vec<Target>,
+    /// What its targets import.
+    pub imports: Vec<Import>,
+    /// The packages that hold what it writes, and those that need them; names, sorted.
+    pub packages: Vec<String>,
+    /// Targets that do not exist yet.
+    pub creates: BTreeSet<String>,
     /// Type.
     pub work_type: WorkType,
     /// Size.
     pub complexity: Complexity,
+    /// Why its type and its size are what they are.
+    pub reasons: Vec<String>,
+    /// Why somebody should find out more before it starts, where that is so.
+    pub research: Option<String>,
+    /// What may go wrong.
+    pub risks: Vec<Risk>,
+    /// What the plan should say about it.
+    pub remarks: Vec<String>,
+    /// The prompt it is a part of.
+    pub part_of: Option<String>,
 }
 
 /// How a plan is made.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PlanOptions {
     /// Globs of paths that never make a conflict.
     pub ignore: Vec<String>,
-    /// Confidence, 0 to 1, from which a write-write conflict orders its tasks.
-    pub order_from: f64,
-    /// Confidence, 0 to 1, from which a write-read conflict orders its tasks, the writer first.
-    pub order_reads_from: f64,
-    /// Confidence, 0 to 1, from which a write-write conflict is reported.
-    pub report_from: f64,
-    /// Confidence, 0 to 1, from which a write-read conflict is reported.
-    pub report_reads_from: f64,
+    /// From which confidence a conflict is reported and from which it orders its tasks.
+    pub thresholds: Thresholds,
     /// How many tasks run at the same time, for the estimate; 0 for as many as there are.
     pub jobs: u32,
-    /// Seconds that tasks of a type and size took before, where that is known.
-    pub history: HashMap<(WorkType, Complexity), f64>,
-}
-
-impl Default for PlanOptions {
-    /// The thresholds: two bare mentions of a file (0.7 each) make a conflict that orders; a file that
-    /// is probably one of several does not. Reading is isolated by the worktree, so it orders only where
-    /// both sides say so in their front matter, and is reported only where both are near certain.
-    fn default() -> Self {
-        Self {
-            ignore: Vec::new(),
-            order_from: 0.45,
-            order_reads_from: 0.999,
-            report_from: 0.25,
-            report_reads_from: 0.9,
-            jobs: 0,
-            history: HashMap::new(),
-        }
-    }
+    /// How long tasks took before.
+    pub history: History,
+    /// What is known of files that more than one task writes, by path; see
+    /// [`contested`](super::contested).
+    pub hot: BTreeMap<String, HotFacts>,
 }

@@ -6,29 +6,49 @@
 //! Never: I/O, clocks, or knowledge of prompts and repositories.
 //!
 //! The way: `input` -> `names` (dependencies resolved, cycles refused) -> `conflicts` (inverted index
-//! of paths) -> `order` (conflicts directed, nothing implied twice, waves) -> `estimate` -> `document`.
+//! of paths; `hot` says which files merge by themselves) -> `estimate` (seconds a task) -> `order`
+//! (conflicts directed, nothing implied twice, waves) -> `schedule` -> `groups` -> `document`.
 
 mod conflicts;
 mod document;
 mod error;
 mod estimate;
+mod groups;
+mod hot;
 mod input;
 mod names;
 mod order;
 mod pattern;
+mod schedule;
 
 #[cfg(test)]
 mod tests;
 
 pub use document::{
-    Conflict, ConflictKind, Estimate, Plan, PlanDependency, PlanTask, PlanTaskState, SCHEMA,
+    Conflict, ConflictKind, Decomposition, Estimate, Group, GroupKind, Note, Plan, PlanDependency,
+    PlanTask, PlanTaskState, SCHEMA,
 };
 pub use error::{CycleStep, Location, PlanError, Problem};
-pub use estimate::default_seconds;
-pub use input::{Declared, PlanInput, PlanOptions};
+pub use estimate::{Finished, History, default_seconds};
+pub use hot::{HotFacts, HotFile};
+pub use input::{Declared, Import, PlanInput, PlanOptions, Risk};
 
-use crate::model::DependencyKind;
+use crate::model::{Access, DependencyKind};
+use estimate::Guess;
 use order::Because;
+use std::collections::BTreeMap;
+
+/// Paths that more than one task writes, sorted: those of which it matters whether they are hot.
+#[must_use]
+pub fn contested(inputs: &[PlanInput]) -> Vec<String> {
+    let mut writers: BTreeMap<&str, u32> = BTreeMap::new();
+    for input in inputs.iter().filter(|input| input.skip_reason.is_none()) {
+        for target in input.targets.iter().filter(|t| t.access == Access::Write) {
+            *writers.entry(&target.path).or_default() += 1;
+        }
+    }
+    writers.into_iter().filter(|(_, count)| *count > 1).map(|(path, _)| path.to_owned()).collect()
+}
 
 /// Makes the plan.
 ///
@@ -43,9 +63,14 @@ pub fn build(base: &str, inputs: Vec<PlanInput>, options: &PlanOptions) -> Resul
         _ => return Err(PlanError(problems)),
     };
     let found = conflicts::find(&inputs, &ignored, options);
-    let seconds: Vec<f64> = inputs.iter().map(|input| estimate::of_task(input, options)).collect();
-    let order = order::order(&inputs, &resolved.declared, &found, &seconds, options);
-    let estimate = estimate::of_plan(&inputs, &seconds, &order, options.jobs);
+    let guesses: Vec<Guess> =
+        inputs.iter().map(|input| estimate::of_task(input, &options.history)).collect();
+    let seconds: Vec<f64> = guesses.iter().map(|guess| guess.seconds).collect();
+    let order = order::order(&inputs, &resolved.declared, &found.pairs, &seconds, options);
+    let durations = schedule::of_plan(&inputs, &seconds, &order, options.jobs);
+    let groups = groups::groups(&inputs, &order);
+    let hot_files =
+        options.hot.iter().filter_map(|(path, facts)| hot::judge(path, facts)).collect();
 
     let names: Vec<String> = inputs.iter().map(|input| input.name.clone()).collect();
     let name = |task: usize| names[task].clone();
@@ -56,28 +81,36 @@ pub fn build(base: &str, inputs: Vec<PlanInput>, options: &PlanOptions) -> Resul
         .map(|(task, before)| {
             before
                 .iter()
-                .map(|edge| PlanDependency {
-                    task: name(edge.task),
-                    kind: match edge.because {
-                        Because::Declared(_) => DependencyKind::Declared,
-                        Because::Conflict(_) => DependencyKind::Conflict,
-                    },
-                    reason: match edge.because {
-                        Because::Declared(line) => declared_reason(&inputs[task].prompt, line),
-                        Because::Conflict(conflict) => found[conflict].reason(),
-                    },
+                .map(|edge| {
+                    let (kind, reason) = match edge.because {
+                        Because::Declared(at) => {
+                            (DependencyKind::Declared, declared_reason(&inputs[task], at))
+                        }
+                        Because::Conflict(at) => {
+                            let pair = &found.pairs[at];
+                            let kind = match pair.kind {
+                                ConflictKind::Import => DependencyKind::Import,
+                                _ => DependencyKind::Conflict,
+                            };
+                            (kind, pair.reason())
+                        }
+                    };
+                    PlanDependency { task: name(edge.task), kind, reason }
                 })
                 .collect()
         })
         .collect();
-    let conflicts = found.iter().map(|conflict| conflict.document(&inputs, options)).collect();
+    let conflicts =
+        found.pairs.iter().map(|conflict| conflict.document(&inputs, options)).collect();
+    let estimate = estimate(&guesses, &durations, &order, options.jobs);
     let satisfied = resolved.satisfied;
     let tasks = inputs
         .into_iter()
         .zip(dependencies)
         .zip(satisfied)
-        .zip(seconds)
-        .map(|(((input, depends_on), satisfied), estimate_seconds)| PlanTask {
+        .zip(guesses)
+        .zip(found.notes)
+        .map(|((((input, depends_on), satisfied), guess), notes)| PlanTask {
             state: PlanTaskState::of(&input),
             name: input.name,
             prompt: input.prompt,
@@ -87,9 +120,19 @@ pub fn build(base: &str, inputs: Vec<PlanInput>, options: &PlanOptions) -> Resul
             complexity: input.complexity,
             priority: input.priority,
             targets: input.targets,
+            packages: input.packages,
             depends_on,
             satisfied: satisfied.into_iter().map(name).collect(),
-            estimate_seconds,
+            estimate_seconds: guess.seconds,
+            estimate_low_seconds: guess.spread.map(|(low, _)| low),
+            estimate_high_seconds: guess.spread.map(|(_, high)| high),
+            estimate_from: guess.from,
+            agent: input.agent,
+            reasons: input.reasons,
+            research: input.research,
+            risks: input.risks,
+            notes: notes.into_iter().chain(input.remarks.into_iter().map(remark)).collect(),
+            part_of: input.part_of,
         })
         .collect();
     let list = |tasks: &[usize]| tasks.iter().map(|&task| name(task)).collect::<Vec<_>>();
@@ -99,20 +142,56 @@ pub fn build(base: &str, inputs: Vec<PlanInput>, options: &PlanOptions) -> Resul
         tasks,
         conflicts,
         waves: order.waves.iter().map(|wave| list(wave)).collect(),
-        critical_path: list(&estimate.critical_path),
-        estimate: Estimate {
-            sequential_seconds: estimate.sequential,
-            parallel_seconds: estimate.parallel,
-            jobs: options.jobs,
-        },
+        groups,
+        hot_files,
+        decompositions: Vec::new(),
+        critical_path: list(&durations.critical_path),
+        estimate,
         start_order: order.waves.concat(),
-        smart_order: estimate.longest_first,
+        smart_order: durations.longest_first,
     })
 }
 
-fn declared_reason(prompt: &str, line: Option<u32>) -> String {
-    match line {
-        Some(line) => format!("declared in {prompt}:{line}"),
-        None => format!("declared in {prompt}"),
+fn remark(text: String) -> Note {
+    Note { kind: None, task: None, confidence: None, text }
+}
+
+fn estimate(
+    guesses: &[Guess],
+    durations: &schedule::Durations,
+    order: &order::Order,
+    jobs: u32,
+) -> Estimate {
+    let known = guesses.iter().any(|guess| guess.spread.is_some());
+    let with = |end: fn((f64, f64)) -> f64| {
+        let seconds: Vec<f64> =
+            guesses.iter().map(|guess| guess.spread.map_or(guess.seconds, end)).collect();
+        known.then(|| schedule::parallel_seconds(&durations.longest_first, &seconds, order, jobs))
+    };
+    let (sequential, parallel) = (durations.sequential, durations.parallel);
+    Estimate {
+        sequential_seconds: sequential,
+        parallel_seconds: parallel,
+        jobs,
+        speed_up: if parallel > 0.0 {
+            (sequential / parallel * 100.0).round() / 100.0
+        } else {
+            1.0
+        },
+        low_seconds: with(|(low, _)| low),
+        high_seconds: with(|(_, high)| high),
+    }
+}
+
+fn declared_reason(input: &PlanInput, at: usize) -> String {
+    let prompt = &input.prompt;
+    let Some(declared) = input.declared.get(at) else { return format!("declared in {prompt}") };
+    let place = match declared.line {
+        Some(line) => format!("{prompt}:{line}"),
+        None => prompt.clone(),
+    };
+    match &declared.words {
+        Some(words) => format!("declared in {place}: \"{words}\""),
+        None => format!("declared in {place}"),
     }
 }

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 /// Dependencies as indices of the inputs.
 #[derive(Debug, Default)]
 pub(super) struct Resolved {
-    /// For each task: what must come first, with the line that says so; skipped tasks left out.
-    pub declared: Vec<BTreeMap<usize, Option<u32>>>,
+    /// For each task: what must come first, with the declaration that says so; skipped tasks left out.
+    pub declared: Vec<BTreeMap<usize, usize>>,
     /// For each task: what it depends on that is done already.
     pub satisfied: Vec<Vec<usize>>,
     /// Everything that is wrong.
@@ -35,12 +35,12 @@ pub(super) fn resolve(inputs: &[PlanInput]) -> Resolved {
         }
     }
     for (task, input) in inputs.iter().enumerate() {
-        let (mut before, mut done) = (BTreeMap::new(), Vec::new());
-        for declared in &input.declared {
+        let (mut before, mut done) = (BTreeMap::<usize, usize>::new(), Vec::new());
+        for (place, declared) in input.declared.iter().enumerate() {
             match by_name.get(declared.name.as_str()) {
                 None => resolved.problems.push(unknown(inputs, task, declared)),
                 Some(&first) if first == task => resolved.problems.push(Problem::SelfDependency {
-                    at: location(input, declared.line),
+                    at: location(input, declared),
                     task: input.name.clone(),
                 }),
                 Some(&first) if inputs[first].skip_reason.is_some() => {
@@ -49,7 +49,7 @@ pub(super) fn resolve(inputs: &[PlanInput]) -> Resolved {
                     }
                 }
                 Some(&first) => {
-                    before.entry(first).or_insert(declared.line);
+                    before.entry(first).or_insert(place);
                 }
             }
         }
@@ -64,8 +64,8 @@ pub(super) fn resolve(inputs: &[PlanInput]) -> Resolved {
     resolved
 }
 
-fn location(input: &PlanInput, line: Option<u32>) -> Location {
-    Location { file: input.prompt.clone(), line }
+fn location(input: &PlanInput, declared: &Declared) -> Location {
+    Location { file: input.prompt.clone(), line: declared.line }
 }
 
 fn unknown(inputs: &[PlanInput], task: usize, declared: &Declared) -> Problem {
@@ -78,7 +78,7 @@ fn unknown(inputs: &[PlanInput], task: usize, declared: &Declared) -> Problem {
         .filter(|(likeness, _)| *likeness >= ALIKE)
         .max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(a.1)));
     Problem::UnknownDependency {
-        at: location(&inputs[task], declared.line),
+        at: location(&inputs[task], declared),
         task: inputs[task].name.clone(),
         name: declared.name.clone(),
         nearest: nearest.map(|(_, name)| name.clone()),
@@ -86,7 +86,7 @@ fn unknown(inputs: &[PlanInput], task: usize, declared: &Declared) -> Problem {
 }
 
 /// The shortest cycle of every group of tasks that wait for each other, from its first task on.
-fn cycles(inputs: &[PlanInput], declared: &[BTreeMap<usize, Option<u32>>]) -> Vec<Problem> {
+fn cycles(inputs: &[PlanInput], declared: &[BTreeMap<usize, usize>]) -> Vec<Problem> {
     let mut graph = DiGraph::<(), (), usize>::default();
     let nodes: Vec<_> = inputs.iter().map(|_| graph.add_node(())).collect();
     for (task, before) in declared.iter().enumerate() {
@@ -110,9 +110,13 @@ fn cycles(inputs: &[PlanInput], declared: &[BTreeMap<usize, Option<u32>>]) -> Ve
         .map(|group| {
             let cycle = shortest_cycle(group, declared);
             let next = cycle.iter().copied().skip(1).chain(cycle.first().copied());
-            let steps = cycle.iter().zip(next).map(|(&task, next)| CycleStep {
-                task: inputs[task].name.clone(),
-                at: location(&inputs[task], declared[task].get(&next).copied().flatten()),
+            let steps = cycle.iter().zip(next).filter_map(|(&task, next)| {
+                let said = inputs[task].declared.get(*declared[task].get(&next)?)?;
+                Some(CycleStep {
+                    task: inputs[task].name.clone(),
+                    at: location(&inputs[task], said),
+                    words: said.words.clone(),
+                })
             });
             Problem::Cycle(steps.collect())
         })
@@ -120,7 +124,7 @@ fn cycles(inputs: &[PlanInput], declared: &[BTreeMap<usize, Option<u32>>]) -> Ve
 }
 
 /// Breadth first from the group's first task back to itself.
-fn shortest_cycle(group: &[usize], declared: &[BTreeMap<usize, Option<u32>>]) -> Vec<usize> {
+fn shortest_cycle(group: &[usize], declared: &[BTreeMap<usize, usize>]) -> Vec<usize> {
     let start = group[0];
     let mut came_from: HashMap<usize, usize> = HashMap::new();
     let mut queue = VecDeque::from([start]);

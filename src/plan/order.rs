@@ -5,8 +5,9 @@
 //! 2. Between two tasks that both write a path the one of higher priority goes first. A task lends its
 //!    priority to what it depends on, so this never closes a cycle: priority only falls along edges.
 //! 3. Waves are filled one after another with what may start and does not conflict with what is in the
-//!    wave already: first what has the most work waiting behind it, then by input order. The pairs
-//!    left over are directed by their waves.
+//!    wave already: first what the most tasks wait for (the other way round all of them would wait for
+//!    one more), then what has the most work waiting behind it (so that the longest chain grows least),
+//!    then by input order. The pairs left over are directed by their waves.
 //! 4. Edges that follow from others are dropped: n tasks that all write one file give n-1 edges.
 
 use super::conflicts::Pair;
@@ -17,8 +18,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Why one task waits for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Because {
-    /// The prompt says so, on this line.
-    Declared(Option<u32>),
+    /// The prompt says so: index into its declarations.
+    Declared(usize),
     /// They conflict: index into the conflicts.
     Conflict(usize),
 }
@@ -57,17 +58,17 @@ type Edges = Vec<BTreeMap<usize, Because>>;
 
 pub(super) fn order(
     inputs: &[PlanInput],
-    declared: &[BTreeMap<usize, Option<u32>>],
+    declared: &[BTreeMap<usize, usize>],
     conflicts: &[Pair],
     seconds: &[f64],
     options: &PlanOptions,
 ) -> Order {
     let mut edges: Edges = declared
         .iter()
-        .map(|before| before.iter().map(|(&task, &line)| (task, Because::Declared(line))).collect())
+        .map(|before| before.iter().map(|(&task, &at)| (task, Because::Declared(at))).collect())
         .collect();
     let strong: Vec<(usize, &Pair)> =
-        conflicts.iter().enumerate().filter(|(_, pair)| pair.orders(options)).collect();
+        conflicts.iter().enumerate().filter(|(_, pair)| pair.orders(&options.thresholds)).collect();
     for (index, pair) in strong.iter().filter(|(_, pair)| pair.kind != ConflictKind::WriteWrite) {
         let reader = pair.first + pair.second - pair.writer;
         if !comes_before(&edges, reader, pair.writer) {
@@ -135,6 +136,7 @@ fn fill(
     seconds: &[f64],
 ) -> Vec<Vec<usize>> {
     let behind = work_behind(edges, seconds);
+    let dependents = dependents(edges);
     let mut waits: Vec<usize> = edges.iter().map(BTreeMap::len).collect();
     let mut after = vec![Vec::new(); edges.len()];
     for (task, before) in edges.iter().enumerate() {
@@ -150,7 +152,10 @@ fn fill(
     let mut barred = vec![usize::MAX; inputs.len()];
     let mut waves = Vec::new();
     while !may_start.is_empty() {
-        may_start.sort_by(|&a, &b| behind[b].total_cmp(&behind[a]).then(a.cmp(&b)));
+        may_start.sort_by(|&a, &b| {
+            let most = dependents[b].cmp(&dependents[a]);
+            most.then(behind[b].total_cmp(&behind[a])).then(a.cmp(&b))
+        });
         let number = waves.len();
         let (mut wave, mut later) = (Vec::new(), Vec::new());
         for task in may_start {
@@ -182,6 +187,41 @@ fn fill(
         waves.push(wave);
     }
     waves
+}
+
+/// For each task how many wait for it, near and far.
+fn dependents(edges: &Edges) -> Vec<usize> {
+    let count = edges.len();
+    let mut after = vec![Vec::new(); count];
+    let mut waiting: Vec<usize> = vec![0; count];
+    for (task, before) in edges.iter().enumerate() {
+        for &first in before.keys() {
+            after[first].push(task);
+            waiting[first] += 1;
+        }
+    }
+    // Most tasks of most plans are on no edge: they cost nothing.
+    let mut known: Vec<Option<Tasks>> = vec![None; count];
+    let mut last: Vec<usize> = (0..count).filter(|&task| waiting[task] == 0).collect();
+    while let Some(task) = last.pop() {
+        if !after[task].is_empty() {
+            let mut all = Tasks(vec![0; count.div_ceil(64)]);
+            for &next in &after[task] {
+                all.insert(next);
+                if let Some(theirs) = &known[next] {
+                    all.extend(theirs);
+                }
+            }
+            known[task] = Some(all);
+        }
+        for &first in edges[task].keys() {
+            waiting[first] -= 1;
+            if waiting[first] == 0 {
+                last.push(first);
+            }
+        }
+    }
+    known.iter().map(|tasks| tasks.as_ref().map_or(0, Tasks::len)).collect()
 }
 
 /// For each task the seconds of the longest chain that waits for it.
@@ -246,6 +286,10 @@ struct Tasks(Vec<u64>);
 impl Tasks {
     fn contains(&self, task: usize) -> bool {
         self.0[task / 64] >> (task % 64) & 1 == 1
+    }
+
+    fn len(&self) -> usize {
+        self.0.iter().map(|bits| bits.count_ones() as usize).sum()
     }
 
     fn insert(&mut self, task: usize) {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::{Access, Complexity, Target, WorkType};
+use crate::model::{Access, Complexity, Target, Threshold, WorkType};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,10 @@ fn task(name: &str, writes: &[&str], after: &[&str]) -> PlanInput {
         name: name.into(),
         prompt: format!("prompts/{name}.md"),
         title: name.to_uppercase(),
-        declared: after.iter().map(|&name| Declared { name: name.into(), line: Some(3) }).collect(),
+        declared: after
+            .iter()
+            .map(|&name| Declared { name: name.into(), line: Some(3), words: None })
+            .collect(),
         targets: writes.iter().map(|path| target(path, Access::Write, 1.0)).collect(),
         ..PlanInput::default()
     }
@@ -85,7 +88,7 @@ fn priority_then_work_behind_then_input_order_decide_who_goes_first() {
     let blocked = [task("a", &["x"], &[]), task("b", &["x"], &[]), task("c", &[], &["b"])];
     assert_eq!(edges(&planned(&blocked)), ["b<a conflict", "b<c declared"]);
     // What an urgent task waits for is as urgent.
-    urgent.declared = vec![Declared { name: "c".into(), line: None }];
+    urgent.declared = vec![Declared { name: "c".into(), ..Declared::default() }];
     urgent.targets.clear();
     let plan = planned(&[task("a", &["x"], &[]), urgent, task("c", &["x"], &[])]);
     assert_eq!(edges(&plan), ["c<a conflict", "c<b declared"]);
@@ -199,6 +202,156 @@ fn unlikely_conflicts_are_reported_but_order_nothing() {
 }
 
 #[test]
+fn thresholds_are_the_users() {
+    let inputs = vec![task("a", &["x"], &[]), reading("b", &["x"])];
+    let mut options = PlanOptions::default();
+    options.thresholds.reads.order = 1.0;
+    assert_eq!(build("0", inputs.clone(), &options).unwrap().waves.len(), 2);
+    options.thresholds.reads = Threshold { order: 1.0, report: 1.0 };
+    let mut unsure = inputs.clone();
+    unsure[1].targets[0].confidence = 0.99;
+    let plan = build("0", unsure, &options).unwrap();
+    assert!(plan.conflicts.is_empty());
+    assert_eq!(plan.tasks[0].notes[0].text, "one reads what the other writes: x");
+    // What orders is always told.
+    let mut both = vec![task("a", &["x"], &[]), task("b", &["x"], &[])];
+    both[0].targets[0].confidence = 0.5;
+    options.thresholds.writes = Threshold { order: 0.4, report: 0.9 };
+    let plan = build("0", both, &options).unwrap();
+    assert!(plan.conflicts[0].orders && plan.waves.len() == 2);
+}
+
+fn importing(name: &str, writes: &str, imports: &str) -> PlanInput {
+    let import = Import { path: imports.into(), by: writes.into(), line: 7 };
+    PlanInput { imports: vec![import], ..task(name, &[writes], &[]) }
+}
+
+#[test]
+fn what_others_import_goes_first_where_both_sides_are_certain() {
+    let plan = planned(&[importing("a", "app.rs", "lib.rs"), task("b", &["lib.rs"], &[])]);
+    assert_eq!(edges(&plan), ["b<a import"]);
+    assert_eq!(plan.tasks[0].depends_on[0].reason, "app.rs:7 imports lib.rs");
+    assert_eq!((plan.conflicts.len(), plan.conflicts[0].kind), (1, ConflictKind::Import));
+    // Each imports what the other writes: somebody goes first, and nothing hangs.
+    let circle = [importing("a", "x.rs", "y.rs"), importing("b", "y.rs", "x.rs")];
+    assert_eq!(edges(&planned(&circle)), ["a<b import"]);
+}
+
+#[test]
+fn an_unsure_import_is_a_note() {
+    let mut writer = task("b", &["lib.rs"], &[]);
+    writer.targets[0].confidence = 0.9;
+    let plan = planned(&[importing("a", "app.rs", "lib.rs"), writer.clone()]);
+    assert!(plan.conflicts.is_empty() && plan.waves.len() == 1);
+    let note = &plan.tasks[1].notes[0];
+    assert_eq!((note.kind, note.task.as_deref()), (Some(ConflictKind::Import), Some("a")));
+    assert_eq!(note.text, "app.rs:7 imports lib.rs");
+    writer.targets[0].confidence = 0.1;
+    assert!(planned(&[importing("a", "app.rs", "lib.rs"), writer]).tasks[1].notes.is_empty());
+}
+
+#[test]
+fn a_write_conflict_hides_what_is_weaker() {
+    let mut both = importing("a", "app.rs", "lib.rs");
+    both.targets.push(target("lib.rs", Access::Write, 1.0));
+    let plan = planned(&[both, task("b", &["lib.rs"], &[])]);
+    assert_eq!(plan.conflicts.len(), 1);
+    assert_eq!(plan.conflicts[0].kind, ConflictKind::WriteWrite);
+    assert!(plan.tasks[0].notes.is_empty());
+}
+
+fn with_hot(inputs: &[PlanInput], path: &str, facts: HotFacts) -> Plan {
+    let options = PlanOptions { hot: [(path.to_owned(), facts)].into(), ..PlanOptions::default() };
+    build("0", inputs.to_vec(), &options).unwrap()
+}
+
+#[test]
+fn a_file_that_merges_by_itself_is_a_hint_and_no_barrier() {
+    let union = HotFacts { union: true, ..HotFacts::default() };
+    let inputs = [task("a", &["CHANGELOG.md"], &[]), task("b", &["CHANGELOG.md"], &[])];
+    assert_eq!(contested(&inputs), ["CHANGELOG.md"]);
+    let plan = with_hot(&inputs, "CHANGELOG.md", union);
+    assert_eq!((plan.waves.len(), plan.conflicts.len()), (1, 1));
+    let conflict = &plan.conflicts[0];
+    assert!(!conflict.orders && (conflict.confidence - 1.0).abs() < 1e-9);
+    assert_eq!(
+        conflict.hint.as_deref(),
+        Some("merges by itself: CHANGELOG.md: git merges it line by line (merge=union)")
+    );
+    assert_eq!((plan.hot_files[0].kind, plan.hot_files[0].mergeable), ("change log", true));
+    // Any other file that both write still counts.
+    let mut more = inputs.clone();
+    for input in &mut more {
+        input.targets.push(target("x.rs", Access::Write, 1.0));
+    }
+    let plan = with_hot(&more, "CHANGELOG.md", union);
+    assert!(plan.conflicts[0].orders && plan.conflicts[0].hint.is_none());
+    // Without a reason to believe it, it is a file like any other.
+    let plan = with_hot(&inputs, "CHANGELOG.md", HotFacts::default());
+    assert!(plan.conflicts[0].orders && !plan.hot_files[0].mergeable);
+    // Two new files of one name are two whole texts.
+    let mut new = inputs.clone();
+    for input in &mut new {
+        input.creates.insert("CHANGELOG.md".into());
+    }
+    let plan = with_hot(&new, "CHANGELOG.md", union);
+    assert!(plan.conflicts[0].orders);
+    assert_eq!(plan.conflicts[0].reason, "both create CHANGELOG.md");
+}
+
+#[test]
+fn what_fewer_wait_behind_waits() {
+    // Two short tasks wait for b, one long one for a.
+    let mut long = task("c", &[], &["a"]);
+    long.complexity = Complexity::Critical;
+    let inputs = [
+        task("a", &["x"], &[]),
+        task("b", &["x"], &[]),
+        long,
+        task("d", &[], &["b"]),
+        task("e", &[], &["b"]),
+    ];
+    assert!(edges(&planned(&inputs)).contains(&"b<a conflict".to_owned()));
+}
+
+#[test]
+fn tasks_are_grouped_by_how_they_relate() {
+    let inputs = [
+        task("lone", &["README.md"], &[]),
+        task("list", &["src/tui/list.rs"], &[]),
+        task("tree", &["src/tui/tree.rs", "src/tui/view/node.rs", "docs/tree.md"], &[]),
+        task("last", &["z/z/z"], &["first"]),
+        task("first", &["src/tui/x.rs"], &[]),
+        PlanInput { domain: Some("net".into()), ..task("tcp", &["a/b"], &[]) },
+        PlanInput { domain: Some("net".into()), ..task("udp", &["c"], &[]) },
+        PlanInput { skip_reason: Some("done".into()), ..task("done", &["src/tui/y"], &[]) },
+    ];
+    let groups: Vec<(GroupKind, Option<String>, Vec<String>)> =
+        planned(&inputs).groups.into_iter().map(|g| (g.kind, g.domain, g.tasks)).collect();
+    let names = |names: &[&str]| names.iter().map(|&n| n.to_owned()).collect::<Vec<_>>();
+    assert_eq!(
+        groups,
+        [
+            (GroupKind::Independent, None, names(&["lone"])),
+            (GroupKind::Domain, Some("src/tui".into()), names(&["list", "tree"])),
+            (GroupKind::Domain, Some("net".into()), names(&["tcp", "udp"])),
+            (GroupKind::Sequential, None, names(&["first", "last"])),
+        ]
+    );
+}
+
+#[test]
+fn a_cycle_is_named_with_the_words_that_made_it() {
+    let mut a = task("a", &[], &["b"]);
+    a.declared[0].words = Some("Start after b is done.".into());
+    let said = refused(&[a, task("b", &[], &["a"])]);
+    assert_eq!(
+        said,
+        "dependency cycle: a -> b -> a; remove one of: prompts/a.md:3 \"Start after b is done.\", prompts/b.md:3"
+    );
+}
+
+#[test]
 fn ignored_paths_never_conflict() {
     let inputs = vec![task("a", &["CHANGELOG.md", "x"], &[]), task("b", &["CHANGELOG.md"], &[])];
     let options = PlanOptions { ignore: vec!["*.md".into()], ..PlanOptions::default() };
@@ -248,8 +401,15 @@ fn a_cycle_is_the_shortest_and_two_are_two() {
 #[test]
 fn estimates_come_from_history_where_there_is_one() {
     let mut options = PlanOptions { jobs: 2, ..PlanOptions::default() };
-    options.history.insert((WorkType::General, Complexity::Low), 10.0);
+    let seen = |seconds| Finished {
+        agent: String::new(),
+        work_type: WorkType::General,
+        complexity: Complexity::Low,
+        seconds,
+    };
+    options.history = History::new([5.0, 10.0, 20.0].map(seen));
     let mut large = task("b", &[], &[]);
+    large.agent = "other".into();
     large.complexity = Complexity::High;
     let inputs = vec![task("a", &[], &[]), large, task("c", &[], &["a"]), task("d", &[], &[])];
     let plan = build("0", inputs, &options).unwrap();
@@ -257,7 +417,15 @@ fn estimates_come_from_history_where_there_is_one() {
         plan.tasks.iter().map(|t| t.estimate_seconds).collect::<Vec<_>>(),
         [10.0, 1200.0, 10.0, 10.0]
     );
+    assert_eq!(plan.tasks[0].estimate_low_seconds, Some(7.5));
+    assert_eq!(
+        plan.tasks[0].estimate_from,
+        "median of 3 finished general tasks of low complexity by "
+    );
+    assert_eq!(plan.tasks[1].estimate_high_seconds, None);
     assert!((plan.estimate.parallel_seconds - 1200.0).abs() < 1e-9);
+    assert!((plan.estimate.speed_up - 1.025).abs() < 0.01);
+    assert_eq!(plan.estimate.high_seconds, Some(1200.0));
     let names = |smart| plan.start_order(smart).map(|t| t.name.clone()).collect::<Vec<_>>();
     assert_eq!(names(true), ["b", "a", "c", "d"]);
     assert_eq!(names(false), ["a", "b", "d", "c"]);
@@ -319,8 +487,9 @@ fn any_inputs() -> impl Strategy<Value = Vec<PlanInput>> {
                     glob.iter().map(|d| target(&format!("d{d}/*"), Access::Write, 1.0)).collect();
                 // Only on earlier ones, so that there is no cycle.
                 let earlier = after.into_iter().filter(|&d| d < i);
-                input.declared =
-                    earlier.map(|d| Declared { name: format!("t{d}"), line: Some(1) }).collect();
+                input.declared = earlier
+                    .map(|d| Declared { name: format!("t{d}"), line: Some(1), words: None })
+                    .collect();
                 input.priority = priority;
                 input.complexity = if large { Complexity::High } else { Complexity::Low };
                 input.skip_reason = skip.then(|| "done".into());

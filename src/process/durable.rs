@@ -57,6 +57,24 @@ impl Reserved {
     }
 }
 
+/// Writes `value` in the place of a whole file, through `part`: whatever happens, one of the two is there.
+pub(super) fn replace(
+    part: &Path,
+    path: &Path,
+    value: &impl Serialize,
+) -> Result<(), ProcessError> {
+    let write = || {
+        let mut file = File::create(part)?;
+        file.write_all(&serde_json::to_vec(value)?)?;
+        file.sync_all()?;
+        fs::rename(part, path)
+    };
+    write().map_err(|source| {
+        let _ = fs::remove_file(part);
+        ProcessError::io(format!("write {}", path.display()))(source)
+    })
+}
+
 /// Reads what [`publish`] or [`Reserved::commit`] wrote; `None` where there is no such file.
 pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, ProcessError> {
     let bytes = match fs::read(path) {

@@ -52,7 +52,7 @@ pub use log::{Entry, Follower, LogReader, LogStat, Stream, StreamReader};
 pub use pace::until_next;
 pub use platform::lower_priority;
 pub use recover::{Adopted, Recovery, has_ended, recover};
-pub use result::ShimResult;
+pub use result::{ShimResult, annotate};
 pub use running::{Finished, Running};
 pub use shim::shim;
 pub use signals::{Interrupt, Signals, die};

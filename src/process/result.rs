@@ -1,13 +1,13 @@
 //! What a shim reports.
 
 use super::{ProcessError, durable, layout};
-use crate::model::{Exit, StopReason, Timestamp};
+use crate::model::{Exit, Failure, StopReason, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::time::SystemTime;
 
 /// How an attempt's processes ended: what `result.json` holds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ShimResult {
     /// How the agent's main process ended. Neither code nor signal: it was never executed (see
     /// `spawn_error`), or survived SIGKILL (see `unkillable`).
@@ -40,6 +40,12 @@ pub struct ShimResult {
     pub unkillable: u32,
     /// Why the agent could not be executed.
     pub spawn_error: Option<String>,
+    /// Nobody saw it end: its shim had died, and whoever found that out wrote this.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lost: bool,
+    /// Why it failed, added by whoever judged it. Nothing is decided by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Failure>,
 }
 
 impl ShimResult {
@@ -50,6 +56,43 @@ impl ShimResult {
     pub fn read(dir: &Path) -> Result<Option<Self>, ProcessError> {
         durable::read(&layout::result(dir))
     }
+
+    /// Of an attempt of which nothing is known but when it began.
+    pub(super) fn begun(at: Timestamp) -> Self {
+        Self {
+            exit: Exit::default(),
+            stopped: None,
+            started_at: at,
+            finished_at: at,
+            wall_ms: 0,
+            user_ms: 0,
+            sys_ms: 0,
+            max_rss_bytes: 0,
+            peak_memory_bytes: 0,
+            log_bytes: 0,
+            dropped_bytes: 0,
+            killed: 0,
+            unkillable: 0,
+            spawn_error: None,
+            lost: false,
+            error: None,
+        }
+    }
+}
+
+/// Adds to the result of an attempt that has ended why it failed. One that is lost gets a result by that.
+///
+/// # Errors
+/// What the file system refuses; the result is as it was then.
+pub fn annotate(dir: &Path, error: &Failure) -> Result<(), ProcessError> {
+    let path = layout::result(dir);
+    if !layout::spec(dir).exists() {
+        return Ok(());
+    }
+    let result = durable::read_if_whole(&path)?
+        .unwrap_or_else(|| ShimResult { lost: true, ..ShimResult::begun(now()) });
+    let (part, error) = (path.with_extension("error.part"), Some(error.clone()));
+    durable::replace(&part, &path, &ShimResult { error, ..result })
 }
 
 /// The wall clock.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use tokio::process::Child;
 
 /// How an attempt's processes ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Finished {
     /// The shim reported.
     Done(ShimResult),

@@ -1,11 +1,14 @@
 //! The human view of a run while it happens: one line a task on a terminal, redrawn in place; one line a
 //! fact otherwise.
 
+use super::overlaps;
 use super::style::{Style, columns, fit, mark};
 use super::waits::{self, Wait};
 use super::words::{duration, money};
 use crate::engine::State;
-use crate::model::{AttemptId, Ending, Event, Recorded, StepKind, TaskId, TaskState, Timestamp};
+use crate::model::{
+    AttemptId, Ending, Event, Recorded, StepKind, StopReason, TaskId, TaskState, Timestamp,
+};
 use crate::supervisor::{Observer, Progress, now};
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
@@ -110,6 +113,17 @@ impl<W: Write> Live<W> {
             }
             Event::TaskWarned { task, message } => {
                 self.say(&format!("! {}: {message}", name(task)));
+            }
+            Event::OverlapFound { .. } => {
+                if let Some(text) = overlaps::told(state, &recorded.event) {
+                    self.say(&format!("! overlap: {text}"));
+                }
+            }
+            Event::AttemptStopping { attempt, reason: StopReason::Overlap } => {
+                self.say(&format!(
+                    "- {}: stopped until the task that began earlier has ended",
+                    name(&attempt.task)
+                ));
             }
             Event::CancelRequested { tasks } => {
                 for task in tasks {

@@ -9,6 +9,7 @@ mod doctor;
 mod landing;
 pub mod live;
 mod ndjson;
+mod overlaps;
 pub mod plan;
 mod ps;
 mod pulls;

@@ -1,10 +1,11 @@
 //! `orch status`: a run, its tasks, and what to do next.
 
 use super::style::{Style, columns, fit, mark};
-use super::waits;
 use super::words::{bytes, count, duration, money};
+use super::{overlaps, waits};
 use crate::model::{
-    BreakerView, Failure, FailureClass, RunState, RunView, TaskState, TaskView, Timestamp,
+    BreakerView, Failure, FailureClass, OverlapView, RunState, RunView, TaskState, TaskView,
+    Timestamp,
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -20,6 +21,7 @@ pub struct StatusJson<'a> {
     tasks: Vec<&'a RawValue>,
     totals: BTreeMap<String, u64>,
     breakers: Vec<BreakerView>,
+    overlaps: Vec<OverlapView>,
 }
 
 impl<'a> StatusJson<'a> {
@@ -56,7 +58,8 @@ impl<'a> StatusJson<'a> {
         for breaker in &mut breakers {
             breaker.state = breaker.state_at(now);
         }
-        Self { schema: "orch.status/1", run, tasks, totals, breakers }
+        let overlaps = std::mem::take(&mut run.overlaps);
+        Self { schema: "orch.status/1", run, tasks, totals, breakers, overlaps }
     }
 }
 
@@ -97,6 +100,9 @@ pub fn status(
     let hidden = usize::try_from(total).unwrap_or(0).saturating_sub(tasks.len());
     if hidden > 0 {
         let _ = writeln!(out, "  … {hidden} more; see all with: orch status --all");
+    }
+    for line in overlaps::lines(&run.overlaps) {
+        let _ = writeln!(out, "overlap: {line}");
     }
     let _ = writeln!(out, "{}", totals(counts));
     if let Some(next) = next(run, tasks) {
@@ -313,6 +319,7 @@ fn circumstances(error: &Failure) -> String {
         parts.extend(context.free_disk_bytes.map(|n| format!("{} of disk free", bytes(n))));
         parts.extend(context.load.map(|load| format!("load {load:.1}")));
         parts.extend(context.running.map(|n| format!("{n} running")));
+        parts.extend(context.found_later.then(|| "read when it was found".to_owned()));
     }
     parts.join(", ")
 }

@@ -1,7 +1,7 @@
 //! An agent's attempt: its prompt and command line before, its live output meanwhile, the verdict after.
 
 use super::attempt::{Job, internal, stopped_failure, tail};
-use super::{Progress, World, clock};
+use super::{Progress, World, clock, record};
 use crate::agent::{
     self, Briefing, LaunchContext, Neighbour, Previous, Reader, ShellBlock, Variables,
 };
@@ -44,6 +44,7 @@ pub(super) fn plan(world: &World, job: &Job) -> Result<Plan, Failure> {
         Failure::new(FailureClass::BadCommand, format!("no agent '{}'", job.task.agent))
     })?;
     // The prompt as it was when the run was created.
+    record::ensure_prompt(world, &job.run, &job.task.id).map_err(internal)?;
     let stored = world.layout.prompt(&job.run, &job.task.id);
     let prompt = crate::prompt::load(std::slice::from_ref(&stored), Path::new("/"))
         .map_err(internal)?

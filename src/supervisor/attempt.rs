@@ -3,6 +3,7 @@
 use super::agents::{self, Plan};
 use super::pressure::Freed;
 use super::quiet::{Quiet, Silence};
+use super::recover::Found;
 use super::world::create_dir;
 use super::{Progress, SupervisorError, World, clock, snapshots};
 use crate::engine::{Beginning, State};
@@ -23,6 +24,8 @@ use tokio::sync::{Semaphore, mpsc};
 pub(super) enum Observation {
     /// Its shim runs.
     Started { attempt: AttemptId, pid: u32, stopper: Stopper },
+    /// What became of one that an earlier supervisor left.
+    Found { attempt: AttemptId, found: Result<Found, SupervisorError> },
     /// It ended.
     Ended { attempt: AttemptId, end: Box<AttemptEnd> },
     /// It neither prints nor computes.
@@ -261,6 +264,9 @@ pub(super) fn judge(world: &World, job: &Job, ended: Result<Finished, ProcessErr
         }
         Err(error) => return AttemptEnd::failed(internal(error)),
     };
+    if result.lost {
+        return AttemptEnd { usage: agents::used(job), ..lost(0) };
+    }
     let stopped = result.stopped;
     let mut end = match &job.step.kind {
         StepKind::Agent => agents::judge(world, job, &result, stopped),
@@ -293,6 +299,7 @@ fn lost(survivors: usize) -> AttemptEnd {
 /// Shown after the class (`cancelled: ...`), so they do not say it again.
 const CANCELLED: &str = "stopped by a person";
 const INTERRUPTED: &str = "the supervisor was stopped";
+const OVERLAP: &str = "another task that began earlier changes the same lines";
 const OUT_OF_MEMORY: &str = "the machine was running out of memory";
 
 /// The shim knows that it was told to stop; why is in the journal.
@@ -305,6 +312,8 @@ pub(super) fn with_reason(mut end: AttemptEnd, stopping: Option<StopReason>) -> 
             StopReason::Cancelled => Failure::new(FailureClass::Cancelled, CANCELLED),
             StopReason::OutOfMemory => Failure::new(FailureClass::Interrupted, OUT_OF_MEMORY)
                 .suggest("it starts again by itself; fewer at a time: --jobs"),
+            StopReason::Overlap => Failure::new(FailureClass::Interrupted, OVERLAP)
+                .suggest("it goes on by itself when that task has ended"),
             _ => Failure::new(FailureClass::Interrupted, INTERRUPTED)
                 .suggest("go on with: orch resume"),
         };
@@ -349,6 +358,7 @@ pub(super) fn stopped_failure(reason: StopReason, step: &StepSpec) -> Failure {
         StopReason::Cancelled => Failure::new(FailureClass::Cancelled, CANCELLED),
         StopReason::Interrupted => Failure::new(FailureClass::Interrupted, INTERRUPTED),
         StopReason::OutOfMemory => Failure::new(FailureClass::Interrupted, OUT_OF_MEMORY),
+        StopReason::Overlap => Failure::new(FailureClass::Interrupted, OVERLAP),
     }
 }
 

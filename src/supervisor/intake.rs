@@ -5,14 +5,16 @@
 use super::SupervisorError;
 use super::clock::now;
 use super::record::RunRecord;
+use super::survey::{self, Indexing, Survey};
 use super::world::create_dir;
 use crate::agent;
-use crate::analysis::{self, Request, Tree};
+use crate::analysis::{self, Analysis, Past, Request, Sources};
 use crate::config::Config;
-use crate::git::Repo;
+use crate::git::{HistoryLimits, Repo};
 use crate::journal::Layout;
 use crate::model::{
-    AgentProfile, Dependency, Dialect, MergeMode, Policy, RunId, RunSpec, TaskId, TaskSpec, slug,
+    AgentProfile, Dependency, Dialect, MergeMode, PlannedConflict, PlannedWrite, Policy, RunId,
+    RunSpec, TaskId, TaskSpec, slug,
 };
 use crate::plan::{self, Declared, Plan, PlanInput, PlanOptions, PlanTaskState};
 use crate::prompt::Prompt;
@@ -20,6 +22,10 @@ use crate::workflow::{StepInputs, Workflow, WorkflowError};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+/// Of the paths that a task is expected to write, so many are kept with the run: a glob may stand for
+/// thousands.
+const TARGETS: usize = 500;
 
 /// What the command line says, over what the configuration says.
 #[derive(Clone, Debug, Default)]
@@ -82,7 +88,7 @@ fn input(error: impl std::fmt::Display) -> IntakeError {
     IntakeError::Input(error.to_string())
 }
 
-/// Makes the plan of the given prompts.
+/// Makes the plan of the given prompts. `indexing` is told how far the first reading of the code is.
 ///
 /// # Errors
 /// Everything that is wrong with them.
@@ -91,6 +97,7 @@ pub fn intake(
     config: &Config,
     prompts: Vec<Prompt>,
     options: &Options,
+    indexing: &Indexing<'_>,
 ) -> Result<Intake, IntakeError> {
     let head = repo.head().map_err(SupervisorError::from)?;
     let into = options.into.clone().or_else(|| config.into.clone());
@@ -105,48 +112,68 @@ pub fn intake(
             }
         },
     };
-    let tree = Tree::new(repo.tree_paths(&base).map_err(SupervisorError::from)?);
-    let mut inputs = Vec::with_capacity(prompts.len());
-    for prompt in &prompts {
-        inputs.push(plan_input(&tree, prompt)?);
-    }
+    let survey = Survey::of(repo, &base, indexing)?;
+    let past = repo.history(&base, HistoryLimits::default()).map_err(SupervisorError::from)?;
+    let past = Past::new(survey.tree(), &past);
+    let code = survey.code();
+    let sources =
+        Sources { past: Some(&past), symbols: Some(&code), ..Sources::new(survey.tree()) };
+    let requests: Vec<Request<'_>> = prompts.iter().map(request).collect();
+    let analyses = analysis::analyse(sources, &requests).map_err(|error| {
+        let found = prompts.iter().find(|prompt| prompt.name == error.prompt());
+        let path = found.map_or(error.prompt().into(), |prompt| prompt.path.display().to_string());
+        input(format!("{path}: {error}"))
+    })?;
+    let mut inputs: Vec<PlanInput> =
+        prompts.iter().zip(analyses).map(|(p, a)| plan_input(p, a)).collect();
+    survey::add_code(&code, &mut inputs);
     let jobs = if options.parallel { options.jobs.max(1) } else { 1 };
-    let plan_options =
-        PlanOptions { ignore: config.ignore_conflicts.clone(), jobs, ..PlanOptions::default() };
+    let plan_options = PlanOptions {
+        ignore: config.ignore_conflicts.clone(),
+        thresholds: config.thresholds,
+        jobs,
+        ..PlanOptions::default()
+    };
     let plan = plan::build(&base, inputs, &plan_options).map_err(input)?;
     Ok(Intake { prompts, plan, base, target })
 }
 
-fn plan_input(tree: &Tree, prompt: &Prompt) -> Result<PlanInput, IntakeError> {
-    let path = prompt.path.display().to_string();
-    let analysis = analysis::analyse(
-        tree,
-        &Request {
-            name: &prompt.name,
-            title: &prompt.title,
-            body: &prompt.body,
-            body_line: prompt.body_line,
-            files: &prompt.front.files,
-            files_line: prompt.front.line("files"),
-            reads: &prompt.front.reads,
-            reads_line: prompt.front.line("reads"),
-        },
-    )
-    .map_err(|error| input(format!("{path}: {error}")))?;
+fn request(prompt: &Prompt) -> Request<'_> {
+    Request {
+        name: &prompt.name,
+        title: &prompt.title,
+        body: &prompt.body,
+        body_line: prompt.body_line,
+        files: &prompt.front.files,
+        files_line: prompt.front.line("files"),
+        reads: &prompt.front.reads,
+        reads_line: prompt.front.line("reads"),
+    }
+}
+
+fn plan_input(prompt: &Prompt, analysis: Analysis) -> PlanInput {
     let line = prompt.front.line("depends_on");
     let declared = prompt.front.depends_on.iter();
-    Ok(PlanInput {
+    PlanInput {
         name: prompt.name.clone(),
-        prompt: path,
+        prompt: prompt.path.display().to_string(),
         title: prompt.title.clone(),
         skip_reason: prompt.done.clone(),
-        declared: declared.map(|name| Declared { name: name.clone(), line }).collect(),
+        declared: declared
+            .map(|name| Declared {
+                name: name.clone(),
+                line,
+                words: Some(format!("depends_on: {name}")),
+            })
+            .collect(),
         priority: i64::from(prompt.front.priority),
         targets: analysis.targets,
+        possible: analysis.possible,
         scopes: analysis.scopes,
         work_type: analysis.work_type,
         complexity: analysis.complexity,
-    })
+        ..PlanInput::default()
+    }
 }
 
 /// The agents there are: the built-in ones with what `orch.toml` says laid over them.
@@ -297,6 +324,7 @@ pub fn run_spec(
     if !problems.is_empty() {
         return Err(IntakeError::Input(problems.join("\n")));
     }
+    let conflicts = planned_conflicts(&intake.plan, &tasks);
     Ok(RunSpec {
         id: run,
         base: intake.base.clone(),
@@ -311,7 +339,20 @@ pub fn run_spec(
         tasks,
         agents: builder.agents,
         policy: policy(config, options),
+        estimate_parallel_seconds: Some(intake.plan.estimate.parallel_seconds),
+        conflicts,
     })
+}
+
+/// The pairs that the plan named, by their places in the run.
+fn planned_conflicts(plan: &Plan, tasks: &[TaskSpec]) -> Vec<PlannedConflict> {
+    let places: HashMap<&str, u32> = tasks.iter().map(|task| task.name.as_str()).zip(0..).collect();
+    let place = |name: &str| places.get(name).copied();
+    let pairs = plan.conflicts.iter().filter_map(|conflict| {
+        let (a, b) = (place(&conflict.tasks[0])?, place(&conflict.tasks[1])?);
+        Some(PlannedConflict { tasks: (a.min(b), a.max(b)), confidence: conflict.confidence })
+    });
+    pairs.collect()
 }
 
 /// Stores the prompts of a run, and what it was asked to do, where its attempts and a resumed run find them.
@@ -465,7 +506,11 @@ impl Builder<'_> {
             let task = ids.get(d.task.as_str())?.clone();
             Some(Dependency { task, kind: d.kind, reason: d.reason.clone() })
         });
-        let writes = planned.targets.iter().filter(|t| t.access == crate::model::Access::Write);
+        let writes = || planned.targets.iter().filter(|t| t.access == crate::model::Access::Write);
+        let targets = writes().take(TARGETS).map(|target| PlannedWrite {
+            path: target.path.clone(),
+            confidence: target.confidence,
+        });
         Ok(TaskSpec {
             branch: branch_name(&planned.name, &id),
             worktree: format!(".worktrees/{id}"),
@@ -479,7 +524,8 @@ impl Builder<'_> {
             work_type: planned.work_type,
             complexity: planned.complexity,
             depends_on: depends_on.collect(),
-            writes: writes.map(|t| t.path.clone()).take(20).collect(),
+            writes: writes().map(|t| t.path.clone()).take(20).collect(),
+            targets: targets.collect(),
             skip: planned.skip_reason.clone().filter(|_| skipped),
             steps,
             id,

@@ -60,9 +60,7 @@ impl Ledger {
     /// The journal cannot be read.
     pub fn open(journal: Journal, run: &RunId) -> Result<Self, SupervisorError> {
         let version = journal.data_version()?;
-        let history = journal.events_after(run, 0)?;
-        let state =
-            State::replay(&history).ok_or_else(|| SupervisorError::NoHistory(run.to_string()))?;
+        let state = replay(&journal, run)?;
         clock::not_before(state.latest);
         let shown = shown(&state);
         Ok(Self { journal, state, shown, version, crash: CrashPoint::from_environment() })
@@ -78,6 +76,14 @@ impl Ledger {
     #[must_use]
     pub fn journal(&self) -> &Journal {
         &self.journal
+    }
+
+    /// Waits until the journal was looked through for damage, where that was left for later.
+    ///
+    /// # Errors
+    /// As [`Journal::finish_check`].
+    pub fn finish_check(&mut self) -> Result<(), SupervisorError> {
+        Ok(self.journal.finish_check()?)
     }
 
     /// Events that other processes appended since the last look, folded into the state.
@@ -150,11 +156,8 @@ impl Ledger {
         let durable = batch.iter().any(|recorded| recorded.event.must_be_durable());
         self.crash.before(&batch);
         if let Err(error) = turn.commit(&batch, &projection, durable) {
-            let history = self.journal.events_after(&run, 0)?;
-            if let Some(state) = State::replay(&history) {
-                self.shown = shown(&state);
-                self.state = state;
-            }
+            self.state = replay(&self.journal, &run)?;
+            self.shown = shown(&self.state);
             return Err(error.into());
         }
         self.crash.after(&batch);
@@ -165,6 +168,17 @@ impl Ledger {
 
 /// What the view of a task depends on beside its own events.
 type Shown = (TaskState, Standing);
+
+/// The state that the journal tells of.
+fn replay(journal: &Journal, run: &RunId) -> Result<State, SupervisorError> {
+    let (mut first, mut state) = (true, None::<State>);
+    journal.each_event_after(run, 0, |recorded| match &mut state {
+        Some(state) => state.apply(&recorded),
+        None if std::mem::take(&mut first) => state = State::begin(recorded),
+        None => {}
+    })?;
+    state.ok_or_else(|| SupervisorError::NoHistory(run.to_string()))
+}
 
 fn fold(state: &mut State, known: &mut Vec<Shown>, new: &[Recorded]) {
     for recorded in new {

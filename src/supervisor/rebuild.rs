@@ -8,7 +8,7 @@ use super::attempt::{self, Job};
 use super::record::RunRecord;
 use super::{Ledger, SupervisorError, World, clock};
 use crate::engine::{self, State, StepState};
-use crate::journal::{Journal, Layout};
+use crate::journal::{Journal, JournalError, Layout};
 use crate::model::{
     Action, AttemptEnd, AttemptId, BuiltIn, Ending, Event, Failure, FailureClass, Recorded, RunId,
     StepKind, StepSpec, StopReason, TaskSpec, Timestamp,
@@ -45,8 +45,27 @@ impl World {
         self: &Arc<Self>,
         _lock: &crate::process::SupervisorLock,
     ) -> Result<(Journal, Option<Rebuilt>), SupervisorError> {
+        self.take_opened(Journal::open_sound)
+    }
+
+    /// As [`World::take_journal`], for who reads it first: what is damaged may be told only by
+    /// [`Journal::finish_check`], and [`World::rebuild_journal`] is for that.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn take_journal_unchecked(
+        self: &Arc<Self>,
+        _lock: &crate::process::SupervisorLock,
+    ) -> Result<(Journal, Option<Rebuilt>), SupervisorError> {
+        self.take_opened(Journal::open_checking)
+    }
+
+    fn take_opened(
+        self: &Arc<Self>,
+        open: fn(&Path) -> Result<Journal, JournalError>,
+    ) -> Result<(Journal, Option<Rebuilt>), SupervisorError> {
         let path = self.layout.journal();
-        let opened = Journal::open_sound(&path).and_then(|journal| {
+        let opened = open(&path).and_then(|journal| {
             // Read here, as it is shown later: whatever damage there is must be met now.
             let runs = journal.runs(u32::MAX)?.len();
             Ok((journal, runs))

@@ -1,10 +1,10 @@
 //! What a run was asked to do, as a file beside its attempts: with it a run is known even where the journal
 //! is not, and a prompt that a power failure took is written again.
 
-use super::SupervisorError;
 use super::world::create_dir;
+use super::{SupervisorError, World};
 use crate::journal::Layout;
-use crate::model::{RunSpec, Timestamp};
+use crate::model::{RunId, RunSpec, TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -67,22 +67,21 @@ impl RunRecord {
     }
 }
 
-/// Before a run goes on: what its attempts read is there.
-///
-/// # Errors
-/// What the file system refuses.
-pub fn restore_prompts(layout: &Layout, spec: &RunSpec) -> Result<(), SupervisorError> {
-    // The record of a long run takes a while to read. What was not synced is missing or empty after a power
-    // failure, as its length was not on the disk either.
-    let is_there = |task: &crate::model::TaskSpec| {
-        let prompt = fs::metadata(layout.prompt(&spec.id, &task.id));
-        task.skip.is_some() || prompt.is_ok_and(|file| file.len() > 0)
-    };
-    if spec.tasks.iter().all(is_there) {
+/// Makes sure that a task's prompt is there, as it was when the run was created. What was not synced is missing
+/// or empty after a power failure; the record, which was, takes a while to read and mends all of them.
+pub(super) fn ensure_prompt(
+    world: &World,
+    run: &RunId,
+    task: &TaskId,
+) -> Result<(), SupervisorError> {
+    // Attempts are prepared side by side, and one of them mends it for all.
+    let _turn = world.prompts.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let prompt = fs::metadata(world.layout.prompt(run, task));
+    if prompt.is_ok_and(|file| file.len() > 0) {
         return Ok(());
     }
-    match RunRecord::read(&layout.run(&spec.id)) {
-        Some(record) => record.restore_prompts(layout),
+    match RunRecord::read(&world.layout.run(run)) {
+        Some(record) => record.restore_prompts(&world.layout),
         // A run of an earlier version has none.
         None => Ok(()),
     }

@@ -2,131 +2,136 @@
 //! with the world and gets its outcome.
 
 use super::attempt::{self, Job, Observation};
-use super::{Ledger, Supervisor, SupervisorError, World, agents, snapshots};
+use super::{Ledger, Supervisor, SupervisorError, World, agents, circumstances, snapshots};
+use crate::engine::State;
 use crate::model::{
-    AttemptEnd, AttemptId, Event, Failure, FailureClass, StepKind, StopReason, TaskId, Usage,
+    AttemptEnd, AttemptId, Event, Failure, FailureClass, StopReason, TaskId, Usage,
 };
 use crate::process::{self, Adopted, Finished, Recovery, Stop};
 use std::sync::Arc;
 
 /// What became of one open attempt.
-enum Found {
+pub(super) enum Found {
     /// Its shim lives: it is followed as if this process had started it.
     Alive(Adopted),
     /// It ended, and this is how.
     Ended(Box<AttemptEnd>),
-    /// Nothing is left of it but perhaps its log; it starts again.
-    Gone(String, Usage),
+    /// It died with its shim, perhaps of itself: nothing is left of it but its log. It starts again, a few
+    /// times.
+    Lost(Box<AttemptEnd>),
+    /// It had not begun, or was the dead supervisor's own work: it starts again.
+    Gone(&'static str),
 }
 
-/// The outcomes of all open attempts; those alive are adopted.
-pub(super) async fn reconcile(
-    supervisor: &mut Supervisor<'_>,
-) -> Result<Vec<Event>, SupervisorError> {
-    let mut events = Vec::new();
-    for (id, found) in examine(&supervisor.world, &supervisor.ledger, None).await? {
-        match found {
-            Found::Alive(running) => {
-                let state = supervisor.ledger.state();
-                let stopper = running.stopper();
-                if state.attempt(&id).is_some_and(|a| a.stopping.is_some()) {
-                    stopper.stop(Stop::Gracefully);
-                }
-                events.push(Event::AttemptAdopted { attempt: id.clone(), pid: running.pid() });
-                supervisor.stoppers.insert(id.clone(), stopper);
-                if let Some(job) = Job::of(&supervisor.world, state, &id) {
-                    let (world, sender) =
-                        (Arc::clone(&supervisor.world), supervisor.sender.clone());
-                    tokio::spawn(attempt::follow(world, job, running.wait(), sender));
-                }
-            }
-            Found::Ended(end) => {
-                let state = supervisor.ledger.state();
-                let world = &supervisor.world;
-                // There may be room again by now, which does not make it the task's failure.
-                match supervisor.governor.lost_to_disk(world, state, &id, &end, true) {
-                    Some(end) => events.extend(lost(id, end)),
-                    None => events.extend(outcome(id, Found::Ended(end))),
-                }
-            }
-            found @ Found::Gone(..) => events.extend(outcome(id, found)),
-        }
-    }
-    Ok(events)
+/// An open attempt, as far as finding out what became of it needs to know.
+struct Open {
+    id: AttemptId,
+    /// `None` for what the supervisor does itself.
+    job: Option<Job>,
 }
 
-async fn examine(
-    world: &Arc<World>,
-    ledger: &Ledger,
-    only: Option<&[TaskId]>,
-) -> Result<Vec<(AttemptId, Found)>, SupervisorError> {
-    let state = ledger.state();
-    let open: Vec<AttemptId> = state
-        .open_attempts()
-        .map(|(id, _)| id)
-        .filter(|id| only.is_none_or(|tasks| tasks.contains(&id.task)))
-        .collect();
-    // All at once: each may have to look through every process of the machine.
-    let mut recoveries = std::collections::HashMap::new();
-    for id in &open {
-        let is_process = |(_, step): (_, &crate::model::StepSpec)| step.kind.is_process();
-        if state.step_spec(&id.task, &id.step).is_some_and(is_process)
-            && let Some(job) = Job::of(world, state, id)
-        {
-            let recovered = tokio::task::spawn_blocking(move || process::recover(&job.dir));
-            recoveries.insert(id.clone(), recovered);
-        }
-    }
-    let mut out = Vec::new();
-    for id in open {
-        let Some((_, step)) = state.step_spec(&id.task, &id.step) else { continue };
-        if matches!(step.kind, StepKind::BuiltIn { .. }) {
-            let why = "the supervisor died while it did this step".to_owned();
-            out.push((id, Found::Gone(why, Usage::default())));
-            continue;
-        }
-        let Some(job) = Job::of(world, state, &id) else { continue };
-        let Some(recovered) = recoveries.remove(&id) else { continue };
-        let used = job.clone();
-        let gone = |why: String| Found::Gone(why, agents::used(&used));
-        let found = match recovered.await.map_err(|error| panicked(&error))?? {
-            Recovery::NeverStarted => gone("the supervisor died before it was started".to_owned()),
-            Recovery::Alive(running) => Found::Alive(running),
-            Recovery::Lost { survivors_ended: 0 } => gone("it did not survive".to_owned()),
-            Recovery::Lost { survivors_ended: 1 } => {
-                gone("its shim was gone; 1 process it left behind was ended".to_owned())
-            }
-            Recovery::Lost { survivors_ended } => gone(format!(
-                "its shim was gone; {survivors_ended} processes it left behind were ended"
-            )),
-            Recovery::Finished(result) => {
-                let world = Arc::clone(world);
-                let judged = tokio::task::spawn_blocking(move || {
-                    let end = attempt::judge(&world, &job, Ok(Finished::Done(result)));
-                    snapshots::at_end(&world, &job, &end);
-                    end
-                });
-                let end = judged.await.unwrap_or_else(|panic| {
-                    AttemptEnd::failed(Failure::new(FailureClass::Internal, panic.to_string()))
-                });
-                let stopping = state.attempt(&id).and_then(|a| a.stopping);
-                Found::Ended(Box::new(attempt::with_reason(end, stopping)))
-            }
+fn open(world: &World, state: &State, only: Option<&[TaskId]>) -> Vec<Open> {
+    let meant = |id: &AttemptId| only.is_none_or(|tasks| tasks.contains(&id.task));
+    let attempts = state.open_attempts().map(|(id, _)| id).filter(meant);
+    let open = attempts.filter_map(|id| {
+        let (_, step) = state.step_spec(&id.task, &id.step)?;
+        let job = if step.kind.is_process() { Some(Job::of(world, state, &id)?) } else { None };
+        Some(Open { id, job })
+    });
+    open.collect()
+}
+
+/// Finds out what became of every open attempt, all at once, as each may have to look through every process of
+/// the machine; each is told to the loop as it is found, where [`take_over`] is for it. Until then it counts as
+/// at work.
+pub(super) fn begin(supervisor: &Supervisor<'_>) {
+    for open in open(&supervisor.world, supervisor.ledger.state(), None) {
+        let (world, sender) = (Arc::clone(&supervisor.world), supervisor.sender.clone());
+        let look = move || {
+            let (found, attempt) = (examine(&world, &open), open.id);
+            // A closed channel means that the supervisor is ending; the next one looks again.
+            let _ = sender.send(Observation::Found { attempt, found });
         };
-        if matches!(found, Found::Gone(..))
-            && let Some(job) = Job::of(world, state, &id)
-        {
-            let world = Arc::clone(world);
-            let kept = tokio::task::spawn_blocking(move || snapshots::keep(&world, &job));
-            kept.await.map_err(|error| panicked(&error))?;
-        }
-        out.push((id, found));
+        tokio::task::spawn_blocking(look);
     }
-    Ok(out)
 }
 
-fn panicked(error: &tokio::task::JoinError) -> SupervisorError {
-    SupervisorError::Refused(format!("taking over an attempt failed: {error}"))
+/// What is to be recorded of an attempt that was found; one that lives is adopted.
+pub(super) fn take_over(
+    supervisor: &mut Supervisor<'_>,
+    id: AttemptId,
+    found: Found,
+) -> Vec<Event> {
+    let (state, world) = (supervisor.ledger.state(), Arc::clone(&supervisor.world));
+    let stopping = state.attempt(&id).and_then(|attempt| attempt.stopping);
+    match found {
+        Found::Alive(running) => {
+            let stopper = running.stopper();
+            if stopping.is_some() {
+                stopper.stop(Stop::Gracefully);
+            }
+            if let Some(job) = Job::of(&world, state, &id) {
+                let sender = supervisor.sender.clone();
+                let pid = running.pid();
+                tokio::spawn(attempt::follow(world, job, running.wait(), sender));
+                supervisor.stoppers.insert(id.clone(), stopper);
+                return vec![Event::AttemptAdopted { attempt: id, pid }];
+            }
+            Vec::new()
+        }
+        Found::Ended(end) => {
+            let mut end = Box::new(attempt::with_reason(*end, stopping));
+            // There may be room again by now, which does not make it the task's failure.
+            if let Some(end) = supervisor.governor.lost_to_disk(&world, state, &id, &end, true) {
+                return lost(id, end);
+            }
+            circumstances::describe_found(&mut end, &world, state, &id);
+            outcome(id, Found::Ended(end))
+        }
+        Found::Lost(end) => {
+            let mut end = Box::new(attempt::with_reason(*end, stopping));
+            circumstances::describe_found(&mut end, &world, state, &id);
+            outcome(id, Found::Lost(end))
+        }
+        Found::Gone(why) => outcome(id, Found::Gone(why)),
+    }
+}
+
+/// Blocks, as [`process::recover`] does.
+fn examine(world: &World, open: &Open) -> Result<Found, SupervisorError> {
+    let Some(job) = &open.job else {
+        return Ok(Found::Gone("the supervisor died while it did this step"));
+    };
+    let survivors = match process::recover(&job.dir)? {
+        Recovery::Alive(running) => return Ok(Found::Alive(running)),
+        // Found before, by a supervisor that died as well before it was recorded.
+        Recovery::Finished(result) if result.lost => Some(0),
+        Recovery::Finished(result) => {
+            let end = attempt::judge(world, job, Ok(Finished::Done(result)));
+            snapshots::at_end(world, job, &end);
+            return Ok(Found::Ended(Box::new(end)));
+        }
+        Recovery::NeverStarted => None,
+        Recovery::Lost { survivors_ended } => Some(survivors_ended),
+    };
+    snapshots::keep(world, job);
+    let Some(survivors) = survivors else {
+        return Ok(Found::Gone("the supervisor died before it was started"));
+    };
+    let left = match survivors {
+        0 => String::new(),
+        1 => "; 1 process it left behind was ended".to_owned(),
+        many => format!("; {many} processes it left behind were ended"),
+    };
+    let why = format!("it died with its shim, and perhaps with the supervisor{left}");
+    let failure = Failure::new(FailureClass::Interrupted, why).suggest(
+        "it starts again by itself, three times; if that keeps happening, see what it does to the machine: \
+         orch logs",
+    );
+    Ok(Found::Lost(Box::new(AttemptEnd {
+        usage: agents::used(job),
+        ..AttemptEnd::failed(failure)
+    })))
 }
 
 /// The end of an attempt that says nothing against its task.
@@ -139,15 +144,17 @@ pub(super) fn lost(id: AttemptId, end: AttemptEnd) -> Vec<Event> {
 
 fn outcome(id: AttemptId, found: Found) -> Vec<Event> {
     match found {
-        // An attempt that died with its supervisor says nothing against its task: it is recorded as
-        // interrupted on purpose, which starts it again without counting.
-        Found::Gone(message, usage) => {
-            let failure = Failure::new(FailureClass::Interrupted, message);
-            lost(id, AttemptEnd { usage, ..AttemptEnd::failed(failure) })
+        Found::Gone(why) => {
+            let failure = Failure::new(FailureClass::Interrupted, why);
+            lost(id, AttemptEnd { usage: Usage::default(), ..AttemptEnd::failed(failure) })
         }
-        Found::Ended(end) => vec![Event::AttemptEnded { attempt: id, end }],
+        Found::Lost(end) | Found::Ended(end) => vec![Event::AttemptEnded { attempt: id, end }],
         Found::Alive(_) => Vec::new(),
     }
+}
+
+fn panicked(error: &tokio::task::JoinError) -> SupervisorError {
+    SupervisorError::Refused(format!("taking over an attempt failed: {error}"))
 }
 
 /// Cancels tasks of a run that no supervisor works on: what still lives of them is stopped and recorded.
@@ -163,8 +170,12 @@ pub async fn cancel_without_supervisor(
     ledger.record(vec![Event::CancelRequested { tasks: tasks.clone() }])?;
     let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
     let mut alive = 0;
-    for (id, found) in examine(world, ledger, Some(&tasks)).await? {
-        match found {
+    let looks = open(world, ledger.state(), Some(&tasks)).into_iter().map(|open| {
+        let (world, id) = (Arc::clone(world), open.id.clone());
+        (id, tokio::task::spawn_blocking(move || examine(&world, &open)))
+    });
+    for (id, look) in looks.collect::<Vec<_>>() {
+        match look.await.map_err(|error| panicked(&error))?? {
             Found::Alive(running) => {
                 let attempt = id.clone();
                 let reason = StopReason::Cancelled;
@@ -175,6 +186,10 @@ pub async fn cancel_without_supervisor(
                     let sender = sender.clone();
                     tokio::spawn(attempt::follow(Arc::clone(world), job, running.wait(), sender));
                 }
+            }
+            // With the task cancelled, it does not count against it that nobody saw it die.
+            Found::Lost(end) => {
+                ledger.record(lost(id, *end))?;
             }
             found => {
                 ledger.record(outcome(id, found))?;

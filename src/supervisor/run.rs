@@ -3,6 +3,7 @@
 use super::attempt::{self, Observation};
 use super::background::Background;
 use super::escape::Watch;
+use super::overlaps::Overlaps;
 use super::pressure::{self, Governor};
 use super::shared_limits::SharedLimits;
 use super::{Ledger, SupervisorError, World, builtin, circumstances, clock, delay, recover};
@@ -55,6 +56,7 @@ pub struct Supervisor<'o> {
     git: Arc<Semaphore>,
     watch: Watch,
     background: Background,
+    overlaps: Overlaps,
     limits: SharedLimits,
     pub(super) governor: Governor,
     /// An attempt to be ended for want of memory, once that is recorded.
@@ -78,6 +80,7 @@ impl<'o> Supervisor<'o> {
         let (sender, receiver) = mpsc::unbounded_channel();
         let watch = Watch::start(&world)?;
         let background = Background::new(&world);
+        let overlaps = Overlaps::new(&world);
         let governor = Governor::new(&world);
         Ok(Self {
             world,
@@ -89,6 +92,7 @@ impl<'o> Supervisor<'o> {
             git: Arc::new(Semaphore::new(GIT_AT_ONCE)),
             watch,
             background,
+            overlaps,
             limits: SharedLimits::new(SharedLimits::of_user()),
             governor,
             to_end: None,
@@ -110,14 +114,17 @@ impl<'o> Supervisor<'o> {
         let mut first = vec![Event::SupervisorStarted { pid: std::process::id() }];
         first.extend(self.limits.news(&self.ledger.state().spec.agents, clock::now()));
         self.record(first)?;
-        self.reconcile().await?;
+        recover::begin(&self);
+        let measures = self.govern(&[]);
+        self.act(measures)?;
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut readings = tokio::time::interval(pressure::PERIOD);
         readings.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             if let Some((state, _)) = self.ledger.state().finished {
-                let late = self.watch.last_look(&self.world, self.ledger.state());
+                let mut late = self.watch.last_look(&self.world, self.ledger.state());
+                late.extend(self.overlaps.last_look(self.ledger.state()));
                 self.record(late)?;
                 return Ok((state, self.ledger));
             }
@@ -130,6 +137,7 @@ impl<'o> Supervisor<'o> {
                     }
                     self.tell(&new);
                     let mut news = self.background.tick(self.ledger.state());
+                    news.extend(self.overlaps.tick(self.ledger.state()));
                     self.observer.tick(self.ledger.state());
                     let now = clock::now();
                     news.extend(self.limits.news(&self.ledger.state().spec.agents, now));
@@ -227,6 +235,9 @@ impl<'o> Supervisor<'o> {
                     }
                     self.stoppers.insert(attempt.clone(), stopper);
                     events.push(Event::AttemptStarted { attempt, pid });
+                }
+                Observation::Found { attempt, found } => {
+                    events.extend(recover::take_over(self, attempt, found?));
                 }
                 Observation::Ended { attempt, end } => {
                     self.stoppers.remove(&attempt);
@@ -369,12 +380,6 @@ impl<'o> Supervisor<'o> {
         }
     }
 
-    async fn reconcile(&mut self) -> Result<(), SupervisorError> {
-        let mut events = recover::reconcile(self).await?;
-        events.extend(self.govern(&[]));
-        self.act(events)
-    }
-
     pub(super) fn record(&mut self, events: Vec<Event>) -> Result<(), SupervisorError> {
         let new = self.ledger.record(events)?;
         self.tell(&new);
@@ -398,7 +403,7 @@ fn failures(state: &State, id: &AttemptId) -> u32 {
         step.attempts.iter().filter(|attempt| attempt.number > step.forgiven)
     });
     let failed = attempts.filter(|attempt| {
-        attempt.stopping != Some(StopReason::Interrupted)
+        !matches!(attempt.stopping, Some(StopReason::Interrupted | StopReason::Overlap))
             && attempt.ended.as_ref().is_some_and(|(end, _)| end.ending.failure().is_some())
     });
     u32::try_from(failed.count()).unwrap_or(u32::MAX)

@@ -6,6 +6,7 @@ use crate::git::{PoolLimits, Repo, Worktrees};
 use crate::journal::{Journal, Layout};
 use crate::process::SupervisorLock;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::Duration;
 
 /// The repository and everything of `orch` in it. Shared by all attempts.
@@ -25,6 +26,8 @@ pub struct World {
     pub limits: Limits,
     /// Variables that nothing it starts inherits: the forge's tokens.
     pub withheld: &'static [&'static str],
+    /// Whoever makes sure that a prompt is there.
+    pub(super) prompts: Mutex<()>,
 }
 
 impl World {
@@ -47,6 +50,7 @@ impl World {
             root,
             snapshots,
             limits: Limits::default(),
+            prompts: Mutex::default(),
             withheld: &TOKEN_VARIABLES,
         })
     }

@@ -4,8 +4,9 @@
 //! and turning one into the steps of a given task.
 //! Promise: a workflow that leaves a phase unaccounted for is refused before anything starts (G13);
 //! a step that cannot apply comes out with its reason, never silently absent.
-//! Never: runs anything.
+//! Never: runs anything. What a task's type says in a change log is here too ([`changelog`]).
 
+pub mod changelog;
 mod file;
 mod steps;
 

@@ -385,7 +385,6 @@ fn one_case(case: u64) {
     // Shorter than anybody's patience; what is done late is late by more than an answer may take.
     let config = sandbox.read("orch.toml").replace("timeout = \"2s\"", "timeout = \"1s\"");
     sandbox.write("orch.toml", config);
-    let kinds = ["POST", "GET", "PUT", "PATCH", ""];
     github.model().rules.slow_mergeability = dice.roll(3) as u32;
     for command in ["pr create --now", "pr merge --now"] {
         for _ in 0..dice.roll(5) {
@@ -440,4 +439,41 @@ fn one_case(case: u64) {
     for name in ["a", "b", "c"] {
         assert_eq!(sandbox.status_of(name)["state"], "merged", "case {case}");
     }
+}
+
+#[test]
+fn a_rollup_is_tested_once_and_halved_until_what_breaks_is_found() {
+    let rules = Rules { checks: vec![check("build", true, 1, Some("c.txt"))], ..Rules::default() };
+    let (sandbox, github) = opened(&["a", "b", "c", "d"], rules);
+    let told = with_token(&sandbox, "pr merge --rollup --wait").exits(3);
+    assert!(told.stdout.contains("3 of 4 merged"), "{}", told.stdout);
+    assert!(
+        told.stdout.contains("c: #3 is not merged, these checks failed: build"),
+        "{}",
+        told.stdout
+    );
+    for name in ["a", "b", "d"] {
+        assert_eq!(sandbox.status_of(name)["state"], "merged", "{name}");
+        assert!(github.model().git(&["cat-file", "-e", &format!("main:{name}.txt")]).is_some());
+    }
+    assert!(github.model().git(&["cat-file", "-e", "main:c.txt"]).is_none());
+    let left = github.model().git(&["for-each-ref", "refs/heads/orch/rollup*"]).unwrap();
+    assert_eq!(left, "", "their branches are removed");
+    github.is_true_to_life();
+}
+
+/// The figures of the documentation: requests for twenty tasks, from nothing to merged.
+#[test]
+fn a_batch_of_twenty_takes_few_requests() {
+    let names: Vec<String> = (0..20).map(|n| format!("t{n:02}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let (sandbox, github) = finished(&names);
+    with_token(&sandbox, "pr create").exits(0);
+    let opened = github.model().requests.len();
+    with_token(&sandbox, "pr merge").exits(0);
+    let all = github.model().requests.len();
+    eprintln!("{opened} requests to open 20, {} to merge them", all - opened);
+    assert_eq!(github.model().pulls.iter().filter(|pull| pull.merged.is_some()).count(), 20);
+    // Unavoidable: an issue, a pull request and a merge each.
+    assert!(all <= 20 * (3 + 4), "{all} requests:\n{}", github.model().requests.join("\n"));
 }

@@ -145,6 +145,8 @@ impl Case {
             tasks: self.tasks.iter().enumerate().map(|(i, task)| task.spec(i)).collect(),
             agents: self.agents(),
             policy: self.policy.clone(),
+            estimate_parallel_seconds: None,
+            conflicts: Vec::new(),
         }
     }
 }
@@ -189,6 +191,7 @@ impl Task {
             complexity: Complexity::Low,
             depends_on: after.collect(),
             writes: Vec::new(),
+            targets: Vec::new(),
             skip: self.skipped.then(|| "done already".to_owned()),
             steps: if self.skipped { Vec::new() } else { self.steps() },
         }

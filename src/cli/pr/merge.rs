@@ -33,6 +33,9 @@ pub(super) struct Args {
     /// For how long.
     #[arg(long, value_name = "DUR", default_value = "2h", value_parser = parse_duration, requires = "wait")]
     timeout: Duration,
+    /// Test them together as one, wait for its checks, and merge all at once; halved where it fails.
+    #[arg(long, conflicts_with = "method")]
+    rollup: bool,
     /// Ask GitHub even though it failed several times in a row just now.
     #[arg(long)]
     now: bool,
@@ -79,7 +82,11 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     let runtime = runtime()?;
     let mut tell = |line: &str| eprintln!("{line}");
     let mut desk = Desk::new(&world, &mut ledger, &config.github, &mut tell)?;
-    let merged = runtime.block_on(desk.merge(&options))?;
+    let merged = if args.rollup {
+        runtime.block_on(desk.rollup(&options))?
+    } else {
+        runtime.block_on(desk.merge(&options))?
+    };
     let into = desk.state().forge.pulls.first().map(|pull| pull.into.clone()).unwrap_or_default();
     print(&report::merged_pulls(&merged, &into))?;
     Ok(code(&merged))

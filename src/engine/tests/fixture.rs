@@ -52,6 +52,7 @@ pub fn task(name: &str) -> TaskSpec {
         complexity: Complexity::Low,
         depends_on: Vec::new(),
         writes: Vec::new(),
+        targets: Vec::new(),
         skip: None,
         steps: (0..4).map(|i| step(chain[i], &chain[i.saturating_sub(1)..i])).collect(),
     }
@@ -86,6 +87,8 @@ impl Run {
             tasks,
             agents: BTreeMap::new(),
             policy: crate::model::Policy::default(),
+            estimate_parallel_seconds: None,
+            conflicts: Vec::new(),
         };
         Self::of(spec)
     }

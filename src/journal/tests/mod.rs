@@ -43,6 +43,7 @@ fn run_view(id: &str, state: RunState) -> RunView {
         breakers: Vec::new(),
         budget: None,
         limited: None,
+        overlaps: Vec::new(),
     }
 }
 

@@ -92,22 +92,7 @@ pub(super) async fn supervise(
 ) -> ShimResult {
     let (started_at, start) = (now(), Instant::now());
     let door = tree.group().and_then(platform::Group::door);
-    let mut result = ShimResult {
-        exit: Exit::default(),
-        stopped: None,
-        started_at,
-        finished_at: started_at,
-        wall_ms: 0,
-        user_ms: 0,
-        sys_ms: 0,
-        max_rss_bytes: 0,
-        peak_memory_bytes: 0,
-        log_bytes: 0,
-        dropped_bytes: 0,
-        killed: 0,
-        unkillable: 0,
-        spawn_error: None,
-    };
+    let mut result = ShimResult::begun(started_at);
     match agent::spawn(spec, key, door) {
         Err(error) => result.spawn_error = Some(shortened(error)),
         Ok(child) => {

@@ -7,7 +7,10 @@ fn input(name: &str, writes: &[(&str, f64)], after: &[&str]) -> PlanInput {
         name: name.into(),
         prompt: format!("prompts/{name}.md"),
         title: name.into(),
-        declared: after.iter().map(|&name| Declared { name: name.into(), line: Some(2) }).collect(),
+        declared: after
+            .iter()
+            .map(|&name| Declared { name: name.into(), line: Some(2), words: None })
+            .collect(),
         targets: writes
             .iter()
             .map(|&(path, confidence)| Target {

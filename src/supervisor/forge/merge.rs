@@ -142,7 +142,7 @@ impl Desk<'_> {
     }
 
     /// Pull requests in the plan's order.
-    fn candidates(&self, only: &[TaskId]) -> Vec<Candidate> {
+    pub(super) fn numbers(&self, only: &[TaskId]) -> Vec<u64> {
         let state = self.state();
         let mut numbers: Vec<u64> = Vec::new();
         for task in &state.spec.tasks {
@@ -156,6 +156,10 @@ impl Desk<'_> {
                 numbers.push(pull.link.number);
             }
         }
+        numbers
+    }
+
+    fn candidates(&self, only: &[TaskId]) -> Vec<Candidate> {
         let candidate = |number| Candidate {
             number,
             outcome: None,
@@ -163,7 +167,7 @@ impl Desk<'_> {
             soon: false,
             refused: 0,
         };
-        numbers.into_iter().map(candidate).collect()
+        self.numbers(only).into_iter().map(candidate).collect()
     }
 
     pub(super) fn names(&self, tasks: &[TaskId]) -> Vec<String> {

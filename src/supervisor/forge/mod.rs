@@ -10,6 +10,7 @@ mod failure;
 mod issues;
 mod merge;
 mod pushing;
+mod rollup;
 mod text;
 
 pub use create::{PullChoice, PullOptions, PullOutcome, queue_pulls};

@@ -37,6 +37,7 @@ fn spec() -> RunSpec {
         complexity: Complexity::Low,
         depends_on: Vec::new(),
         writes: Vec::new(),
+        targets: Vec::new(),
         skip: None,
         steps: vec![step.clone()],
     };
@@ -57,6 +58,8 @@ fn spec() -> RunSpec {
         tasks: vec![task("a"), b],
         agents: std::collections::BTreeMap::new(),
         policy: crate::model::Policy::default(),
+        estimate_parallel_seconds: None,
+        conflicts: Vec::new(),
     }
 }
 

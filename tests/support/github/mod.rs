@@ -17,7 +17,6 @@ use std::time::Duration;
 /// See the [module documentation](self).
 pub struct GitHub {
     model: Arc<Mutex<Model>>,
-    pub url: String,
 }
 
 impl GitHub {
@@ -32,7 +31,7 @@ impl GitHub {
         sandbox.config(&format!(
             "[github]\nrepository = \"o/r\"\napi_url = \"{url}\"\npace = \"5ms\"\ntimeout = \"2s\"\n"
         ));
-        Self { model, url }
+        Self { model }
     }
 
     /// The model, to be looked at or changed.

@@ -1,0 +1,33 @@
+//! Go: packages are directories below a module.
+
+use super::super::{Language, Written};
+use super::From;
+use std::collections::BTreeSet;
+
+/// Files of a package that are looked into for the names used; more are taken for none.
+const MAX_FILES: usize = 64;
+
+pub(super) fn resolve(from: &From<'_, '_>, written: &Written, found: &mut BTreeSet<usize>) {
+    let path = written.text.as_str();
+    let modules = from.code.packages().of_language(Language::GoMod);
+    let within = |name: &str| {
+        let rest = path.strip_prefix(name)?;
+        (rest.is_empty() || rest.starts_with('/')).then(|| rest.trim_start_matches('/'))
+    };
+    let best =
+        modules.filter_map(|m| Some((m, within(&m.name)?))).max_by_key(|(m, _)| m.name.len());
+    let Some((module, inside)) = best else { return };
+    let Some(dir) = super::join(&module.dir, inside) else { return };
+    let mut files = from.directly_in(&dir, ".go", MAX_FILES);
+    files.retain(|file| !from.tree().path(*file).ends_with("_test.go"));
+    if files.len() > 1 && !written.names.is_empty() {
+        from.code.load(files.iter().copied());
+        let uses = |file: &usize| written.names.iter().any(|name| from.defines(*file, name));
+        let used: Vec<usize> = files.iter().copied().filter(uses).collect();
+        // Nothing found: what is used is made in a way that is not seen.
+        if !used.is_empty() {
+            files = used;
+        }
+    }
+    found.extend(files);
+}

@@ -1,0 +1,299 @@
+//! Which names look as if a file defined them: one pass over its bytes, without a grammar.
+//!
+//! It may say too much (a name in a comment, a local function), never too little where it matters: what
+//! tree-sitter calls a definition, this must have seen. `tests` holds the two against each other.
+
+use super::{LARGEST, Language};
+
+/// Shorter names are in every file and mean none.
+pub(super) const SHORTEST: usize = 3;
+
+/// Bytes a line has on average, above which nobody wrote the file by hand.
+const MINIFIED: usize = 400;
+
+/// Bytes in which git too looks for a NUL to tell what is binary.
+const BINARY_WITHIN: usize = 8_000;
+
+/// The hashes of names, sorted, four bytes each: what the cache keeps.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sketch(Vec<u8>);
+
+impl Sketch {
+    /// As it was kept.
+    #[must_use]
+    pub fn from_bytes(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
+    /// To keep it.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    pub(super) fn hashes(&self) -> impl Iterator<Item = u32> {
+        let (chunks, _) = self.0.as_chunks::<4>();
+        chunks.iter().map(|bytes| u32::from_le_bytes(*bytes))
+    }
+}
+
+/// FNV-1a: names are short, and the hash must be the same in every build that reads the cache.
+pub(super) fn hash(name: &[u8]) -> u32 {
+    name.iter().fold(0x811c_9dc5, |h, b| (h ^ u32::from(*b)).wrapping_mul(0x0100_0193))
+}
+
+/// Brackets open at the same time, above which nobody wrote the file by hand; a parser takes long over it.
+const DEEPEST: i32 = 200;
+
+/// Whether a person may have written it, and it can be read in reasonable time.
+pub(super) fn is_readable(content: &[u8]) -> bool {
+    if content.len() > LARGEST || content[..content.len().min(BINARY_WITHIN)].contains(&0) {
+        return false;
+    }
+    let (mut lines, mut open, mut deepest) = (1, 0, 0);
+    for byte in content {
+        match byte {
+            b'\n' => lines += 1,
+            b'(' | b'[' | b'{' => {
+                open += 1;
+                deepest = deepest.max(open);
+            }
+            b')' | b']' | b'}' => open -= 1,
+            _ => {}
+        }
+    }
+    deepest <= DEEPEST && (content.len() < 10 * MINIFIED || content.len() / lines <= MINIFIED)
+}
+
+/// Reads a file.
+#[must_use]
+pub fn sketch(language: Language, content: &[u8]) -> Sketch {
+    if language.is_manifest() || !is_readable(content) {
+        return Sketch::default();
+    }
+    let mut scan = Scan { language, text: content, found: Vec::new() };
+    scan.run();
+    let mut found = scan.found;
+    found.sort_unstable();
+    found.dedup();
+    Sketch(found.into_iter().flat_map(u32::to_le_bytes).collect())
+}
+
+/// What a word means for the word after it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Word {
+    /// It is followed by the name that it defines.
+    Defines,
+    /// It stands before a definition, and says nothing.
+    Modifier,
+    /// Not a name, and what follows it is not defined by it: `return`, `new`.
+    Other,
+    /// A name.
+    Name,
+}
+
+/// Letters, digits, `_`, `$`, and whatever is not ASCII.
+const IN_NAME: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0_usize;
+    while byte < 256 {
+        #[expect(clippy::cast_possible_truncation, reason = "it is below 256")]
+        let b = byte as u8;
+        table[byte] = b.is_ascii_alphanumeric() || b == b'_' || b == b'$' || b >= 0x80;
+        byte += 1;
+    }
+    table
+};
+
+struct Scan<'a> {
+    language: Language,
+    text: &'a [u8],
+    found: Vec<u32>,
+}
+
+impl Scan<'_> {
+    fn run(&mut self) {
+        let text = self.text;
+        let (mut at, mut line) = (0, 0);
+        // The word before, where it ended, and whether only modifiers stood before it on its line.
+        let (mut before, mut before_end, mut first) = (Word::Other, 0, true);
+        while at < text.len() {
+            let byte = text[at];
+            if !IN_NAME[usize::from(byte)] {
+                if byte == b'\n' {
+                    line = at + 1;
+                    first = true;
+                }
+                at += 1;
+                continue;
+            }
+            let start = at;
+            while at < text.len() && IN_NAME[usize::from(text[at])] {
+                at += 1;
+            }
+            if byte.is_ascii_digit() {
+                before = Word::Other;
+                continue;
+            }
+            let word = &text[start..at];
+            let kind = self.word(word);
+            if kind == Word::Name {
+                let gap = &text[before_end..start];
+                let close = gap.len() <= 8 && gap.iter().all(|b| b" \t\r\n*&!".contains(b));
+                let place = Place { line, start, end: at, first, before, gap, close };
+                if (before == Word::Defines && close) || self.looks_defined(&place) {
+                    if word.len() >= SHORTEST {
+                        self.found.push(hash(word));
+                    }
+                }
+                first = false;
+            } else if kind != Word::Modifier {
+                first = false;
+            }
+            // `func (r *Receiver) Name(`
+            if self.language == Language::Go && word == b"func" && text.get(at + 1) == Some(&b'(') {
+                let ahead = &text[at..text.len().min(at + 200)];
+                if let Some(close) = ahead.iter().position(|b| *b == b')') {
+                    at += close + 1;
+                }
+            }
+            // `const async fn`: the word that defines stays the word before.
+            if kind != Word::Modifier || before != Word::Defines {
+                before = kind;
+            }
+            before_end = at;
+        }
+    }
+
+    fn word(&self, word: &[u8]) -> Word {
+        use Language as L;
+        let l = self.language;
+        let is = |yes: bool, kind| if yes { kind } else { Word::Name };
+        match word {
+            b"class" => is(!matches!(l, L::Rust | L::Go | L::C), Word::Defines),
+            b"struct" | b"union" => is(matches!(l, L::Rust | L::C | L::Cpp), Word::Defines),
+            b"enum" => is(!matches!(l, L::Python | L::Go), Word::Defines),
+            b"interface" => is(l.is_script() || l == L::Java, Word::Defines),
+            b"def" => is(l == L::Python, Word::Defines),
+            b"fn" | b"trait" | b"macro_rules" => is(l == L::Rust, Word::Defines),
+            b"mut" => is(l == L::Rust, Word::Modifier),
+            b"type" => is(matches!(l, L::Rust | L::Go) || l.is_script(), Word::Defines),
+            b"func" => is(l == L::Go, Word::Defines),
+            b"function" => is(l.is_script(), Word::Defines),
+            b"var" => is(l == L::Go || l.is_script(), Word::Defines),
+            b"let" => is(l.is_script(), Word::Defines),
+            b"const" => match l {
+                L::Rust | L::Go => Word::Defines,
+                _ if l.is_script() => Word::Defines,
+                _ => is(l.is_c(), Word::Modifier),
+            },
+            b"static" => is(
+                l != L::Python && l != L::Go,
+                match l {
+                    L::Rust => Word::Defines,
+                    _ => Word::Modifier,
+                },
+            ),
+            b"record" => is(l == L::Java, Word::Defines),
+            b"namespace" => is(l == L::Cpp || l.is_script(), Word::Defines),
+            b"define" | b"using" | b"concept" => is(l.is_c(), Word::Defines),
+            b"async" => is(l.is_script() || l == L::Rust || l == L::Python, Word::Modifier),
+            b"unsafe" => is(l == L::Rust, Word::Modifier),
+            b"pub" => is(l == L::Rust, Word::Modifier),
+            b"public" | b"private" | b"protected" | b"abstract" | b"final" | b"override"
+            | b"readonly" | b"export" | b"default" | b"declare" | b"get" | b"set" | b"inline"
+            | b"virtual" | b"extern" | b"constexpr" | b"synchronized" | b"native" => {
+                is(l.is_script() || l == L::Java || l.is_c(), Word::Modifier)
+            }
+            b"return" | b"new" | b"throw" | b"else" | b"await" | b"yield" | b"delete"
+            | b"typeof" | b"in" | b"of" | b"case" | b"goto" | b"import" | b"if" | b"for"
+            | b"while" | b"switch" | b"catch" | b"sizeof" | b"instanceof" | b"and" | b"or"
+            | b"not" | b"is" | b"do" => Word::Other,
+            _ => Word::Name,
+        }
+    }
+
+    /// Definitions that no word announces.
+    fn looks_defined(&self, place: &Place<'_>) -> bool {
+        use Language as L;
+        let rest = &self.text[place.end..];
+        let next = rest.iter().position(|b| *b != b' ').unwrap_or(rest.len());
+        let rest = &rest[next..];
+        let called = rest.first() == Some(&b'(');
+        let is_column = |column| place.start - place.line == column;
+        let assigned = || rest.first() == Some(&b'=') && rest.get(1) != Some(&b'=');
+        match self.language {
+            // Constants of a module or class.
+            L::Python => {
+                place.first
+                    && (is_column(0) || is_column(4))
+                    && (assigned() || rest.first() == Some(&b':'))
+            }
+            // A method; a function that is a property; a field that holds one.
+            L::JavaScript | L::TypeScript | L::Tsx => {
+                place.first && (called || matches!(rest.first(), Some(b'<' | b'=' | b':' | b'?')))
+            }
+            // In a group: `const (`, `type (`; a method of an interface is not one of its file.
+            L::Go => {
+                place.first
+                    && is_column(1)
+                    && (assigned()
+                        || matches!(rest.first(), Some(b'\n' | b'\r'))
+                        || rest
+                            .first()
+                            .is_some_and(|b| IN_NAME[usize::from(*b)] || b"*[".contains(b)))
+            }
+            L::Java => {
+                (called && place.follows_type()) || (assigned() && place.is_upper(self.text))
+            }
+            L::C | L::Cpp => {
+                (called && (place.follows_type() || place.gap.ends_with(b"::") || is_column(0)))
+                    || (called && place.gap.ends_with(b"~"))
+                    || (place.gap.contains(&b'}') && matches!(rest.first(), Some(b';' | b',')))
+                    || (matches!(rest.first(), Some(b';' | b'[' | b'='))
+                        && place.follows_type()
+                        && !self.text[place.line..place.start].starts_with(b" ")
+                        && !self.text[place.line..place.start].starts_with(b"\t"))
+                    || (rest.first() == Some(&b')') && place.gap.ends_with(b"(*"))
+                    || (place.first
+                        && place.is_upper(self.text)
+                        && matches!(rest.first(), Some(b',' | b'=' | b'\n' | b'\r' | b'}')))
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Where a name stands.
+struct Place<'a> {
+    /// Where its line begins.
+    line: usize,
+    start: usize,
+    end: usize,
+    /// Whether it is the first of its line, modifiers aside.
+    first: bool,
+    before: Word,
+    gap: &'a [u8],
+    /// Whether nothing but space stands between it and the word before.
+    close: bool,
+}
+
+impl Place<'_> {
+    /// `int name`, `List<T> name`, `char *name`, `byte[] name`.
+    fn follows_type(&self) -> bool {
+        let spaced = self.gap.iter().any(u8::is_ascii_whitespace)
+            || matches!(self.gap.last(), Some(b'*' | b'&' | b'>'));
+        let type_end = self.gap.iter().all(|b| b" \t\r\n*&>[]?,".contains(b));
+        spaced
+            && type_end
+            && self.before != Word::Other
+            && !self.gap.is_empty()
+            && (self.close || self.gap.iter().any(|b| b">]*&".contains(b)))
+    }
+
+    fn is_upper(&self, text: &[u8]) -> bool {
+        text[self.start..self.end]
+            .iter()
+            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_')
+    }
+}

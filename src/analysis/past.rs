@@ -1,0 +1,115 @@
+//! The history of the repository, indexed once for all prompts: what was changed together, and which
+//! changes were described in what words.
+//!
+//! Coupling is an association rule "who changed `a` also changed `b`" with its support (in how many
+//! changes both were) and confidence (in which share of the changes of `a`), after Zimmermann et al.,
+//! "Mining version histories to guide software changes" (ICSE 2004).
+
+use super::Tree;
+use super::similar::Index;
+use crate::model::PastChange;
+
+/// Fewer common changes than this are chance.
+const LEAST_SUPPORT: u32 = 2;
+/// Changes of a file without the other that are assumed beyond those seen: two of two are no certainty.
+const UNSEEN: f64 = 2.0;
+/// Of a file that is changed all the time, this many changes tell as much as all.
+const MOST_CHANGES: usize = 300;
+
+/// What is known of the past; files are indices into [`Tree::under`]`("")`.
+#[derive(Debug, Default)]
+pub struct Past {
+    /// The files of each change, newest first, of those that still exist.
+    changes: Vec<Vec<u32>>,
+    /// The changes of each file, newest first.
+    of_file: Vec<Vec<u32>>,
+    messages: Index,
+    subjects: Vec<String>,
+}
+
+/// A file that changes with another.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Coupled {
+    pub file: u32,
+    /// Changes of both.
+    pub support: u32,
+    /// Changes of the other.
+    pub of: u32,
+    pub confidence: f64,
+}
+
+impl Past {
+    /// Indexes changes, newest first, against the files of the base commit.
+    #[must_use]
+    pub fn new(tree: &Tree, changes: &[PastChange]) -> Self {
+        let mut past = Self { of_file: vec![Vec::new(); tree.len()], ..Self::default() };
+        let mut messages = Vec::new();
+        for change in changes {
+            let mut files: Vec<u32> = change.paths.iter().filter_map(|p| tree.index(p)).collect();
+            files.sort_unstable();
+            files.dedup();
+            if files.is_empty() {
+                continue;
+            }
+            let id = u32::try_from(past.changes.len()).unwrap_or(u32::MAX);
+            for &file in &files {
+                past.of_file[file as usize].push(id);
+            }
+            past.changes.push(files);
+            messages.push(change.message.as_str());
+            past.subjects.push(change.message.lines().next().unwrap_or_default().to_owned());
+        }
+        past.messages = Index::new(messages);
+        past
+    }
+
+    /// How many changes are known.
+    pub(super) fn len(&self) -> usize {
+        self.changes.len()
+    }
+
+    /// How many changes touched a file.
+    pub(super) fn changes_of(&self, file: u32) -> usize {
+        self.of_file.get(file as usize).map_or(0, Vec::len)
+    }
+
+    /// The files of a change.
+    pub(super) fn files(&self, change: u32) -> &[u32] {
+        &self.changes[change as usize]
+    }
+
+    /// The first line of a change's message.
+    pub(super) fn subject(&self, change: u32) -> &str {
+        &self.subjects[change as usize]
+    }
+
+    /// The messages, as documents to compare with.
+    pub(super) fn messages(&self) -> &Index {
+        &self.messages
+    }
+
+    /// What changes with `file`.
+    pub(super) fn coupled(&self, file: u32) -> Vec<Coupled> {
+        let Some(changes) = self.of_file.get(file as usize) else { return Vec::new() };
+        let changes = &changes[..changes.len().min(MOST_CHANGES)];
+        let mut others: Vec<u32> = changes
+            .iter()
+            .flat_map(|&change| self.files(change))
+            .copied()
+            .filter(|&other| other != file)
+            .collect();
+        others.sort_unstable();
+        let of = u32::try_from(changes.len()).unwrap_or(u32::MAX);
+        others
+            .chunk_by(|a, b| a == b)
+            .map(|same| (same[0], u32::try_from(same.len()).unwrap_or(u32::MAX)))
+            .filter(|(_, support)| *support >= LEAST_SUPPORT)
+            .map(|(file, support)| Coupled {
+                file,
+                support,
+                of,
+                confidence: f64::from(support) / (f64::from(of) + UNSEEN),
+            })
+            .collect()
+    }
+}

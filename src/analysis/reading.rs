@@ -1,0 +1,109 @@
+//! The prompts on their way: first what each says by itself, then, with what all of them asked for looked up
+//! at once, what follows from it.
+
+use super::evidence::{Evidences, Weighed};
+use super::hints::{self, Definitions, Said};
+use super::neighbours::{self, Anchor};
+use super::score::{Candidate, Signals};
+use super::survey::{Sources, Survey};
+use super::{Analysis, AnalysisError, Request, front, kind, mentions, size};
+use std::collections::BTreeSet;
+
+/// Prompts read, before anything is concluded.
+pub(super) struct Readings<'a> {
+    survey: Survey<'a>,
+    definitions: Definitions,
+    drafts: Vec<Draft<'a>>,
+}
+
+struct Draft<'a> {
+    request: &'a Request<'a>,
+    evidence: Evidences,
+    said: Said<'a>,
+}
+
+impl<'a> Readings<'a> {
+    pub(super) fn new(
+        sources: Sources<'a>,
+        requests: &'a [Request<'a>],
+    ) -> Result<Self, AnalysisError> {
+        let mut drafts = Vec::with_capacity(requests.len());
+        for request in requests {
+            let (mut evidence, mut said) = (Evidences::default(), Said::default());
+            front::read(sources.tree, request, &mut evidence)?;
+            mentions::read(sources.tree, request, &mut evidence, &mut said);
+            drafts.push(Draft { request, evidence, said });
+        }
+        let names: BTreeSet<&str> =
+            drafts.iter().flat_map(|draft| draft.said.names.iter().map(|(name, _)| name)).collect();
+        let definitions = sources.symbols.map(|s| s.defined(&names)).unwrap_or_default();
+        Ok(Self { survey: Survey::new(sources), definitions, drafts })
+    }
+
+    /// What each prompt is about.
+    pub(super) fn analyses(self) -> Vec<Analysis> {
+        let Self { survey, definitions, drafts } = self;
+        drafts.into_iter().map(|draft| draft.analysis(&survey, &definitions)).collect()
+    }
+
+    /// What speaks for each file, by prompt.
+    pub(super) fn candidates(self) -> Vec<Vec<Candidate>> {
+        let Self { survey, definitions, drafts } = self;
+        let of = |mut draft: Draft<'_>| {
+            draft.conclude(&survey, &definitions);
+            let mut all: Vec<Candidate> = draft.evidence.candidates().collect();
+            all.sort_by(|a, b| a.path.cmp(&b.path));
+            all
+        };
+        drafts.into_iter().map(of).collect()
+    }
+}
+
+impl Draft<'_> {
+    /// Adds what follows, and says from what.
+    fn conclude(&mut self, survey: &Survey<'_>, definitions: &Definitions) -> (Trail, Vec<Anchor>) {
+        // Whoever declares what is written has said all of it.
+        if self.evidence.is_declared() {
+            return Default::default();
+        }
+        let mut trail = hints::add(survey, &self.said, definitions, &mut self.evidence);
+        hints::churn(survey, &mut self.evidence);
+        let anchors = neighbours::anchors(survey, &self.evidence);
+        trail.coupled = neighbours::spread(survey, &anchors, &mut self.evidence);
+        hints::churn(survey, &mut self.evidence);
+        (trail, anchors)
+    }
+
+    fn analysis(mut self, survey: &Survey<'_>, definitions: &Definitions) -> Analysis {
+        let (trail, anchors) = self.conclude(survey, definitions);
+        let Self { request, evidence, said } = self;
+        let explain = |path: &str, signals: &Signals, evidence: &mut Vec<_>| {
+            let context = hints::Context {
+                survey,
+                said: &said,
+                definitions,
+                anchors: &anchors,
+                trail: &trail,
+            };
+            context.explain(path, signals, evidence);
+        };
+        let Weighed { targets, possible, scopes, reach } =
+            evidence.weigh(survey.sources.weights, explain);
+        Analysis {
+            work_type: kind::classify(request.title, request.body),
+            complexity: size::measure(&targets, reach, request.body),
+            targets,
+            possible,
+            scopes,
+        }
+    }
+}
+
+/// From what was concluded, to tell it.
+#[derive(Debug, Default)]
+pub(super) struct Trail {
+    /// By file: the anchor it is coupled with most.
+    pub coupled: neighbours::Couplings,
+    /// Changes described alike, the likest first.
+    pub changes: Vec<(u32, f64)>,
+}

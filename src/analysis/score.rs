@@ -1,0 +1,136 @@
+//! How likely it is that a task changes a file: one function, with its weights in one place.
+//!
+//! Logistic regression: what speaks for a file (its [`Signals`], one number per [`Factor`]) is added up, each
+//! times its weight, and turned into a probability. So a confidence is a frequency: of the files listed
+//! with 0.7, seven in ten are changed. `docs/prediction.md` says what the weights were fitted on, how well they do on
+//! changes they have not seen, and what each factor adds; `examples/prediction` fits and measures them, on
+//! your own changes too.
+//!
+//! What each signal is:
+//!
+//! | factor | value |
+//! |---|---|
+//! | verb, heading, named, code | certainty (0 to 1) that this file is meant, of the best mention of the kind |
+//! | again | ln of the number of mentions that may mean writing |
+//! | read, not | 1 if it is named so |
+//! | `one_of` | 1 / number of files with the name that is used |
+//! | created | 1 if it does not exist and is said to be new |
+//! | place | 1 / square root of the number of files in the smallest directory named around it |
+//! | symbol | ln(1 + sum over the names it defines of 1 / number of files that define it) |
+//! | coupled, test, registry | probability that one of its neighbours is changed and takes it along |
+//! | words, past | similarity with the prompt, as a share of the most similar file's |
+//! | churn | ln(1 + changes per hundred commits) |
+
+use crate::model::Factor;
+
+/// Factors that carry a weight; what front matter declares is certain and not weighed.
+pub const FACTORS: [Factor; 17] = [
+    Factor::Verb,
+    Factor::Heading,
+    Factor::Named,
+    Factor::Code,
+    Factor::Again,
+    Factor::Read,
+    Factor::Not,
+    Factor::OneOf,
+    Factor::Created,
+    Factor::Place,
+    Factor::Symbol,
+    Factor::Coupled,
+    Factor::Test,
+    Factor::Registry,
+    Factor::Words,
+    Factor::Past,
+    Factor::Churn,
+];
+
+/// What each factor counts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Weights {
+    /// Log odds of a file for which nothing speaks.
+    pub bias: f64,
+    /// Log odds for one unit of the signal, in the order of [`FACTORS`].
+    pub of: [f64; FACTORS.len()],
+}
+
+/// The weights in use.
+pub const WEIGHTS: Weights = Weights {
+    bias: -4.0,
+    of: [
+        4.5,  // verb
+        4.5,  // heading
+        4.0,  // named
+        3.5,  // code
+        0.5,  // again
+        0.5,  // read
+        -4.0, // not
+        2.0,  // one_of
+        1.0,  // created
+        1.0,  // place
+        1.0,  // symbol
+        3.0,  // coupled
+        2.0,  // test
+        3.0,  // registry
+        1.0,  // words
+        1.0,  // past
+        0.3,  // churn
+    ],
+};
+
+/// From this probability on a file is listed as written: below it, listing it costs more in precision than it
+/// wins in recall (the F1 of a calibrated prediction is best at about half of the best F1).
+pub const WRITE_FROM: f64 = 0.4;
+/// Less probable files are forgotten; above, they count where two tasks may meet.
+pub const POSSIBLE_FROM: f64 = 0.05;
+
+/// What speaks for one file.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Signals(pub [f64; FACTORS.len()]);
+
+/// A file for which something speaks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Candidate {
+    /// From the repository's root.
+    pub path: String,
+    /// What speaks for it.
+    pub signals: Signals,
+    /// Whether it is to be left alone, and so not written however much speaks for it.
+    pub is_refused: bool,
+    /// Whether it is a directory or glob, which the weights do not judge.
+    pub is_wide: bool,
+}
+
+fn place(factor: Factor) -> Option<usize> {
+    FACTORS.iter().position(|&f| f == factor)
+}
+
+impl Signals {
+    /// The signal of a factor; 0 when nothing is known.
+    #[must_use]
+    pub fn get(&self, factor: Factor) -> f64 {
+        place(factor).map_or(0.0, |i| self.0[i])
+    }
+
+    /// Sets the signal of a factor.
+    pub fn set(&mut self, factor: Factor, value: f64) {
+        if let Some(i) = place(factor) {
+            self.0[i] = value;
+        }
+    }
+
+    /// Raises the signal of a factor to at least `value`.
+    pub fn raise(&mut self, factor: Factor, value: f64) {
+        if let Some(i) = place(factor) {
+            self.0[i] = self.0[i].max(value);
+        }
+    }
+}
+
+impl Weights {
+    /// The probability, 0 to 1, that a file with these signals is changed.
+    #[must_use]
+    pub fn score(&self, signals: &Signals) -> f64 {
+        let sum: f64 = self.of.iter().zip(signals.0).map(|(weight, signal)| weight * signal).sum();
+        1.0 / (1.0 + (-self.bias - sum).exp())
+    }
+}
