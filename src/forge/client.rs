@@ -107,7 +107,11 @@ impl Forge {
     ///
     /// # Errors
     /// An address that is none; a machine without certificates.
-    pub fn new(access: Access) -> Result<Self, ForgeError> {
+    #[expect(
+        clippy::unused_async,
+        reason = "octocrab starts a task, so this must be inside a runtime"
+    )]
+    pub async fn new(access: Access) -> Result<Self, ForgeError> {
         let build = |address: &str| {
             let wrong = |error: octocrab::Error| {
                 ForgeError::NoRepository(format!(

@@ -77,11 +77,13 @@ fn send(
     tell: &mut dyn FnMut(&str),
 ) -> Result<Vec<(String, PullOutcome)>, SupervisorError> {
     let runtime = runtime().map_err(|error| SupervisorError::Refused(error.to_string()))?;
-    let mut desk = Desk::new(world, ledger, &config.github, tell)?;
-    let outcomes = runtime.block_on(desk.send(now))?;
-    let calls = desk.calls();
-    tracing::debug!(calls.reads, calls.writes, "requests to GitHub");
-    Ok(outcomes)
+    runtime.block_on(async {
+        let mut desk = Desk::new(world, ledger, &config.github, tell).await?;
+        let outcomes = desk.send(now).await;
+        let calls = desk.calls();
+        tracing::debug!(calls.reads, calls.writes, "requests to GitHub");
+        outcomes
+    })
 }
 
 /// 3 when something could not be done, 1 when something was not done yet.

@@ -81,13 +81,11 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     };
     let runtime = runtime()?;
     let mut tell = |line: &str| eprintln!("{line}");
-    let mut desk = Desk::new(&world, &mut ledger, &config.github, &mut tell)?;
-    let merged = if args.rollup {
-        runtime.block_on(desk.rollup(&options))?
-    } else {
-        runtime.block_on(desk.merge(&options))?
-    };
-    let into = desk.state().forge.pulls.first().map(|pull| pull.into.clone()).unwrap_or_default();
+    let merged = runtime.block_on(async {
+        let mut desk = Desk::new(&world, &mut ledger, &config.github, &mut tell).await?;
+        if args.rollup { desk.rollup(&options).await } else { desk.merge(&options).await }
+    })?;
+    let into = ledger.state().forge.pulls.first().map(|pull| pull.into.clone()).unwrap_or_default();
     print(&report::merged_pulls(&merged, &into))?;
     Ok(code(&merged))
 }

@@ -37,8 +37,10 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     } else {
         let runtime = runtime()?;
         let mut tell = |line: &str| eprintln!("{line}");
-        let mut desk = Desk::new(&world, &mut ledger, &config.github, &mut tell)?;
-        runtime.block_on(desk.standing(&only))?
+        runtime.block_on(async {
+            let mut desk = Desk::new(&world, &mut ledger, &config.github, &mut tell).await?;
+            desk.standing(&only).await
+        })?
     };
     print(&if args.json {
         report::pulls_json(&run, &pulls, queued)

@@ -322,7 +322,7 @@ impl Desk<'_> {
         }
     }
 
-    fn stands(
+    pub(super) fn stands(
         &mut self,
         known: &PullRequest,
         standing: PullStanding,

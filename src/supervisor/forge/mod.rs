@@ -51,7 +51,7 @@ impl<'a> Desk<'a> {
     ///
     /// # Errors
     /// There is no remote, it is not on GitHub, or there is no token.
-    pub fn new(
+    pub async fn new(
         world: &'a World,
         ledger: &'a mut Ledger,
         config: &GitHub,
@@ -94,7 +94,8 @@ impl<'a> Desk<'a> {
             pace: config.pace,
             timeout: config.timeout,
             patience: PATIENCE,
-        })?;
+        })
+        .await?;
         let host_url = address.starts_with("https://").then(|| format!("https://{host}"));
         Ok(Self {
             world,
