@@ -208,10 +208,10 @@ fn required_checks_and_reviews_are_waited_for_and_what_fails_is_given_back() {
         ..Rules::default()
     };
     let (sandbox, github) = opened(&["a", "b"], rules);
-    let told = with_token(&sandbox, "pr merge").exits(3);
+    let told = with_token(&sandbox, "pr merge").exits(1);
     assert!(told.stdout.contains("a: #1 is not merged yet: checks: build"), "{}", told.stdout);
     // Checks first, then a person.
-    with_token(&sandbox, "pr merge").exits(3);
+    with_token(&sandbox, "pr merge").exits(1);
     let told = with_token(&sandbox, "pr merge").exits(3);
     assert!(told.stdout.contains("a review"), "{}", told.stdout);
     assert!(
@@ -476,4 +476,46 @@ fn a_batch_of_twenty_takes_few_requests() {
     assert_eq!(github.model().pulls.iter().filter(|pull| pull.merged.is_some()).count(), 20);
     // Unavoidable: an issue, a pull request and a merge each.
     assert!(all <= 20 * (3 + 4), "{all} requests:\n{}", github.model().requests.join("\n"));
+}
+
+/// Dies before and after every record that opening and merging write, one after another: before an outcome
+/// is written, its request has been answered.
+#[test]
+fn a_kill_at_any_record_opens_once_and_merges_once() {
+    use orch::journal::Journal;
+    let (sandbox, github) = finished(&["a", "b"]);
+    let config = sandbox.read("orch.toml").replace("timeout = \"2s\"", "timeout = \"700ms\"");
+    sandbox.write("orch.toml", config);
+    let path = sandbox.repo.join(".git/orch/journal.db");
+    let last = || {
+        let journal = Journal::open_existing(&path).unwrap().unwrap();
+        let run = journal.find_run("latest").unwrap().unwrap();
+        journal.events_after(&run, 0).unwrap().last().unwrap().seq
+    };
+    let mut kills = 0;
+    for command in ["pr create", "pr merge"] {
+        let mut over = false;
+        while !over {
+            let next = last() + 1;
+            for place in ["before", "after"] {
+                let mut command = sandbox.command(command);
+                command
+                    .env("GITHUB_TOKEN", "test-token")
+                    .env("ORCH_CRASH", format!("{place}:{next}"));
+                let told = Sandbox::finish(command);
+                over = told.code == 0;
+                kills += u32::from(told.code == 137);
+                assert!(over || told.code == 137, "{place}:{next}: {told:?}");
+            }
+        }
+    }
+    assert!(kills > 40, "{kills} kills");
+    let model = github.model();
+    assert_eq!((model.issues.len(), model.pulls.len()), (3, 2), "{}", model.requests.join("\n"));
+    assert_eq!(model.git(&["rev-list", "--count", "--merges", "main"]).unwrap(), "2");
+    assert!(model.pulls.iter().all(|pull| pull.merged.is_some()));
+    drop(model);
+    for name in ["a", "b"] {
+        assert_eq!(sandbox.status_of(name)["state"], "merged");
+    }
 }
