@@ -9,7 +9,7 @@ use std::fs;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-/// A shim that dies under a living supervisor counts against its task: three times are forgiven.
+/// A shim that dies counts against its task: three times are forgiven.
 const SHIM_KILLS: u32 = 2;
 
 /// An agent that is killed has failed, and is tried again as often as the run was told to.
@@ -90,7 +90,11 @@ impl Run<'_> {
     /// Kills something. Whether the supervisor is dead then.
     fn strike(&mut self, supervisor: &mut Child) -> bool {
         let found = targets::look(self.place);
-        match self.random.between(0, 100) {
+        let chance = self.random.between(0, 100);
+        // Whoever has lost enough is spared where all shims are hit.
+        let chance =
+            if (70..96).contains(&chance) && !self.may_lose_all(&found) { 0 } else { chance };
+        match chance {
             0..35 => {
                 let hit = targets::end(pid(supervisor));
                 self.tally.killed("supervisor", u32::from(hit));
@@ -119,7 +123,6 @@ impl Run<'_> {
             }
             70..88 => {
                 let mut hit = u32::from(targets::end(pid(supervisor)));
-                // With nobody alive to notice, a dead shim says nothing against its task.
                 let _ = supervisor.wait();
                 hit += Self::kill_all(&found, |role| matches!(role, Role::Shim(_)));
                 hit += Self::kill_all(&found, |role| *role != Role::Other);
@@ -145,6 +148,22 @@ impl Run<'_> {
         let so_far = self.shims.entry(task.clone()).or_default();
         *so_far += 1;
         *so_far <= SHIM_KILLS && targets::end(target.pid)
+    }
+
+    /// Whether every task may lose its shim once more, which is counted.
+    fn may_lose_all(&mut self, found: &[Target]) -> bool {
+        let tasks: Vec<&String> = found
+            .iter()
+            .filter_map(|target| match &target.role {
+                Role::Shim(task) => Some(task),
+                _ => None,
+            })
+            .collect();
+        let may = tasks.iter().all(|task| self.shims.get(*task).is_none_or(|n| *n < SHIM_KILLS));
+        for task in tasks.into_iter().filter(|_| may) {
+            *self.shims.entry(task.clone()).or_default() += 1;
+        }
+        may
     }
 
     fn kill_agent(&mut self, target: &Target) -> bool {

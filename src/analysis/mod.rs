@@ -10,6 +10,7 @@
 
 pub mod code;
 mod cue;
+mod dependencies;
 mod error;
 mod evidence;
 mod expand;
@@ -20,9 +21,11 @@ mod lines;
 mod mentions;
 mod module;
 mod neighbours;
+mod parts;
 mod past;
 mod reading;
 mod resolve;
+mod risk;
 pub mod score;
 mod shell;
 mod similar;
@@ -37,8 +40,12 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+pub use dependencies::{TextDependencies, TextDependency, dependencies};
 pub use error::AnalysisError;
+pub use parts::{Part, Parts, parts};
 pub use past::Past;
+pub use risk::Risk;
+pub use size::Ground;
 pub use survey::{Place, Sources, Symbols};
 pub use tree::Tree;
 
@@ -77,10 +84,25 @@ pub struct Analysis {
     /// Globs and directories the task covers, of which `targets` lists the files that exist: a file
     /// that another task creates may fall into them. `path` is always a glob.
     pub scopes: Vec<Target>,
-    /// What kind of work it is.
+    /// Files it covers beyond those in `targets`.
+    pub reach: usize,
+    /// Of which type and size it is, and what may go wrong, as far as the text and the tree tell.
+    pub judgement: Judgement,
+}
+
+/// What kind of work a task is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Judgement {
+    /// Its type.
     pub work_type: WorkType,
-    /// How large it is.
+    /// Its size.
     pub complexity: Complexity,
+    /// Why; a line each.
+    pub reasons: Vec<String>,
+    /// Why somebody should find out more before it starts, if so.
+    pub research: Option<String>,
+    /// What may go wrong; at most one of each kind.
+    pub risks: Vec<Risk>,
 }
 
 /// Reads prompts against the repository at the base commit. What all of them need is looked up once.
@@ -104,4 +126,28 @@ pub fn candidates(
     requests: &[Request<'_>],
 ) -> Result<Vec<Vec<score::Candidate>>, AnalysisError> {
     Ok(reading::Readings::new(sources, requests)?.candidates())
+}
+
+/// Type, size and risks of a task with these targets.
+fn judge(tree: &Tree, request: &Request<'_>, targets: &[Target], reach: usize) -> Judgement {
+    let (title, body) = (request.title, request.body);
+    let kind = kind::classify(title, body);
+    let size = size::measure(targets, reach, body);
+    let words = kind.words.join(", ");
+    let sure = (kind.confidence * 100.0).round();
+    let why = match (kind.words.is_empty(), sure >= 100.0) {
+        (true, _) => "no words tell it".to_owned(),
+        (false, true) => format!("by the words {words}"),
+        (false, false) => format!("{sure}% by the words {words}"),
+    };
+    Judgement {
+        work_type: kind.work_type,
+        complexity: size.complexity,
+        reasons: vec![
+            format!("type {}: {why}", kind.work_type),
+            format!("complexity {}: {}", size.complexity, size.reason),
+        ],
+        research: risk::research(title, body, kind.work_type, targets),
+        risks: risk::find(tree, title, body, kind.work_type, targets, reach),
+    }
 }

@@ -6,7 +6,7 @@ use super::hints::{self, Definitions, Said};
 use super::neighbours::{self, Anchor};
 use super::score::{Candidate, Signals};
 use super::survey::{Sources, Survey};
-use super::{Analysis, AnalysisError, Request, front, kind, mentions, size};
+use super::{Analysis, AnalysisError, Request, front, judge, mentions};
 use std::collections::BTreeSet;
 
 /// Prompts read, before anything is concluded.
@@ -89,13 +89,8 @@ impl Draft<'_> {
         };
         let Weighed { targets, possible, scopes, reach } =
             evidence.weigh(survey.sources.weights, explain);
-        Analysis {
-            work_type: kind::classify(request.title, request.body),
-            complexity: size::measure(&targets, reach, request.body),
-            targets,
-            possible,
-            scopes,
-        }
+        let judgement = judge(survey.sources.tree, request, &targets, reach);
+        Analysis { targets, possible, scopes, reach, judgement }
     }
 }
 

@@ -275,7 +275,10 @@ fn an_ambiguous_name_means_the_one_that_is_known() {
 fn the_type_and_size_come_with_it() {
     let request = Request { title: "Fix the crash", ..NOTHING };
     let analysis = one(&tree(), &request).unwrap();
-    assert_eq!((analysis.work_type, analysis.complexity), (WorkType::Bugfix, Complexity::Low));
+    assert_eq!(
+        (analysis.judgement.work_type, analysis.judgement.complexity),
+        (WorkType::Bugfix, Complexity::Low)
+    );
 }
 
 fn tricky() -> impl Strategy<Value = String> {

@@ -5,6 +5,7 @@ use super::error::{CliError, Kind};
 use super::indexing::Indexing;
 use super::merge;
 use super::prompts::Which;
+use crate::config::Decompose;
 use crate::engine::State;
 use crate::model::{MergeMode, RunSpec, RunState, TaskState, TaskView, parse_duration};
 use crate::process::SupervisorLock;
@@ -92,6 +93,9 @@ pub(super) struct How {
     /// The branch to start from and land on [default: the one checked out].
     #[arg(long, value_name = "BRANCH")]
     into: Option<String>,
+    /// Split prompts whose parts touch different files [default: off].
+    #[arg(long, value_name = "off|auto|agent[:NAME]")]
+    decompose: Option<Decompose>,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -186,6 +190,7 @@ impl How {
                 MergeChoice::Pr => MergeMode::Pr,
             }),
             into: self.into.clone(),
+            decompose: self.decompose.clone(),
         }
     }
 }

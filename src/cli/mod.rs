@@ -25,6 +25,7 @@ mod plan;
 mod pr;
 mod prompts;
 mod ps;
+mod report;
 mod restore;
 mod resume;
 mod retry;
@@ -81,6 +82,7 @@ enum Command {
     Merge(merge::Args),
     Pr(pr::Args),
     Clean(clean::Args),
+    Report(report::Args),
     Backup(backup::Args),
     Restore(restore::Args),
     Doctor(doctor::Args),
@@ -133,6 +135,7 @@ fn dispatch(app: App) -> Result<ExitCode, CliError> {
         Command::Merge(args) => merge::run(&place, &args),
         Command::Pr(args) => pr::run(&place, &args),
         Command::Clean(args) => clean::run(&place, &args),
+        Command::Report(args) => report::run(&place, &args),
         Command::Backup(args) => backup::run(&place, &args),
         Command::Restore(args) => restore::run(&place, &args),
         Command::Doctor(args) => doctor::run(&place, &args),

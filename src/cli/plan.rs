@@ -4,6 +4,7 @@ use super::context::Place;
 use super::error::CliError;
 use super::indexing::Indexing;
 use super::prompts::Which;
+use crate::config::Decompose;
 use crate::report;
 use crate::supervisor::{Options, intake};
 use std::process::ExitCode;
@@ -22,6 +23,9 @@ pub(super) struct Args {
     /// Plan for this branch instead of the one checked out.
     #[arg(long, value_name = "BRANCH")]
     into: Option<String>,
+    /// Split prompts whose parts touch different files [default: off].
+    #[arg(long, value_name = "off|auto|agent[:NAME]")]
+    decompose: Option<Decompose>,
     #[command(flatten)]
     form: Form,
 }
@@ -44,7 +48,13 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     let (repo, config) = place.configured()?;
     let prompts = args.which.load(place, &repo, &config)?;
     let jobs = args.jobs.or(config.jobs).unwrap_or_else(super::execute::default_jobs);
-    let options = Options { parallel: true, jobs, into: args.into.clone(), ..Options::default() };
+    let options = Options {
+        parallel: true,
+        jobs,
+        into: args.into.clone(),
+        decompose: args.decompose.clone(),
+        ..Options::default()
+    };
     let indexing = Indexing::new();
     let intake = intake(&repo, &config, prompts, &options, &|done, all| indexing.tell(done, all))?;
     drop(indexing);

@@ -3,6 +3,7 @@
 use super::context::{self, Place};
 use super::error::CliError;
 use super::execute::{Form, dollars, supervise};
+use crate::engine::State;
 use crate::journal::{Journal, JournalError};
 use crate::model::{Event, RunId, TaskId, TaskState};
 use crate::report::money;
@@ -90,6 +91,9 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
             );
         }
     }
+    for line in built_on_it(state, &again) {
+        eprintln!("{line}");
+    }
     let target = ledger.state().spec.target.clone();
     let onto = target.map(|branch| world.repo.branch_tip(&branch)).transpose()?.flatten();
     for id in &again {
@@ -110,6 +114,31 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     world.repo.identity()?;
     ledger.record(asked)?;
     supervise(place, &world, &lock, ledger, args.form)
+}
+
+/// What it means for others that tasks which had succeeded are done again: whoever started from the old work
+/// stays as it is.
+fn built_on_it(state: &State, again: &[TaskId]) -> Vec<String> {
+    let redone =
+        again.iter().filter_map(|id| state.position(id)).filter(|task| state.is_done(*task));
+    let lines = redone.filter_map(|task| {
+        let (id, name) = (&state.spec.tasks[task].id, &state.spec.tasks[task].name);
+        let others = state.spec.tasks.iter().enumerate().filter(|(other, spec)| {
+            let depends = spec.depends_on.iter().any(|before| before.task == *id);
+            depends && state.was_started(*other) && !again.contains(&spec.id)
+        });
+        let others: Vec<&str> = others.map(|(_, spec)| spec.name.as_str()).collect();
+        let (first, more) = (others.first()?, others.len() > 1);
+        Some(format!(
+            "{} started from what {name} had done and {} as {}; to build on the new work: orch retry {}, once \
+             {name} is done",
+            others.join(", "),
+            if more { "stay" } else { "stays" },
+            if more { "they are" } else { "it is" },
+            if more { others.join(" ") } else { (*first).to_owned() },
+        ))
+    });
+    lines.collect()
 }
 
 /// The task of the run, or where else there is one of that name.

@@ -7,8 +7,8 @@ use super::progress::StepState;
 use super::signal;
 use super::state::State;
 use crate::model::{
-    AttemptEnd, AttemptId, Dialect, Failure, OnLimit, Policy, StepKind, StopReason, TaskState,
-    Timestamp,
+    AttemptEnd, AttemptId, DependencyKind, Dialect, Failure, OnLimit, Policy, StepKind, StopReason,
+    TaskState, Timestamp,
 };
 use std::collections::BTreeMap;
 
@@ -192,6 +192,13 @@ impl State {
     /// Why the task will not go on before a person does something, though nothing of it failed.
     pub(super) fn never_goes_on(&self, task: usize) -> Option<Failure> {
         let step = self.next_agent_step(task)?;
+        // What it waits for says more: if that is never done, this is blocked by it.
+        let waits = |(before, kind): &(usize, DependencyKind)| {
+            kind.needs_success() && !self.is_good(*before)
+        };
+        if !self.was_started(task) && self.prerequisites(task).iter().any(waits) {
+            return None;
+        }
         // What is done so far is committed first.
         let commits = self.was_started(task)
             && self.spec.tasks[task].steps[..step].iter().zip(&self.tasks[task].steps).any(

@@ -17,8 +17,8 @@ pub struct TaskProgress {
     pub given_up: Option<Box<Failure>>,
     /// Where it landed.
     pub merged: Option<Merged>,
-    /// Paths that kept it from landing.
-    pub conflict: Option<Vec<String>>,
+    /// What kept it from landing: a conflict, or that it breaks what it is merged with.
+    pub conflict: Option<Box<Failure>>,
     /// When it starts again, it is with its branch.
     pub(super) anew: bool,
     /// The commit it starts from anew, in place of the run's base, after it conflicted.

@@ -10,7 +10,7 @@ use super::progress::{Attempt, Beginning, Brief, Merged, Step, StepState, TaskPr
 use super::retry::{MAX_LOST, Verdict, retry_verdict};
 use super::signal;
 use crate::model::{
-    AttemptEnd, AttemptId, BuiltIn, Dependency, DependencyKind, Dialect, Ending, Event,
+    AttemptEnd, AttemptId, BuiltIn, Dependency, DependencyKind, Dialect, Ending, Event, Failure,
     FailureClass, Recorded, RunSpec, RunState, StepId, StepKind, StepSpec, StopReason, TaskId,
     TaskSpec, Timestamp,
 };
@@ -202,10 +202,13 @@ impl State {
             self.briefs[task] = Brief::of(&self.spec.tasks[task].steps, &self.tasks[task].steps);
             self.give_up_perhaps(task);
         }
-        // What is known of agents and money has changed.
+        // What is known of agents and money has changed, or somebody's prerequisite is done.
         let general = matches!(
             recorded.event,
-            Event::AttemptEnded { .. } | Event::AgentLimited { .. } | Event::BudgetRequested { .. }
+            Event::StepSkipped { .. }
+                | Event::AttemptEnded { .. }
+                | Event::AgentLimited { .. }
+                | Event::BudgetRequested { .. }
         );
         if general && self.may_never_go_on() {
             (0..self.tasks.len()).for_each(|task| self.give_up_perhaps(task));
@@ -322,6 +325,7 @@ impl State {
             Event::TaskWarned { .. }
             | Event::TaskMerged { .. }
             | Event::MergeConflicted { .. }
+            | Event::MergeRejected { .. }
             | Event::TaskRestored { .. }
             | Event::TaskCleaned { .. } => self.fold_aftermath(&recorded.event),
             Event::PullRequestsRequested { .. }
@@ -353,7 +357,19 @@ impl State {
             }
             Event::MergeConflicted { task, paths, .. } => {
                 if let Some(task) = self.task_mut(task) {
-                    task.conflict = Some(paths.clone());
+                    let what = format!("conflicts in {}", paths.join(", "));
+                    let failure = Failure::new(FailureClass::Conflict, what)
+                        .suggest("merge the branch by hand, or run orch retry on the new tip");
+                    task.conflict = Some(Box::new(failure));
+                }
+            }
+            Event::MergeRejected { task, into, log } => {
+                if let Some(task) = self.task_mut(task) {
+                    let what = format!("merged with {into} it fails the verification; log: {log}");
+                    let failure = Failure::new(FailureClass::VerifyFailed, what).suggest(format!(
+                        "orch retry starts it from where {into} is by then; or mend its branch, then: orch merge"
+                    ));
+                    task.conflict = Some(Box::new(failure));
                 }
             }
             Event::TaskRestored { task } => {

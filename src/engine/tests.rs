@@ -5,6 +5,7 @@ mod ending;
 mod fixture;
 mod holding;
 mod ordering;
+mod overlaps;
 mod policies;
 mod recovery;
 mod retrying;

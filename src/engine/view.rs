@@ -4,8 +4,8 @@ use super::derive::Standings;
 use super::progress::{Step, StepState, TaskProgress};
 use super::state::State;
 use crate::model::{
-    AttemptView, BreakerState, BreakerView, Ending, Failure, FailureClass, LogView, Resource,
-    RunState, RunView, StepKind, StepSpec, StepView, SupervisorView, TaskState, TaskView,
+    AttemptView, BreakerState, BreakerView, Ending, Failure, LogView, Resource, RunState, RunView,
+    StepKind, StepSpec, StepView, SupervisorView, TaskState, TaskView,
 };
 
 impl State {
@@ -70,10 +70,7 @@ impl State {
             Vec::new()
         };
         let error = match (&progress.conflict, state) {
-            (Some(paths), _) => Some(
-                Failure::new(FailureClass::Conflict, format!("conflicts in {}", paths.join(", ")))
-                    .suggest("merge the branch by hand, or run orch retry on the new tip"),
-            ),
+            (Some(failure), _) => Some((**failure).clone()),
             (None, s) if s.is_good() => None,
             _ => progress.given_up.as_deref().cloned().or_else(|| self.last_failure(task)),
         };
@@ -105,6 +102,7 @@ impl State {
             logs: logs(&spec.steps, &progress.steps),
             steps: spec.steps.iter().zip(&progress.steps).map(|(s, p)| step_view(s, p)).collect(),
             snapshot: None,
+            cancel_requested: progress.cancelled && !state.is_final(),
             note: self.ends(task).filter_map(|end| end.note.clone()).last(),
             started_at: times().map(|a| a.started_at).min(),
             finished_at: if state.is_final() {

@@ -185,22 +185,24 @@ struct Hunk {
     own: (u32, u32),
 }
 
+/// First and last lines.
+type Ranges = Vec<(u32, u32)>;
+
 /// Where both sides' changes meet, as each side has it.
 fn lines(
     base: Option<&Blob<'_>>,
     ours: Option<&Blob<'_>>,
     theirs: Option<&Blob<'_>>,
-) -> (Vec<(u32, u32)>, Vec<(u32, u32)>) {
-    let (our, their) = (hunks(base, ours), hunks(base, theirs));
+) -> (Ranges, Ranges) {
+    let [one, other] = [hunks(base, ours), hunks(base, theirs)];
     // Where one side removed the file, everything the other did conflicts.
     let removed = ours.is_none() || theirs.is_none();
-    let meet = |a: &Hunk, b: &Hunk| removed || (a.base.0 <= b.base.1 && b.base.0 <= a.base.1);
-    let met = |own: &[Hunk], other: &[Hunk]| {
-        let met =
-            own.iter().filter(|a| (removed && !own.is_empty()) || other.iter().any(|b| meet(a, b)));
-        met.map(|hunk| hunk.own).take(RANGES).collect()
+    let meet = |a: &Hunk, b: &Hunk| a.base.0 <= b.base.1 && b.base.0 <= a.base.1;
+    let ranges = |own: &[Hunk], others: &[Hunk]| {
+        let told = own.iter().filter(|a| removed || others.iter().any(|b| meet(a, b)));
+        told.map(|hunk| hunk.own).take(RANGES).collect()
     };
-    (met(&our, &their), met(&their, &our))
+    (ranges(&one, &other), ranges(&other, &one))
 }
 
 fn hunks(base: Option<&Blob<'_>>, side: Option<&Blob<'_>>) -> Vec<Hunk> {
@@ -268,7 +270,7 @@ mod tests {
             .unwrap();
         fs::write(places[1].join("f"), TEN.replace("5\n", "V\n").replace("10\n", "X\n")).unwrap();
         let clash = Clash { path: "f".to_owned(), ours: vec![(6, 7)], theirs: vec![(5, 5)] };
-        assert_eq!(expect(&fixture, &start, &places), [clash.clone()]);
+        assert_eq!(expect(&fixture, &start, &places), std::slice::from_ref(&clash));
         // What is committed counts as what is not.
         fixture.git(&["-C", places[0].to_str().unwrap(), "commit", "-qam", "five"]);
         assert_eq!(expect(&fixture, &start, &places), [clash]);

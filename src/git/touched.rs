@@ -144,8 +144,9 @@ impl Repo {
         }
         for path in candidates {
             match look.judge(&path)? {
-                Some(version) => _ = changes.files.insert(path, version),
-                None => _ = changes.files.remove(&path),
+                Now::Is(version) => _ = changes.files.insert(path, Some(version)),
+                Now::Gone => _ = changes.files.insert(path, None),
+                Now::Same => _ = changes.files.remove(&path),
             }
         }
         changes.tree = None;
@@ -201,8 +202,7 @@ impl Repo {
             let version = change.new.map(|new| Version {
                 mode: u32::from_str_radix(&new.mode, 8).unwrap_or(REGULAR),
                 // Only compared with others of its kind: of a longer id the beginning will do.
-                id: Oid::from_str(new.oid.get(..40).unwrap_or(&new.oid))
-                    .unwrap_or_else(|_| Oid::ZERO_SHA1),
+                id: Oid::from_str(new.oid.get(..40).unwrap_or(&new.oid)).unwrap_or(Oid::ZERO_SHA1),
                 large: false,
             });
             (change.path, version)
@@ -230,6 +230,15 @@ fn everything(
         candidates.extend(found.into_iter().map(|(path, ..)| path));
     }
     Ok(())
+}
+
+/// How a file stands to the commit.
+enum Now {
+    /// As the commit has it, or no file that counts.
+    Same,
+    /// The commit has it.
+    Gone,
+    Is(Version),
 }
 
 struct Glance<'g> {
@@ -330,30 +339,27 @@ impl Glance<'_> {
         self.repo.is_path_ignored(names::path(path)).unwrap_or(false)
     }
 
-    /// The file as it stands, if it is not as the commit has it.
-    fn judge(&self, path: &[u8]) -> Result<Option<Option<Version>>, GitError> {
+    fn judge(&self, path: &[u8]) -> Result<Now, GitError> {
         let place = self.top.join(names::path(path));
         let before = self.base.get_path(&names::path(path)).ok();
         let meta = place.symlink_metadata().ok().filter(|meta| meta.is_file() || meta.is_symlink());
         let before = before.map(|entry| (mode(entry.filemode_raw()), entry.id(), entry.kind()));
-        match (before, meta) {
-            (Some((GITLINK, ..)), _) | (None, None) => Ok(None),
-            (Some((.., Some(ObjectType::Tree))), None) => Ok(None),
-            (Some(_), None) => Ok(Some(None)),
-            (None, Some(_)) if self.is_ignored(path) || self.is_nested(path) => Ok(None),
-            (before, Some(meta)) => {
-                let Some(mut now) = version(&place, &meta)? else {
-                    return Ok(before.map(|_| None));
-                };
-                if let Some((mode, ..)) =
-                    before.filter(|_| !self.modes_count && now.mode != SYMLINK)
-                {
-                    now.mode = mode;
-                }
-                let same = before.is_some_and(|(mode, id, _)| mode == now.mode && id == now.id);
-                Ok((!same).then_some(Some(now)))
-            }
+        let gone = if matches!(before, Some((.., Some(ObjectType::Blob)))) {
+            Now::Gone
+        } else {
+            Now::Same
+        };
+        let Some(meta) = meta else { return Ok(gone) };
+        let foreign = || self.is_ignored(path) || self.is_nested(path);
+        if before.map_or_else(foreign, |(mode, ..)| mode == GITLINK) {
+            return Ok(Now::Same);
         }
+        let Some(mut now) = version(&place, &meta)? else { return Ok(gone) };
+        if let Some((mode, ..)) = before.filter(|_| !self.modes_count && now.mode != SYMLINK) {
+            now.mode = mode;
+        }
+        let same = before.is_some_and(|(mode, id, _)| mode == now.mode && id == now.id);
+        Ok(if same { Now::Same } else { Now::Is(now) })
     }
 
     /// Whether it is in a repository of its own.

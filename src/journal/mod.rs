@@ -12,6 +12,7 @@
 mod backup;
 mod cache;
 mod error;
+mod finished;
 mod layout;
 mod look;
 mod read;
@@ -19,10 +20,12 @@ mod salvage;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod truths;
 mod write;
 
 pub use cache::{Cache, EntryKind};
 pub use error::JournalError;
+pub use finished::FinishedTask;
 pub use layout::Layout;
 pub use read::{Counts, TaskRef};
 pub use write::{Journal, Projection, Turn};

@@ -10,6 +10,9 @@ use std::collections::BTreeMap;
 /// How many tasks of a run are in each state.
 pub type Counts = BTreeMap<TaskState, u64>;
 
+/// Of a journal that is read through, mapped at most: some hundred runs of a thousand tasks.
+const MAPPED: i64 = 512 << 20;
+
 /// A task that a person named.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskRef {
@@ -203,6 +206,32 @@ impl Journal {
         &self,
         run: &RunId,
         after: u64,
+        take: impl FnMut(Recorded),
+    ) -> Result<(), JournalError> {
+        if after > 0 {
+            return self.each_event(run, after, take);
+        }
+        self.mapped(|| self.each_event(run, after, take))
+    }
+
+    /// `read`, while the file is mapped into memory: where most of it is read that saves a call a page, and
+    /// the specification of a long run, the first of its events, is read as often as it is sought.
+    pub(super) fn mapped<T>(&self, read: impl FnOnce() -> T) -> T {
+        let map = |bytes: i64| {
+            // What cannot be mapped is read as ever.
+            let _ = self.connection.pragma_update(None, "mmap_size", bytes);
+        };
+        map(MAPPED);
+        let found = read();
+        // Not for longer: whoever overwrites the file in place would end every process that maps it.
+        map(0);
+        found
+    }
+
+    fn each_event(
+        &self,
+        run: &RunId,
+        after: u64,
         mut take: impl FnMut(Recorded),
     ) -> Result<(), JournalError> {
         let sql = "SELECT body FROM events
@@ -297,7 +326,11 @@ impl Journal {
         Ok(out)
     }
 
-    fn parse<T: DeserializeOwned>(&self, body: &str, what: &str) -> Result<T, JournalError> {
+    pub(super) fn parse<T: DeserializeOwned>(
+        &self,
+        body: &str,
+        what: &str,
+    ) -> Result<T, JournalError> {
         serde_json::from_str(body).map_err(|source| JournalError::Unreadable {
             path: self.path.clone(),
             what: what.to_owned(),

@@ -83,7 +83,8 @@ impl Journal {
     /// # Errors
     /// When even that cannot be found out.
     pub fn check(&self) -> Result<Option<String>, JournalError> {
-        let found = self.look_through().map_err(|source| self.sql(source).or_damaged());
+        let found =
+            self.mapped(|| self.look_through()).map_err(|source| self.sql(source).or_damaged());
         match found {
             Err(JournalError::Damaged { what, .. }) => Ok(Some(what)),
             other => other,

@@ -278,6 +278,15 @@ pub enum Event {
         /// The task (of this run) that landed the other side, where one did.
         with: Vec<TaskId>,
     },
+    /// Without the task's work the verification of what was to land passes, with it it fails.
+    MergeRejected {
+        /// The task.
+        task: TaskId,
+        /// The branch it should have landed on.
+        into: String,
+        /// The file with what the verification printed.
+        log: String,
+    },
     /// Its worktree (and branch, where merged) was removed.
     TaskCleaned {
         /// The task.
@@ -413,6 +422,7 @@ impl Event {
             | Self::TaskWarned { task, .. }
             | Self::TaskMerged { task, .. }
             | Self::MergeConflicted { task, .. }
+            | Self::MergeRejected { task, .. }
             | Self::TaskRestored { task }
             | Self::TaskCleaned { task, .. } => Box::new(std::iter::once(task)),
             Self::AttemptStarting { attempt, .. }

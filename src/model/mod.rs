@@ -17,6 +17,7 @@ mod size;
 mod spec;
 mod thresholds;
 mod time;
+mod truth;
 mod view;
 mod work;
 
@@ -39,6 +40,7 @@ pub use spec::{
 };
 pub use thresholds::{Threshold, Thresholds};
 pub use time::{Timestamp, parse_duration};
+pub use truth::Truth;
 pub use view::{
     AttemptView, BreakerState, BreakerView, BudgetView, LogView, RunView, SnapshotView, StepView,
     SupervisorView, TaskView,

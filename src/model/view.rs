@@ -119,7 +119,8 @@ pub struct TaskView {
     pub state: TaskState,
     /// Attempts of its agent, and of other steps where they failed.
     pub attempts: Vec<AttemptView>,
-    /// Its branch, once it exists.
+    /// Its branch, once it existed. Cleaning removes it together with the worktree; the name stays, as that is
+    /// the one under which it is restored.
     pub branch: Option<String>,
     /// Its worktree, while it exists.
     pub worktree: Option<String>,
@@ -141,6 +142,9 @@ pub struct TaskView {
     pub blocked_by: Vec<String>,
     /// Why it is not done.
     pub error: Option<Failure>,
+    /// A person asked it to stop, and it has not ended yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cancel_requested: bool,
     /// Why it was skipped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skip_reason: Option<String>,

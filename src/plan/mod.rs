@@ -33,12 +33,13 @@ pub use estimate::{Finished, History, default_seconds};
 pub use hot::{HotFacts, HotFile};
 pub use input::{Declared, Import, PlanInput, PlanOptions, Risk};
 
-use crate::model::{Access, DependencyKind};
+use crate::model::{Access, DependencyKind, Target};
 use estimate::Guess;
 use order::Because;
 use std::collections::BTreeMap;
 
-/// Paths that more than one task writes, sorted: those of which it matters whether they are hot.
+/// Paths that more than one task writes, those that most tasks write first: it matters whether they are
+/// hot.
 #[must_use]
 pub fn contested(inputs: &[PlanInput]) -> Vec<String> {
     let mut writers: BTreeMap<&str, u32> = BTreeMap::new();
@@ -47,7 +48,9 @@ pub fn contested(inputs: &[PlanInput]) -> Vec<String> {
             *writers.entry(&target.path).or_default() += 1;
         }
     }
-    writers.into_iter().filter(|(_, count)| *count > 1).map(|(path, _)| path.to_owned()).collect()
+    let mut several: Vec<(&str, u32)> = writers.into_iter().filter(|(_, n)| *n > 1).collect();
+    several.sort_by_key(|(_, writers)| std::cmp::Reverse(*writers));
+    several.into_iter().map(|(path, _)| path.to_owned()).collect()
 }
 
 /// Makes the plan.
@@ -69,7 +72,7 @@ pub fn build(base: &str, inputs: Vec<PlanInput>, options: &PlanOptions) -> Resul
     let order = order::order(&inputs, &resolved.declared, &found.pairs, &seconds, options);
     let durations = schedule::of_plan(&inputs, &seconds, &order, options.jobs);
     let groups = groups::groups(&inputs, &order);
-    let hot_files =
+    let hot_files: Vec<HotFile> =
         options.hot.iter().filter_map(|(path, facts)| hot::judge(path, facts)).collect();
 
     let names: Vec<String> = inputs.iter().map(|input| input.name.clone()).collect();
@@ -119,6 +122,7 @@ pub fn build(base: &str, inputs: Vec<PlanInput>, options: &PlanOptions) -> Resul
             work_type: input.work_type,
             complexity: input.complexity,
             priority: input.priority,
+            risks: input.risks.into_iter().chain(hot_risk(&input.targets, &hot_files)).collect(),
             targets: input.targets,
             packages: input.packages,
             depends_on,
@@ -130,7 +134,6 @@ pub fn build(base: &str, inputs: Vec<PlanInput>, options: &PlanOptions) -> Resul
             agent: input.agent,
             reasons: input.reasons,
             research: input.research,
-            risks: input.risks,
             notes: notes.into_iter().chain(input.remarks.into_iter().map(remark)).collect(),
             part_of: input.part_of,
         })
@@ -150,6 +153,14 @@ pub fn build(base: &str, inputs: Vec<PlanInput>, options: &PlanOptions) -> Resul
         start_order: order.waves.concat(),
         smart_order: durations.longest_first,
     })
+}
+
+/// Said of the first hot file that a task writes.
+fn hot_risk(targets: &[Target], hot_files: &[HotFile]) -> Option<Risk> {
+    let written = |path: &str| targets.iter().any(|t| t.access == Access::Write && t.path == path);
+    let hot = hot_files.iter().find(|hot| written(&hot.path))?;
+    let reason = format!("writes {}, a {} that others write too", hot.path, hot.kind);
+    Some(Risk { kind: "hot_file".to_owned(), reason })
 }
 
 fn remark(text: String) -> Note {

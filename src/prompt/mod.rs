@@ -62,6 +62,19 @@ pub struct Prompt {
 }
 
 impl Prompt {
+    /// A part of it with a name, a title and a body of its own; what the front matter says stays, but
+    /// for `id`, `title`, `files`, `reads` and `depends_on`.
+    #[must_use]
+    pub fn part(&self, name: String, title: String, body: String) -> Self {
+        let mut front = self.front.clone();
+        (front.id, front.title) = (None, None);
+        for list in [&mut front.files, &mut front.reads, &mut front.depends_on] {
+            list.clear();
+        }
+        let blocks = outline::outline(&body, self.body_line).blocks;
+        Self { name, title, front, body, blocks, ..self.clone() }
+    }
+
     /// The fenced blocks whose language is `sh` or `shell`: what `agent: shell` runs.
     pub fn sh_blocks(&self) -> impl Iterator<Item = &CodeBlock> {
         self.blocks.iter().filter(|block| block.is_shell())

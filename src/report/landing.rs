@@ -21,8 +21,10 @@ pub fn landing(landing: &Landing, dry_run: bool, style: Style) -> String {
             Outcome::NotFinished(state) => writeln!(out, "- {name}: not merged, it is {state}"),
             Outcome::Broken { log } => writeln!(
                 out,
-                "✗ {name}: not merged, the verification fails with it\n  log: {}",
-                log.join("log").display()
+                "✗ {name}: not merged, the verification fails with it\n  log: {}\n  hint: orch retry {name} starts it \
+                 from where {} is now; or mend its branch, then: orch merge",
+                log.join("log").display(),
+                landing.into
             ),
             Outcome::Conflict { paths, with } => {
                 let with = if with.is_empty() {

@@ -5,6 +5,7 @@
 //! Never: decides, acts or reads the world; [`live`] is the only module that writes to the terminal,
 //! because a live view must.
 
+mod analytics;
 mod doctor;
 mod landing;
 pub mod live;
@@ -21,6 +22,7 @@ mod style;
 mod waits;
 mod words;
 
+pub use analytics::{Analytics, RunFacts, analytics, analytics_json};
 pub use doctor::{Finding, Findings, Health, doctor, doctor_json};
 pub use landing::{cleaning, landing};
 pub use ndjson::Ndjson;

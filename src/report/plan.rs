@@ -3,6 +3,8 @@
 //! Promise: pure, deterministic, and never broken by an odd name: every name is escaped for the form
 //! it is written in.
 
+mod remarks;
+
 use crate::model::{Access, DependencyKind};
 use crate::plan::{Conflict, ConflictKind, Plan, PlanTask, PlanTaskState};
 use std::fmt::Write as _;
@@ -82,6 +84,9 @@ pub fn human(plan: &Plan, columns: usize) -> String {
     waves(&mut out, plan, columns);
     skipped(&mut out, plan, columns);
     loose_conflicts(&mut out, plan, columns);
+    remarks::domains(&mut out, plan, columns);
+    remarks::risks(&mut out, plan, columns);
+    remarks::decompositions(&mut out, plan, columns);
     out
 }
 
@@ -105,6 +110,10 @@ fn summary(plan: &Plan) -> String {
     let Estimate { one, many } = estimate(plan);
     if ready > 0 {
         let _ = write!(text, "; about {many} instead of {one}");
+    }
+    // A wide spread says how little the number means.
+    if let (Some(low), Some(high)) = (plan.estimate.low_seconds, plan.estimate.high_seconds) {
+        let _ = write!(text, " ({} to {})", duration(low), duration(high));
     }
     text
 }
@@ -144,7 +153,8 @@ fn waves(out: &mut String, plan: &Plan, columns: usize) {
             for dependency in &task.depends_on {
                 let kind = match dependency.kind {
                     DependencyKind::Declared => "",
-                    DependencyKind::Conflict | DependencyKind::Import => "conflict: ",
+                    DependencyKind::Conflict => "conflict: ",
+                    DependencyKind::Import => "import: ",
                 };
                 let text = format!(
                     "     after {}: {kind}{}",
@@ -199,12 +209,12 @@ fn loose_conflicts(out: &mut String, plan: &Plan, columns: usize) {
             ConflictKind::Import => "one writes what the other imports:",
         };
         let percent = (conflict.confidence * 100.0).round();
-        let text = format!(
-            "   {} | {}: {what} {} ({percent}%)",
-            one_line(a),
-            one_line(b),
-            label(conflict)
-        );
+        let sure = match &conflict.hint {
+            Some(hint) => one_line(hint),
+            None => format!("{percent}%"),
+        };
+        let text =
+            format!("   {} | {}: {what} {} ({sure})", one_line(a), one_line(b), label(conflict));
         wrapped(out, &text, 5, columns);
     }
     if loose.len() > LOOSE_SHOWN {

@@ -168,6 +168,9 @@ fn details(view: &TaskView) -> String {
         }
         _ => {}
     }
+    if view.cancel_requested {
+        parts.push("being cancelled".to_owned());
+    }
     if let Some(error) = &view.error {
         parts.push(format!("{}: {}", error.class, error.message));
     }
@@ -212,7 +215,9 @@ fn next(run: &RunView, tasks: &[TaskView]) -> Option<String> {
             let bad = tasks.iter().find(|t| t.state.is_final() && !t.state.is_good());
             match bad {
                 Some(bad) if bad.state == TaskState::Conflicted => {
-                    Some(format!("orch diff {}", bad.name))
+                    let broken =
+                        bad.error.as_ref().map(|e| e.class) == Some(FailureClass::VerifyFailed);
+                    Some(format!("orch {} {}", if broken { "retry" } else { "diff" }, bad.name))
                 }
                 Some(bad) if bad.state != TaskState::Cancelled => Some(again(run, tasks, bad)),
                 _ if stands(TaskState::Succeeded) => Some("orch merge".to_owned()),

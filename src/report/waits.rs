@@ -117,12 +117,19 @@ pub(super) fn of_task(run: &RunView, task: &TaskView, now: Timestamp) -> Option<
     Some(format!("waits for {}{until}", breaker.name))
 }
 
-/// The time of day where the user is, with the date where it is not within a day.
+/// The time of day where the user is, with the date where it is not within a day, and how long that is where
+/// it is within an hour.
 pub(super) fn clock(at: Timestamp, now: Timestamp) -> String {
     let Ok(time) = jiff::Timestamp::from_millisecond(at.0) else { return at.to_string() };
     let local = time.to_zoned(jiff::tz::TimeZone::system());
-    let soon = at.since(now).as_secs() < 24 * 3600;
-    local.strftime(if soon { "%H:%M" } else { "%b %-d %H:%M" }).to_string()
+    let left = at.since(now);
+    let (form, left) = match left.as_secs() {
+        0..60 => ("%H:%M:%S", format!(" (in {} s)", left.as_millis().div_ceil(1000))),
+        60..3600 => ("%H:%M", format!(" (in {} min)", left.as_secs().div_ceil(60))),
+        3600..86_400 => ("%H:%M", String::new()),
+        _ => ("%b %-d %H:%M", String::new()),
+    };
+    format!("{}{left}", local.strftime(form))
 }
 
 #[cfg(test)]
@@ -148,6 +155,18 @@ mod tests {
         assert!(text.ends_with("one attempt is tried"), "{text}");
         let text = line(&breaker(BreakerState::Open, None), now);
         assert!(text.ends_with("orch retry"), "{text}");
+    }
+
+    #[test]
+    fn a_wait_that_is_nearly_over_is_counted_down() {
+        let left = |seconds: i64| {
+            let text = clock(Timestamp(seconds * 1000), Timestamp(0));
+            text.split_once(" (").map(|(_, left)| left.trim_end_matches(')').to_owned())
+        };
+        assert_eq!(left(40).as_deref(), Some("in 40 s"));
+        assert_eq!(left(60).as_deref(), Some("in 1 min"));
+        assert_eq!(left(3540).as_deref(), Some("in 59 min"));
+        assert_eq!(left(3600), None);
     }
 
     #[test]

@@ -192,9 +192,7 @@ fn prepare(world: &World, job: &Job) -> Result<Plan, Failure> {
     match &job.step.kind {
         StepKind::Agent => {
             let (keep, snapshot) = (job.beginning.keep, &job.snapshot);
-            if job.id.number > 1 || snapshot.is_some() {
-                make_again(world, job)?;
-            }
+            make_again(world, job)?;
             if keep {
                 // What a killed git left would keep the agent's own from working.
                 let worktree = world.worktree(&job.task.worktree);
@@ -207,7 +205,10 @@ fn prepare(world: &World, job: &Job) -> Result<Plan, Failure> {
             }
             agents::plan(world, job)
         }
-        StepKind::Commands { run } => Ok(Plan { shim: commands(world, job, run) }),
+        StepKind::Commands { run } => {
+            make_again(world, job)?;
+            Ok(Plan { shim: commands(world, job, run) })
+        }
         StepKind::BuiltIn { .. } => Err(internal("a built-in step is not a process")),
     }
 }
@@ -216,7 +217,7 @@ fn git(error: impl std::fmt::Display) -> Failure {
     Failure::new(FailureClass::Git, error.to_string())
 }
 
-/// An attempt that removed its own worktree gets another.
+/// Where an attempt, or a person, has removed the worktree there is another, with what is on the branch.
 fn make_again(world: &World, job: &Job) -> Result<(), Failure> {
     let path = world.worktree(&job.task.worktree);
     if path.exists() {

@@ -2,21 +2,21 @@
 //!
 //! Everything that can be wrong with what the user wrote is found here, before anything starts.
 
-use super::SupervisorError;
 use super::clock::now;
 use super::record::RunRecord;
 use super::survey::{self, Indexing, Survey};
 use super::world::create_dir;
+use super::{SupervisorError, decompose, inputs};
 use crate::agent;
-use crate::analysis::{self, Analysis, Past, Request, Sources};
-use crate::config::Config;
+use crate::analysis::{Past, Sources};
+use crate::config::{Config, Decompose};
 use crate::git::{HistoryLimits, Repo};
 use crate::journal::Layout;
 use crate::model::{
     AgentProfile, Dependency, Dialect, MergeMode, PlannedConflict, PlannedWrite, Policy, RunId,
     RunSpec, TaskId, TaskSpec, slug,
 };
-use crate::plan::{self, Declared, Plan, PlanInput, PlanOptions, PlanTaskState};
+use crate::plan::{self, Plan, PlanOptions, PlanTaskState};
 use crate::prompt::Prompt;
 use crate::workflow::{StepInputs, Workflow, WorkflowError};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -54,6 +54,8 @@ pub struct Options {
     pub merge: Option<MergeMode>,
     /// `--into`.
     pub into: Option<String>,
+    /// `--decompose`.
+    pub decompose: Option<Decompose>,
 }
 
 /// Something wrong with what the user wrote.
@@ -74,8 +76,10 @@ pub enum IntakeError {
 /// Prompts with the plan made of them.
 #[derive(Debug)]
 pub struct Intake {
-    /// The prompts as read.
+    /// The prompts as read, or the parts they were split into.
     pub prompts: Vec<Prompt>,
+    /// The names of those that are parts of a file.
+    pub parts: HashSet<String>,
     /// What is to be done in which order.
     pub plan: Plan,
     /// The commit all this is about.
@@ -84,7 +88,7 @@ pub struct Intake {
     pub target: Option<String>,
 }
 
-fn input(error: impl std::fmt::Display) -> IntakeError {
+pub(super) fn input(error: impl std::fmt::Display) -> IntakeError {
     IntakeError::Input(error.to_string())
 }
 
@@ -113,67 +117,30 @@ pub fn intake(
         },
     };
     let survey = Survey::of(repo, &base, indexing)?;
+    let decomposed = decompose::decompose(repo, config, &base, survey.tree(), prompts, options)?;
     let past = repo.history(&base, HistoryLimits::default()).map_err(SupervisorError::from)?;
     let past = Past::new(survey.tree(), &past);
     let code = survey.code();
     let sources =
         Sources { past: Some(&past), symbols: Some(&code), ..Sources::new(survey.tree()) };
-    let requests: Vec<Request<'_>> = prompts.iter().map(request).collect();
-    let analyses = analysis::analyse(sources, &requests).map_err(|error| {
-        let found = prompts.iter().find(|prompt| prompt.name == error.prompt());
-        let path = found.map_or(error.prompt().into(), |prompt| prompt.path.display().to_string());
-        input(format!("{path}: {error}"))
-    })?;
-    let mut inputs: Vec<PlanInput> =
-        prompts.iter().zip(analyses).map(|(p, a)| plan_input(p, a)).collect();
+    let mut inputs = inputs::inputs(config, options, sources, &decomposed)?;
     survey::add_code(&code, &mut inputs);
+    let hot = inputs::hot(repo, &base, &inputs);
+    inputs::grade(&hot, &mut inputs);
     let jobs = if options.parallel { options.jobs.max(1) } else { 1 };
     let plan_options = PlanOptions {
         ignore: config.ignore_conflicts.clone(),
         thresholds: config.thresholds,
         jobs,
-        ..PlanOptions::default()
+        history: inputs::history(repo),
+        hot,
     };
-    let plan = plan::build(&base, inputs, &plan_options).map_err(input)?;
-    Ok(Intake { prompts, plan, base, target })
-}
-
-fn request(prompt: &Prompt) -> Request<'_> {
-    Request {
-        name: &prompt.name,
-        title: &prompt.title,
-        body: &prompt.body,
-        body_line: prompt.body_line,
-        files: &prompt.front.files,
-        files_line: prompt.front.line("files"),
-        reads: &prompt.front.reads,
-        reads_line: prompt.front.line("reads"),
-    }
-}
-
-fn plan_input(prompt: &Prompt, analysis: Analysis) -> PlanInput {
-    let line = prompt.front.line("depends_on");
-    let declared = prompt.front.depends_on.iter();
-    PlanInput {
-        name: prompt.name.clone(),
-        prompt: prompt.path.display().to_string(),
-        title: prompt.title.clone(),
-        skip_reason: prompt.done.clone(),
-        declared: declared
-            .map(|name| Declared {
-                name: name.clone(),
-                line,
-                words: Some(format!("depends_on: {name}")),
-            })
-            .collect(),
-        priority: i64::from(prompt.front.priority),
-        targets: analysis.targets,
-        possible: analysis.possible,
-        scopes: analysis.scopes,
-        work_type: analysis.work_type,
-        complexity: analysis.complexity,
-        ..PlanInput::default()
-    }
+    let mut plan = plan::build(&base, inputs, &plan_options).map_err(input)?;
+    plan.decompositions = decomposed.told;
+    let parts = decomposed.tasks.iter().filter(|task| task.part.is_some());
+    let parts = parts.map(|task| task.prompt.name.clone()).collect();
+    let prompts = decomposed.tasks.into_iter().map(|task| task.prompt).collect();
+    Ok(Intake { prompts, parts, plan, base, target })
 }
 
 /// The agents there are: the built-in ones with what `orch.toml` says laid over them.
@@ -369,11 +336,16 @@ pub fn store_prompts(
         let Some(prompt) = intake.prompts.iter().find(|p| p.name == task.name) else { continue };
         create_dir(&layout.task(&spec.id, &task.id))?;
         let (from, to) = (cwd.join(&prompt.path), layout.prompt(&spec.id, &task.id));
-        std::fs::copy(&from, &to).map_err(SupervisorError::io(format!(
-            "copy {} to {}",
-            from.display(),
-            to.display()
-        )))?;
+        let doing = || SupervisorError::io(format!("copy {} to {}", from.display(), to.display()));
+        if intake.parts.contains(&prompt.name) {
+            // The front matter of the whole, above the body of the part.
+            let whole = std::fs::read_to_string(&from).map_err(doing())?;
+            let above = usize::try_from(prompt.body_line.saturating_sub(1)).unwrap_or(usize::MAX);
+            let head: String = whole.split_inclusive('\n').take(above).collect();
+            std::fs::write(&to, head + &prompt.body).map_err(doing())?;
+        } else {
+            std::fs::copy(&from, &to).map_err(doing())?;
+        }
         // What runs must be what was planned.
         let stored = crate::prompt::load(std::slice::from_ref(&to), cwd);
         if !stored.is_ok_and(|s| s.first().is_some_and(|s| s.body == prompt.body)) {

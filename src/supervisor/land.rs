@@ -1,14 +1,16 @@
 //! Landing finished tasks on the target branch: merged in memory in plan order, tested together, and
-//! the branch moved by compare-and-swap to exactly the commit that was tested.
+//! the branch moved by compare-and-swap to exactly the commit that was tested. Where a run asks for it
+//! (`on_overlap = "order"`), what conflicts least is merged first instead.
 //!
 //! A batch that fails its test is halved until the task that breaks it is found; the rest lands.
 
 use super::attempt::RUN_EACH;
+use super::merge_order::cleaner_first;
 use super::world::create_dir;
 use super::{Ledger, SupervisorError, World};
 use crate::engine::State;
 use crate::git::{GitError, Merge};
-use crate::model::{Event, TaskId, TaskState};
+use crate::model::{Event, OnOverlap, TaskId, TaskState};
 use crate::process::{self, Finished, ShimSpec};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -150,7 +152,11 @@ fn batch_events(state: &State, landing: &Landing) -> Vec<Event> {
                     paths: paths.clone(),
                     with: with.iter().filter_map(|name| id(name)).collect(),
                 }),
-                Outcome::Broken { .. } | Outcome::Discarded | Outcome::NotFinished(_) => None,
+                Outcome::Broken { log } => {
+                    let log = log.join("log").display().to_string();
+                    Some(Event::MergeRejected { task, into, log })
+                }
+                Outcome::Discarded | Outcome::NotFinished(_) => None,
             }
         })
         .collect()
@@ -229,6 +235,12 @@ impl<'a> Batch<'a> {
                 }
                 None => out.push(Candidate { position, commit: recorded.to_owned() }),
             }
+        }
+        if self.state.spec.policy.on_overlap == OnOverlap::Order && out.len() > 1 {
+            let tasks: Vec<(usize, String)> =
+                out.iter().map(|c| (c.position, c.commit.clone())).collect();
+            let order = cleaner_first(self.world, self.state, self.from, &tasks)?;
+            out.sort_by_key(|c| order.iter().position(|task| *task == c.position));
         }
         Ok(out)
     }

@@ -67,8 +67,9 @@ pub(super) fn take_over(
     match found {
         Found::Alive(running) => {
             let stopper = running.stopper();
-            if stopping.is_some() {
-                stopper.stop(Stop::Gracefully);
+            if let Some(reason) = stopping {
+                let at_once = reason == StopReason::OutOfMemory;
+                stopper.stop(if at_once { Stop::Now } else { Stop::Gracefully });
             }
             if let Some(job) = Job::of(&world, state, &id) {
                 let sender = supervisor.sender.clone();

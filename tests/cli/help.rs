@@ -2,7 +2,7 @@
 
 use crate::support::Sandbox;
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 15] = [
     "init",
     "plan",
     "execute",
@@ -16,6 +16,7 @@ const COMMANDS: [&str; 14] = [
     "clean",
     "doctor",
     "ps",
+    "report",
     "completions",
 ];
 

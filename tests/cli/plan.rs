@@ -134,3 +134,57 @@ fn a_plan_from_a_sub_folder_reads_paths_from_there() {
     let plan = Sandbox::finish(command).exits(0).json();
     assert!(target(&plan, "a", "src/count.txt").is_some(), "{plan}");
 }
+
+#[test]
+fn text_declares_dependencies_and_a_cycle_names_the_sentence() {
+    let sandbox = Sandbox::new();
+    sandbox.prompt("api", &["agent: scripted"], "# The api\n\nDepends on: model\n");
+    sandbox.prompt("model", &["agent: scripted"], "# The model\n\nWrite it.\n");
+    sandbox.prompt("ui", &["agent: scripted"], "# The ui\n\nStart after api is done.\n");
+    let first = plan(&sandbox, "--all-prompts");
+    assert_eq!(first["waves"], json!([["model"], ["api"], ["ui"]]));
+    let reason = task(&first, "ui")["depends_on"][0]["reason"].as_str().unwrap();
+    assert_eq!(reason, "declared in prompts/ui.md:6: \"Start after api is done.\"");
+    sandbox.prompt("model", &["agent: scripted"], "# The model\n\nIt depends on `ui`.\n");
+    sandbox
+        .orch("plan --all-prompts")
+        .exits(2)
+        .complains("prompts/model.md:6 \"It depends on `ui`.\"")
+        .complains("prompts/api.md:6 \"Depends on: model\"");
+}
+
+#[test]
+fn a_file_that_git_merges_by_union_keeps_nobody_waiting() {
+    let sandbox = Sandbox::new();
+    sandbox.write("CHANGELOG.md", "# Changes\n");
+    sandbox.commit_all("Keep a change log");
+    sandbox.task("a", &["files: [CHANGELOG.md]"], "");
+    sandbox.task("b", &["files: [CHANGELOG.md]"], "");
+    assert_eq!(plan(&sandbox, "--all-prompts")["waves"], json!([["a"], ["b"]]));
+    sandbox.write(".gitattributes", "CHANGELOG.md merge=union\n");
+    let merged = plan(&sandbox, "--all-prompts");
+    assert_eq!(merged["waves"], json!([["a", "b"]]));
+    assert_eq!(merged["conflicts"][0]["orders"], false);
+    assert!(merged["conflicts"][0]["hint"].as_str().unwrap().contains("merge=union"));
+    assert_eq!(merged["hot_files"][0]["kind"], "change log");
+    sandbox.orch("execute --dry-run --conflict-check --all-prompts").exits(0);
+}
+
+#[test]
+fn thresholds_come_from_the_configuration() {
+    let sandbox = Sandbox::new();
+    for name in ["a", "b"] {
+        sandbox.prompt(
+            name,
+            &["agent: shell"],
+            "# Reword\n\nChange src/count.txt.\n\n```sh\ntrue\n```\n",
+        );
+    }
+    assert_eq!(plan(&sandbox, "--all-prompts")["waves"].as_array().unwrap().len(), 2);
+    sandbox.write("orch.toml", "[conflicts]\norder_from = 1.0\n");
+    let loose = plan(&sandbox, "--all-prompts");
+    assert_eq!(loose["waves"].as_array().unwrap().len(), 1);
+    assert_eq!(loose["conflicts"][0]["orders"], false);
+    sandbox.write("orch.toml", "[conflicts]\norder_from = 2\n");
+    sandbox.orch("plan --all-prompts").exits(2).complains("orch.toml:2: `order_from`");
+}

@@ -160,6 +160,80 @@ fn a_shim_killed_after_its_supervisor_leaves_nothing_to_adopt() {
 }
 
 #[test]
+fn what_takes_the_supervisor_down_each_time_is_not_started_for_ever() {
+    let sandbox = Sandbox::new();
+    sandbox.task("a", &[], "started; exec sleep 1000");
+    sandbox.task("b", &["depends_on: [a]"], "echo b > b.txt");
+    let mut run = sandbox.start("execute --all-prompts");
+    for lost in 1..=4_usize {
+        let shim_now = || sandbox.status_of("a")["attempts"][lost - 1]["pid"].as_i64();
+        wait_until("a is at work", || sandbox.attempts_of("a") == lost && shim_now().is_some());
+        let shim = Pid::from_raw(i32::try_from(shim_now().unwrap()).unwrap());
+        kill_supervisor(run);
+        kill(shim, Signal::SIGKILL).unwrap();
+        run = sandbox.start("resume");
+    }
+    run.finish().exits(1);
+    assert_eq!(sandbox.attempts_of("a"), 4, "three are forgiven");
+    let task = sandbox.status_of("a");
+    assert_eq!(
+        (&task["state"], &task["error"]["class"]),
+        (&"interrupted".into(), &"interrupted".into())
+    );
+    assert_eq!(sandbox.status_of("b")["blocked_by"], serde_json::json!(["a"]));
+    let result = result_of(&sandbox, &task, 4);
+    assert_eq!((&result["lost"], &result["error"]["class"]), (&true.into(), &"interrupted".into()));
+    let context = &result["error"]["context"];
+    assert_eq!(
+        (&context["phase"], &context["found_later"]),
+        (&"implementation".into(), &true.into())
+    );
+    sandbox.nothing_is_left_behind();
+}
+
+/// The `result.json` of an attempt at the task's agent.
+fn result_of(sandbox: &Sandbox, task: &serde_json::Value, attempt: u32) -> serde_json::Value {
+    let (run, id) = (sandbox.status(), task["id"].as_str().unwrap());
+    let run = run["run"]["id"].as_str().unwrap();
+    let path = format!(".git/orch/runs/{run}/{id}/implement.{attempt}/result.json");
+    serde_json::from_str(&sandbox.read(&path)).unwrap()
+}
+
+#[test]
+fn a_result_says_why_the_attempt_failed() {
+    let sandbox = Sandbox::new();
+    sandbox.task("a", &[], "exit 3");
+    sandbox.orch("execute --all-prompts").exits(1);
+    let task = sandbox.status_of("a");
+    let result = result_of(&sandbox, &task, 1);
+    assert_eq!(result["exit"]["code"], 3, "{result}");
+    assert_eq!(result["error"], task["error"], "the same everywhere");
+    assert_eq!(result["error"]["context"]["phase"], "implementation");
+    assert!(result["error"]["context"]["load"].is_number(), "{result}");
+}
+
+#[test]
+fn a_worktree_that_a_person_removed_is_made_again_or_not_needed() {
+    let sandbox = Sandbox::new();
+    sandbox.task("a", &[], "started; wait_for go; echo a > a.txt");
+    let run = sandbox.start("execute --all-prompts");
+    sandbox.wait_for_start("a");
+    let (shim, worktree) = (sandbox.shim_of("a"), sandbox.worktree_of("a"));
+    kill_supervisor(run);
+    kill(shim, Signal::SIGKILL).unwrap();
+    wait_until("the agent is gone", || {
+        std::fs::remove_dir_all(&worktree).is_ok() && !worktree.exists()
+    });
+    sandbox.open("go");
+    sandbox.orch("resume").exits(0);
+    std::fs::remove_dir_all(&worktree).unwrap();
+    sandbox.orch("merge").exits(0);
+    assert_eq!(sandbox.show("main", "a.txt"), "a");
+    sandbox.orch("clean").exits(0);
+    assert_eq!(sandbox.task_branches(), Vec::<String>::new());
+}
+
+#[test]
 fn interrupted_once_it_lets_what_runs_finish() {
     let sandbox = Sandbox::new();
     let run = under_way(&sandbox);

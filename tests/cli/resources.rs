@@ -76,6 +76,41 @@ fn little_memory_lowers_the_number_of_agents_and_ends_none() {
 }
 
 #[test]
+fn the_newest_is_stopped_before_memory_runs_out_and_the_others_are_left_alone() {
+    let sandbox = Sandbox::new();
+    for name in ["a", "b"] {
+        sandbox.task(name, &[], &format!("started; wait_for go; echo {name} > {name}.txt"));
+    }
+    let run = sandbox.start("execute --parallel --jobs 2 --all-prompts");
+    sandbox.wait_for_start("a");
+    sandbox.wait_for_start("b");
+    run.signal(Signal::SIGKILL);
+    run.finish();
+    sandbox.config("[limits]\nleast_memory = \"1000000TiB\"\n");
+    let run = sandbox.start("resume");
+    let outcomes = || {
+        let tasks = ["a", "b"].map(|name| sandbox.status_of(name));
+        tasks.map(|task| task["attempts"][0]["outcome"].as_str().map(str::to_owned))
+    };
+    wait_until("one is stopped", || outcomes().iter().flatten().count() == 1);
+    let stopped = if outcomes()[0].is_some() { "a" } else { "b" };
+    let other = if stopped == "a" { "b" } else { "a" };
+    let task = sandbox.status_of(stopped);
+    assert_eq!(
+        (&task["state"], &task["attempts"][0]["outcome"]),
+        (&"queued".into(), &"interrupted".into())
+    );
+    let waits = |step: &serde_json::Value| step["reason"].to_string().contains("tried again at");
+    assert!(task["steps"].as_array().unwrap().iter().any(waits), "{task}");
+    sandbox.open("go");
+    wait_until("the other is done", || sandbox.status_of(other)["state"] == "succeeded");
+    assert_eq!(sandbox.attempts_of(other), 1);
+    assert_eq!(sandbox.attempts_of(stopped), 1, "nothing starts while there is none");
+    run.signal(Signal::SIGINT);
+    assert_eq!(run.finish().code, 130);
+}
+
+#[test]
 fn an_agent_that_asks_is_reported_and_then_stopped() {
     let sandbox = Sandbox::new();
     sandbox.task("a", &[], "printf 'Proceed? [y/n] '; exec sleep 1000");

@@ -2,8 +2,8 @@
 
 use orch::model::{
     AgentProfile, BreakerRule, BuiltIn, Complexity, Dependency, DependencyKind, Dialect, MergeMode,
-    OnLimit, Phase, Policy, PromptDelivery, RunId, RunSpec, StepId, StepKind, StepSpec, TaskId,
-    TaskSpec, WorkType,
+    OnLimit, OnOverlap, Phase, Policy, PromptDelivery, RunId, RunSpec, StepId, StepKind, StepSpec,
+    TaskId, TaskSpec, WorkType,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -77,13 +77,17 @@ fn policy() -> impl Strategy<Value = Policy> {
     let on_limit = prop_oneof![3 => Just(OnLimit::Wait), 2 => Just(OnLimit::Fallback), 1 => Just(OnLimit::Stop)];
     let money = prop::option::weighted(0.3, prop_oneof![Just(1.5), Just(4.0), Just(12.0)]);
     let per_task = prop::option::weighted(0.2, prop_oneof![Just(1.0), Just(3.0)]);
-    (rule(), rule(), on_limit, money, per_task).prop_map(
-        |(agent, execution, on_limit, max_cost_usd, max_task_cost_usd)| Policy {
+    let on_overlap = prop_oneof![
+        2 => Just(OnOverlap::Warn), 3 => Just(OnOverlap::Pause), 1 => Just(OnOverlap::Order)
+    ];
+    (rule(), rule(), on_limit, money, per_task, on_overlap).prop_map(
+        |(agent, execution, on_limit, max_cost_usd, max_task_cost_usd, on_overlap)| Policy {
             agent,
             execution,
             on_limit,
             max_cost_usd,
             max_task_cost_usd,
+            on_overlap,
             ..Policy::default()
         },
     )

@@ -9,9 +9,9 @@
 
 mod breakers;
 mod case;
+mod overlaps;
 mod policies;
 mod rules;
-mod scale;
 mod script;
 mod weather;
 mod world;

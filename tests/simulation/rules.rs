@@ -2,6 +2,7 @@
 //! from the events alone, so that a mistake of the engine's does not hide itself.
 
 use crate::breakers::is_limited;
+use crate::overlaps::Overlaps;
 use crate::policies::Ground;
 use orch::engine::{State, decide};
 use orch::model::{
@@ -39,6 +40,7 @@ pub struct Books {
     again: BTreeSet<TaskId>,
     /// Tasks that a person asked for again while something of them ran.
     asked: BTreeSet<TaskId>,
+    overlaps: Overlaps,
     draining: bool,
     halting: bool,
     finished: bool,
@@ -79,11 +81,17 @@ impl Books {
             charged: BTreeMap::new(),
             again: BTreeSet::new(),
             asked: BTreeSet::new(),
+            overlaps: Overlaps::default(),
             draining: false,
             halting: false,
             finished: false,
             raced: false,
         }
+    }
+
+    /// Whether the attempt goes on with what was stopped for another task's sake.
+    pub fn was_paused(&self, attempt: &AttemptId) -> bool {
+        self.overlaps.was_paused(attempt)
     }
 
     /// Whether anything is under way.
@@ -98,6 +106,7 @@ impl Books {
             _ => None,
         };
         self.ground.enter(event, stopping, self.raced, at.0)?;
+        self.overlaps.enter(event, at, &self.spec, &self.open, self.raced)?;
         match event {
             Event::AttemptStarting { attempt, .. } => {
                 for (name, rule) in BEFORE_A_START {
@@ -117,7 +126,10 @@ impl Books {
                 if !self.open.remove(attempt) {
                     return Err(format!("{attempt} ended twice"));
                 }
-                let on_purpose = self.stopping.get(attempt) == Some(&StopReason::Interrupted);
+                let interrupted = end.ending.failure().map(|failure| failure.class)
+                    == Some(FailureClass::Interrupted);
+                let paused = stopping == Some(StopReason::Overlap) && interrupted;
+                let on_purpose = stopping == Some(StopReason::Interrupted) || paused;
                 self.good.insert(step_of(attempt), end.ending == Ending::Succeeded);
                 // It starts again by itself, unless it had failed by then for a reason of its own.
                 let class = end.ending.failure().map(|failure| failure.class);

@@ -3,7 +3,7 @@
 
 use crate::case::AGENTS;
 use crate::world::World;
-use orch::model::{AttemptId, Event, Resource, StopReason, Timestamp};
+use orch::model::{AttemptId, Event, OverlapPath, Resource, StopReason, Timestamp};
 
 impl World<'_> {
     /// One such thing.
@@ -64,6 +64,29 @@ impl World<'_> {
             return None;
         }
         Some(alive[self.script.below(alive.len())].clone())
+    }
+
+    /// Two tasks change the same files, in a way that merges or not; or no longer.
+    pub fn overlap(&mut self) -> Result<(), String> {
+        let mut tasks: Vec<usize> =
+            self.work.keys().filter_map(|id| self.state.position(&id.task)).collect();
+        tasks.sort_unstable();
+        tasks.dedup();
+        if tasks.is_empty() {
+            return Ok(());
+        }
+        let later = self.script.below(tasks.len());
+        let earlier = self.script.below(later.max(1));
+        let id = |place: usize| self.state.spec.tasks[tasks[place]].id.clone();
+        let (task, with) = (id(later), (earlier < later).then(|| id(earlier)));
+        self.tally.count("overlap");
+        if self.script.one_in(4) {
+            return self.record(Event::OverlapGone { task, with });
+        }
+        let conflict = !self.script.one_in(4);
+        let path =
+            OverlapPath { path: "f".into(), conflict, lines: Vec::new(), other_lines: Vec::new() };
+        self.record(Event::OverlapFound { task, with, paths: vec![path], path_count: 1 })
     }
 
     fn run_out_of_memory(&mut self) -> Result<(), String> {

@@ -79,6 +79,9 @@ impl Default for Tally {
             "went on with a session",
             "relented",
             "over budget",
+            "overlap",
+            "paused for another",
+            "went on after another",
         ];
         Self(corners.into_iter().map(|corner| (corner, 0)).collect())
     }
@@ -213,6 +216,7 @@ impl World<'_> {
                 }
                 12 if self.script.one_in(2) => self.kill()?,
                 11 => self.weather()?,
+                10 if self.script.one_in(2) => self.overlap()?,
                 _ => self.observe()?,
             }
         }
@@ -262,12 +266,20 @@ impl World<'_> {
         match action.clone() {
             Action::Skip { task, step, reason } => Event::StepSkipped { task, step, reason },
             Action::Start { attempt, agent } => {
+                if self.books.was_paused(&attempt) {
+                    self.tally.count("went on after another");
+                }
                 if agent.is_some() {
                     self.tally.count("fell back");
                 }
                 Event::AttemptStarting { attempt, agent }
             }
-            Action::Stop { attempt, reason } => Event::AttemptStopping { attempt, reason },
+            Action::Stop { attempt, reason } => {
+                if reason == StopReason::Overlap {
+                    self.tally.count("paused for another");
+                }
+                Event::AttemptStopping { attempt, reason }
+            }
             Action::Finish { state } => Event::RunFinished { state },
             Action::ScheduleRetry { attempt, not_before, agent, keep, session } => {
                 self.tally.count("retried");

@@ -9,7 +9,7 @@ use crate::process::{self, SupervisorLock};
 use crate::report::{Findings, bytes};
 use crate::supervisor::{World, has_run};
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 /// A lock of git that is older than this belongs to nobody: git holds one for the time of a command.
@@ -107,14 +107,24 @@ fn disk(found: &mut Findings, world: &World, config: &Config) {
 fn locks(found: &mut Findings, repo: &Repo) {
     let mut places = vec![repo.common_dir.clone()];
     places.extend(folders(&repo.common_dir.join("worktrees")));
-    for place in places {
-        for name in ["index.lock", "HEAD.lock", "config.lock", "packed-refs.lock"] {
-            let lock = place.join(name);
-            if age(&lock).is_some_and(|age| age > STALE) {
-                found
-                    .problem("lock", format!("{} is left of a git that has ended", lock.display()))
-                    .fix(format!("if no git is at work here: rm '{}'", lock.display()));
-            }
+    let names = ["index.lock", "HEAD.lock", "config.lock", "packed-refs.lock"];
+    let mut locks: Vec<PathBuf> =
+        places.iter().flat_map(|place| names.map(|name| place.join(name))).collect();
+    locks_below(&repo.common_dir.join("refs"), &mut locks);
+    for lock in locks.iter().filter(|lock| age(lock).is_some_and(|age| age > STALE)) {
+        found
+            .problem("lock", format!("{} is left of a git that has ended", lock.display()))
+            .fix(format!("if no git is at work here: rm '{}'", lock.display()));
+    }
+}
+
+/// The locks of single references. No reference may itself be called so.
+fn locks_below(dir: &Path, locks: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            locks_below(&entry.path(), locks);
+        } else if entry.path().extension().is_some_and(|extension| extension == "lock") {
+            locks.push(entry.path());
         }
     }
 }
@@ -123,7 +133,7 @@ fn age(file: &Path) -> Option<Duration> {
     SystemTime::now().duration_since(file.symlink_metadata().ok()?.modified().ok()?).ok()
 }
 
-fn folders(dir: &Path) -> Vec<std::path::PathBuf> {
+fn folders(dir: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
     entries.filter(|e| e.file_type().is_ok_and(|t| t.is_dir())).map(|e| e.path()).collect()
 }
@@ -173,7 +183,7 @@ fn worktrees(found: &mut Findings, world: &World, journal: &Journal, fix: bool) 
         let name =
             folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         // Of an unfinished run some are made before their task says so.
-        if known.contains(&name) || unfinished || !name.starts_with("task-") {
+        if known.contains(&name) || (unfinished && name.starts_with("task-")) {
             continue;
         }
         let path = folder.display();
@@ -183,7 +193,8 @@ fn worktrees(found: &mut Findings, world: &World, journal: &Journal, fix: bool) 
             finding.fixed = true;
             finding.fix(format!("removed the empty folder {path}"));
         } else {
-            finding.fix(format!("if nothing in it is of use: git worktree remove '{path}'"));
+            let remove = if folder.join(".git").exists() { "git worktree remove" } else { "rm -r" };
+            finding.fix(format!("if nothing in it is of use: {remove} '{path}'"));
         }
     }
     match world.repo.gone_worktrees() {

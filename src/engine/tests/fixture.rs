@@ -167,7 +167,7 @@ impl Run {
         self.act()
     }
 
-    /// The attempt died with its supervisor, or was stopped by a second Ctrl-C.
+    /// The attempt was the supervisor's own and died with it, or was stopped by a second Ctrl-C.
     pub fn interrupt(&mut self, attempt: &str) {
         let reason = StopReason::Interrupted;
         self.apply(Event::AttemptStopping { attempt: id(attempt), reason });

@@ -122,6 +122,9 @@ fn a_login_that_fails_costs_one_attempt_and_names_the_others() {
         assert_eq!(run.view(name).error.unwrap().class, C::Auth);
     }
     assert!(run.view("b").error.unwrap().message.contains("agent 'cat'"));
+    // What waits for one of them is no failure of its own.
+    assert_eq!(run.task_state("c"), TaskState::Blocked);
+    assert_eq!(run.view("c").blocked_by, ["b"]);
     assert_eq!(run.finished(), Some(RunState::Failed));
     // A person who asks again has mended it, perhaps: one attempt shows.
     run.apply(Event::RetryRequested {
@@ -131,6 +134,20 @@ fn a_login_that_fails_costs_one_attempt_and_names_the_others() {
     });
     assert_eq!(run.act(), ["start a/agent.2"]);
     assert_eq!(run.fail("a/agent.2", C::Auth), ["finish failed"]);
+}
+
+#[test]
+fn whoever_waited_for_the_last_task_before_the_login_failed_says_so_once_that_is_done() {
+    let declared = crate::model::DependencyKind::Declared;
+    let tasks = vec![by("ann", "a"), by("cat", "b"), after(by("cat", "c"), "a", declared)];
+    let mut run = run(2, tasks, Policy::default());
+    run.fail("b/agent.1", C::Auth);
+    assert_eq!(run.task_state("c"), TaskState::Blocked);
+    run.ok("a/agent.1");
+    run.ok("a/commit.1");
+    assert_eq!(run.ok("a/verify.1"), ["finish failed"]);
+    assert_eq!(run.task_state("c"), TaskState::Failed);
+    assert_eq!(run.view("c").error.unwrap().class, C::Auth);
 }
 
 #[test]

@@ -3,7 +3,9 @@
 
 mod files;
 mod finding;
+mod finishing;
 mod power;
+mod truths;
 mod writing;
 
 use super::{Journal, Projection};
@@ -66,6 +68,7 @@ fn task_view(id: &str, name: &str, state: TaskState) -> TaskView {
         blocked_by: Vec::new(),
         blocked_on: Vec::new(),
         error: None,
+        cancel_requested: false,
         skip_reason: None,
         warnings: Vec::new(),
         logs: Vec::new(),

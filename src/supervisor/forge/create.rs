@@ -102,8 +102,13 @@ pub fn queue_pulls(
             rest.push((spec.name.clone(), PullOutcome::NotFinished(now_is)));
         }
     }
-    if !tasks.is_empty() {
-        let (unified, draft, issues) = (options.unified, options.draft, options.issues);
+    let (unified, draft, issues) = (options.unified, options.draft, options.issues);
+    let is_wanted = |wanted: &Wanted| {
+        let asked = (wanted.unified, wanted.draft, wanted.issues, &wanted.into);
+        asked == (unified, draft, issues, &into)
+            && tasks.iter().all(|task| wanted.tasks.contains(task))
+    };
+    if !tasks.is_empty() && !state.forge.wanted.as_ref().is_some_and(is_wanted) {
         ledger.record(vec![Event::PullRequestsRequested {
             tasks,
             unified,

@@ -30,12 +30,14 @@ impl Seen {
 }
 
 type Pair = (usize, Option<usize>);
+/// What the files that both have were like, which they are, and how many.
+type Known = ((u64, u64), Vec<OverlapPath>, u64);
 
 /// What is remembered between two comparisons.
 #[derive(Debug, Default)]
 pub(super) struct Comparison {
-    /// Of each pair: what its files were like, and what came of it.
-    known: HashMap<Pair, ((u64, u64), Vec<OverlapPath>, u64)>,
+    /// Of each pair, what came of it.
+    known: HashMap<Pair, Known>,
     /// Whether a commit is part of a start.
     contained: HashMap<(String, String), bool>,
     /// What the branch changed since a start.
@@ -180,11 +182,17 @@ fn meeting(sides: &BTreeMap<usize, Seen>) -> BTreeSet<(usize, usize)> {
     };
     for (path, tasks) in &users {
         for (n, a) in tasks.iter().enumerate() {
-            tasks[n + 1..].iter().for_each(|b| pair(*a, *b));
+            for b in &tasks[n + 1..] {
+                pair(*a, *b);
+            }
         }
         let folders = path.iter().enumerate().filter(|(_, byte)| **byte == b'/');
         for above in folders.filter_map(|(at, _)| users.get(&path[..at])) {
-            above.iter().for_each(|a| tasks.iter().for_each(|b| pair(*a, *b)));
+            for a in above {
+                for b in tasks {
+                    pair(*a, *b);
+                }
+            }
         }
     }
     pairs

@@ -128,6 +128,8 @@ struct Watch {
     folders: HashMap<String, Arc<Vec<PathBuf>>>,
     tip: Option<String>,
     rolls: u64,
+    /// Something was looked at since the last comparison.
+    looked: bool,
 }
 
 impl Watch {
@@ -142,6 +144,7 @@ impl Watch {
             folders: HashMap::new(),
             tip: None,
             rolls: 0,
+            looked: false,
         }
     }
 
@@ -179,10 +182,13 @@ impl Watch {
             self.look_at_unwatched(began);
             if branch <= began {
                 branch = began + BRANCH;
-                self.tip = self
-                    .target
-                    .as_ref()
-                    .and_then(|target| self.world.repo.branch_tip(target).ok().flatten());
+                let target = self.target.as_ref();
+                let tip = target.and_then(|name| self.world.repo.branch_tip(name).ok().flatten());
+                self.looked |= tip != self.tip;
+                self.tip = tip;
+            }
+            if !std::mem::take(&mut self.looked) {
+                continue;
             }
             let found = self.comparison.of(&self.world.repo, &self.sides, self.tip.as_deref());
             rest_until = Instant::now() + began.elapsed() * REST;
@@ -198,6 +204,7 @@ impl Watch {
 
     /// Who is there now.
     fn call(&mut self, roll: Roll) {
+        self.looked = true;
         let here: BTreeSet<usize> = roll.0.iter().map(|party| party.task).collect();
         let gone: Vec<usize> = self.sides.keys().copied().filter(|t| !here.contains(t)).collect();
         for task in gone {
@@ -326,6 +333,7 @@ impl Watch {
     /// Looks at what was touched in a worktree; `None`: at everything. Folders that are new are watched, and
     /// looked at again: something may have been written to them before they were.
     fn look(&mut self, task: usize, mut touched: Option<BTreeSet<PathBuf>>) {
+        self.looked = true;
         loop {
             let (Some(place), Some(seen)) = (self.places.get_mut(&task), self.sides.get_mut(&task))
             else {

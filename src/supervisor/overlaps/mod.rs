@@ -13,7 +13,7 @@ mod touches;
 use super::World;
 use super::clock;
 use crate::engine::State;
-use crate::model::{Event, OverlapPath};
+use crate::model::{Event, OverlapPath, RunState};
 use lookout::{Found, Lookout};
 use parties::Parties;
 use std::sync::Arc;
@@ -70,11 +70,15 @@ impl Overlaps {
 
     /// What was found by the time the run is over.
     pub(super) fn last_look(&mut self, state: &State) -> Vec<Event> {
-        let Some(now) =
-            self.parties.news(&self.world, state, true).filter(|now| now.are_worth_a_thread())
-        else {
+        // Who was interrupted goes on later.
+        if matches!(state.finished, Some((RunState::Interrupted, _))) {
+            return Vec::new();
+        }
+        let now = self.parties.news(&self.world, state, true).unwrap_or_default();
+        if now.0.is_empty() {
+            self.found = Some(Vec::new());
             return self.events(state, true);
-        };
+        }
         if self.lookout.is_none() {
             self.lookout = Lookout::start(&self.world, state.spec.target.clone());
         }

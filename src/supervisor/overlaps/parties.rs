@@ -92,7 +92,11 @@ impl Parties {
             for party in &roll.0 {
                 files(state, party.task).for_each(|path| *users.entry(path).or_default() += 1);
             }
-            roll.0.retain(|party| files(state, party.task).any(|path| users[path] > 1));
+            roll.0.retain(|party| {
+                let known =
+                    state.overlaps.keys().any(|(a, b)| *a == party.task || *b == Some(party.task));
+                known || files(state, party.task).any(|path| users[path] > 1)
+            });
         }
         let news = self.told.as_ref() != Some(&roll) || over;
         news.then(|| {
