@@ -131,6 +131,12 @@ impl Forge {
                 .map_err(wrong)
         };
         let rest = access.api_url.trim_end_matches('/');
+        if !is_safe(rest) {
+            return Err(ForgeError::NoRepository(format!(
+                "'{rest}' is no address for a token to be sent to; write for example: [github] api_url = \
+                 \"https://github.example.com/api/v3\""
+            )));
+        }
         // GitHub Enterprise Server: /api/v3 and /api/graphql.
         let (rest, graphql) = (build(rest)?, build(rest.strip_suffix("/v3").unwrap_or(rest))?);
         let slug = access.slug.clone();
@@ -268,6 +274,16 @@ impl Forge {
     }
 }
 
+/// Whether nobody on the way can read what is sent there.
+fn is_safe(address: &str) -> bool {
+    let host = |rest: &str| rest.split(['/', ':']).next().unwrap_or_default().to_owned();
+    match address.split_once("://") {
+        Some(("https", rest)) => !host(rest).is_empty(),
+        Some(("http", rest)) => matches!(host(rest).as_str(), "localhost" | "127.0.0.1"),
+        _ => false,
+    }
+}
+
 /// From a status to what it means.
 fn judge(
     reply: Reply,
@@ -374,6 +390,18 @@ mod tests {
                 .until()
                 .is_some()
         );
+    }
+
+    #[test]
+    fn a_token_is_sent_where_nobody_listens() {
+        for good in ["https://api.github.com", "http://127.0.0.1:80", "http://localhost/api/v3"] {
+            assert!(is_safe(good), "{good}");
+        }
+        for bad in
+            ["http://ghe.example.com", "nonsense", "https://", "ftp://x", "http://127.0.0.1.evil"]
+        {
+            assert!(!is_safe(bad), "{bad}");
+        }
     }
 
     #[test]

@@ -14,18 +14,19 @@ pub const TOKEN_VARIABLES: [&str; 4] =
 pub struct Token(SecretString);
 
 impl Token {
-    /// The first of `GITHUB_TOKEN`, `GH_TOKEN` (for another host: the enterprise ones before them) and what
-    /// `gh auth token` says.
+    /// The first of `GITHUB_TOKEN`, `GH_TOKEN` and what `gh auth token` says. Of another host than GitHub's
+    /// own: the enterprise ones, and the others only where it is `certain` that the host is a GitHub, because
+    /// somebody who may see that token said so.
     ///
     /// # Errors
     /// None has one, or it is not one line of plain characters.
-    pub fn find(host: &str) -> Result<Self, ForgeError> {
+    pub fn find(host: &str, certain: bool) -> Result<Self, ForgeError> {
         let is_cloud = host == "github.com" || host.ends_with(".ghe.com");
-        let [github, gh, ..] = TOKEN_VARIABLES;
-        let names: &[&str] = if is_cloud {
-            &[github, gh]
-        } else {
-            &["GITHUB_ENTERPRISE_TOKEN", "GH_ENTERPRISE_TOKEN", github, gh]
+        let [github, gh, enterprise, gh_enterprise] = TOKEN_VARIABLES;
+        let names: &[&str] = match (is_cloud, certain) {
+            (true, _) => &[github, gh],
+            (false, true) => &[enterprise, gh_enterprise, github, gh],
+            (false, false) => &[enterprise, gh_enterprise],
         };
         for name in names {
             if let Ok(text) = std::env::var(name)
@@ -44,7 +45,8 @@ impl Token {
                 Self::read(&String::from_utf8_lossy(&output.stdout), "gh auth token")
             }
             _ => Err(ForgeError::Auth(format!(
-                "no token for {host}: set GITHUB_TOKEN, or log in with: gh auth login --hostname {host}"
+                "no token for {host}: set {}, or log in with: gh auth login --hostname {host}",
+                names[0]
             ))),
         }
     }

@@ -86,7 +86,7 @@ impl<'a> Desk<'a> {
         let slug = slug.ok_or_else(unclear)?;
         let host = place.as_ref().map_or("github.com", |place| place.host.as_str()).to_owned();
         let api_url = config.api_url.clone().or_else(|| place.as_ref().map(Place::api_url));
-        let token = Token::find(&host)?;
+        let token = Token::find(&host, config.api_url.is_some())?;
         let forge = Forge::new(Access {
             api_url: api_url.unwrap_or_else(|| "https://api.github.com".to_owned()),
             slug,
