@@ -37,6 +37,7 @@ impl Case {
 pub struct Corpus {
     pub name: String,
     pub cases: Vec<(Case, Rc<World>)>,
+    ignored: Option<String>,
 }
 
 #[derive(serde::Deserialize)]
@@ -48,19 +49,32 @@ struct Line {
 }
 
 impl Corpus {
-    pub fn load(git_dir: &str, cases: &str, group: bool) -> Self {
+    pub fn load(git_dir: &str, cases: &str, options: &crate::Options) -> Self {
         let text = std::fs::read_to_string(cases).unwrap();
         let lines: Vec<Line> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
         let mut worlds = Worlds::open(git_dir);
         let mut all = Vec::new();
         for together in lines.chunks(GROUP) {
             for line in together {
-                let base = if group { &together[together.len() - 1].base } else { &line.base };
+                let base =
+                    if options.group { &together[together.len() - 1].base } else { &line.base };
                 let world = worlds.at(base);
-                all.push((case(line, &world), world));
+                let mut case = case(line, &world);
+                let ignored = options.ignore.as_deref();
+                case.named.retain(|path| ignored.is_none_or(|prefix| !path.starts_with(prefix)));
+                all.push((case, world));
             }
         }
-        Self { name: cases.rsplit('/').next().unwrap().to_owned(), cases: all }
+        Self {
+            name: cases.rsplit('/').next().unwrap().to_owned(),
+            cases: all,
+            ignored: options.ignore.clone(),
+        }
+    }
+
+    /// Whether the cases say of this path whether it changed.
+    pub fn counts(&self, path: &str) -> bool {
+        self.ignored.as_ref().is_none_or(|prefix| !path.starts_with(prefix))
     }
 
     pub fn len(&self) -> usize {

@@ -47,7 +47,11 @@ fn rows(
             }
             let requests = [case.request()];
             let all = analysis::candidates(world.sources(weights), &requests).unwrap();
-            for candidate in all.into_iter().flatten().filter(|c| !c.is_wide && !c.is_refused) {
+            for candidate in all
+                .into_iter()
+                .flatten()
+                .filter(|c| !c.is_wide && !c.is_refused && corpus.counts(&c.path))
+            {
                 let mut x = [1.0; SIZE];
                 x[1..].copy_from_slice(&candidate.signals.0);
                 for &factor in without {

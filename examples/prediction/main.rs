@@ -13,7 +13,7 @@ use cases::Corpus;
 use measure::Tally;
 use orch::analysis::score::{FACTORS, WEIGHTS, Weights};
 
-const USAGE: &str = "usage: prediction [--group] [--fit] [--folds N] [--ablate] [--transfer] [--show] GIT_DIR CASES.jsonl [GIT_DIR CASES.jsonl]...
+const USAGE: &str = "usage: prediction [--group] [--fit] [--folds N] [--ablate] [--transfer] [--show] [--dump] [--ignore PREFIX] GIT_DIR CASES.jsonl [GIT_DIR CASES.jsonl]...
 
   Without options: how well the weights in use predict the cases, each at its own base commit.
   --group     eight cases at a time, all at the base of the last, as one plan would be made
@@ -21,16 +21,20 @@ const USAGE: &str = "usage: prediction [--group] [--fit] [--folds N] [--ablate] 
   --folds N   weights fitted on all but one of N parts (in time), judged on that part
   --transfer  weights fitted on all but one repository, judged on that one
   --ablate    each factor left out in turn, as --folds 5
+  --ignore P  paths that begin with P are not counted: of them the cases do not say whether they changed
+  --dump      the signals of every candidate, a line of JSON each, and nothing else
   --show      what is missed and what is listed in vain";
 
 #[derive(Debug, Default)]
-struct Options {
-    group: bool,
+pub struct Options {
+    pub group: bool,
     fit: bool,
     folds: usize,
     ablate: bool,
     transfer: bool,
     show: bool,
+    dump: bool,
+    pub ignore: Option<String>,
     inputs: Vec<String>,
 }
 
@@ -43,6 +47,8 @@ fn options() -> Options {
             "--fit" => options.fit = true,
             "--ablate" => options.ablate = true,
             "--transfer" => options.transfer = true,
+            "--dump" => options.dump = true,
+            "--ignore" => options.ignore = args.next(),
             "--show" => options.show = true,
             "--folds" => options.folds = args.next().and_then(|n| n.parse().ok()).expect(USAGE),
             _ => options.inputs.push(arg),
@@ -54,11 +60,12 @@ fn options() -> Options {
 
 fn main() {
     let options = options();
-    let corpora: Vec<Corpus> = options
-        .inputs
-        .chunks(2)
-        .map(|pair| Corpus::load(&pair[0], &pair[1], options.group))
-        .collect();
+    let corpora: Vec<Corpus> =
+        options.inputs.chunks(2).map(|pair| Corpus::load(&pair[0], &pair[1], &options)).collect();
+    if options.dump {
+        corpora.iter().for_each(dump);
+        return;
+    }
     for corpus in &corpora {
         let tally = measure::judge(corpus, &WEIGHTS, |_| true, options.show);
         println!("{}: {} cases\n{}", corpus.name, corpus.len(), tally.table());
@@ -83,6 +90,22 @@ fn main() {
         for corpus in &corpora {
             let tally = measure::judge(corpus, &weights, |_| true, false);
             println!("{}: fitted on what is judged\n{}", corpus.name, tally.table());
+        }
+    }
+}
+
+fn dump(corpus: &Corpus) {
+    for (case, world) in &corpus.cases {
+        let requests = [case.request()];
+        let all = orch::analysis::candidates(world.sources(&WEIGHTS), &requests).unwrap();
+        for candidate in all.into_iter().flatten().filter(|c| corpus.counts(&c.path)) {
+            let changed = case.files.contains(&candidate.path);
+            let line = serde_json::json!({
+                "case": case.name, "path": candidate.path, "changed": changed,
+                "refused": candidate.is_refused, "wide": candidate.is_wide,
+                "signals": candidate.signals.0,
+            });
+            println!("{line}");
         }
     }
 }

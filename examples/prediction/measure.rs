@@ -126,7 +126,7 @@ pub fn judge(
             })
             .collect();
         for ((case, _), analysis) in cases.iter().zip(&analyses) {
-            files(case, analysis, &mut tally, show);
+            files(corpus, case, analysis, &mut tally, show);
         }
         let cases: Vec<&Case> = cases.iter().map(|(case, _)| case).collect();
         conflicts(&cases, analyses, &mut tally);
@@ -134,17 +134,17 @@ pub fn judge(
     tally
 }
 
-fn files(case: &Case, analysis: &Analysis, tally: &mut Tally, show: bool) {
+fn files(corpus: &Corpus, case: &Case, analysis: &Analysis, tally: &mut Tally, show: bool) {
     let listed: BTreeSet<String> = analysis
         .targets
         .iter()
-        .filter(|t| t.access == Access::Write && !t.path.starts_with("openspec/"))
+        .filter(|t| t.access == Access::Write && corpus.counts(&t.path))
         .map(|t| t.path.clone())
         .collect();
     tally.files[0].compare(&listed, &case.files);
     tally.files[1].compare(&case.named, &case.files);
     let written = analysis.targets.iter().filter(|t| t.access == Access::Write);
-    for target in written.chain(&analysis.possible) {
+    for target in written.chain(&analysis.possible).filter(|t| corpus.counts(&t.path)) {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 1")]
         let bin = &mut tally.calibration[((target.confidence * 10.0) as usize).min(9)];
         bin[0] += 1;

@@ -226,17 +226,20 @@ fn sentences(lower: &str, plain: &str, names: &HashSet<&str>, note: &mut impl Fn
                     break;
                 }
                 let behind_lower = behind.trim_start().to_lowercase();
-                let done = DONE.iter().any(|done| behind_lower.starts_with(done));
+                let done = DONE.iter().find(|done| behind_lower.starts_with(**done));
                 let ends = behind.trim_start().is_empty()
                     || behind.starts_with(['.', ',', ';', ':', ')', '!'])
                     || behind_lower.starts_with("and ");
-                if !needs_done && !done && !marked && !ends {
+                if !needs_done && done.is_none() && !marked && !ends {
                     break;
                 }
                 waiting.push(word);
-                if done || !needs_done {
+                if done.is_some() || !needs_done {
                     waiting.drain(..).for_each(|word| note(word, false));
                 }
+                // "b is done and c is merged": what is done is followed by the next name.
+                let behind = behind.trim_start();
+                let behind = behind.get(done.map_or(0, |done| done.len())..).unwrap_or_default();
                 let next = behind.trim_start_matches([',', ' ']);
                 rest = next.strip_prefix("and ").unwrap_or(next);
             }

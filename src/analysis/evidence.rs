@@ -160,6 +160,18 @@ impl Evidences {
         self.paths.len()
     }
 
+    /// How many files are named as if to write them.
+    pub(super) fn named(&self) -> usize {
+        self.paths.values().filter(|f| f.may_write > 0 && !f.is_wide).count()
+    }
+
+    /// Sets [`Factor::Others`] of every path that is not named so.
+    pub(super) fn others(&mut self, value: f64) {
+        for findings in self.paths.values_mut().filter(|f| f.may_write == 0) {
+            findings.signals.set(Factor::Others, value);
+        }
+    }
+
     /// Whether front matter declares what is written.
     pub(super) fn is_declared(&self) -> bool {
         self.paths.values().any(|f| f.declared == Some(Access::Write))
@@ -281,10 +293,7 @@ impl Findings {
             Said::Verb | Said::Heading | Said::Named | Said::Code => self.may_write += 1,
         }
         self.says_write += u32::from(matches!(said, Said::Verb | Said::Heading));
-        self.signals.raise(factor, if matches!(said, Said::Read | Said::Not) { 1.0 } else { c });
-        if self.may_write > 1 {
-            self.signals.set(Factor::Again, f64::from(self.may_write).ln());
-        }
+        self.signals.raise(factor, c);
         let is_bare = |f: Option<Factor>| matches!(f, Some(Factor::Named | Factor::Code));
         let full = self.evidence.len() >= MAX_MENTIONED;
         let weakest = self.evidence.iter().rposition(|e| is_bare(e.factor));

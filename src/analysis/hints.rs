@@ -1,4 +1,4 @@
-//! What speaks for a file without naming it: definitions, likeness, directories, and how often it changes.
+//! What speaks for a file without naming it: definitions, likeness, directories.
 
 use super::evidence::{Evidences, excerpt};
 use super::neighbours::{self, Anchor};
@@ -51,18 +51,6 @@ pub(super) fn add(
         evidence.signal(tree.path(file as usize), Factor::Past, share);
     }
     Trail { changes, ..Trail::default() }
-}
-
-/// How often each candidate changes.
-pub(super) fn churn(survey: &Survey<'_>, evidence: &mut Evidences) {
-    let (tree, Some(past)) = (survey.sources.tree, survey.sources.past) else { return };
-    let paths: Vec<String> = evidence.iter().map(|(path, _)| path.to_owned()).collect();
-    for path in paths {
-        if let Some(file) = tree.index(&path) {
-            let share = past.changes_of(file) as f64 / past.len().max(1) as f64;
-            evidence.signal(&path, Factor::Churn, (100.0 * share).ln_1p());
-        }
-    }
 }
 
 fn symbols(names: &Names<'_>, definitions: &Definitions, evidence: &mut Evidences) {

@@ -46,10 +46,12 @@ pub(super) fn anchors(survey: &Survey<'_>, evidence: &Evidences) -> Vec<Anchor> 
 /// By file: with which anchor (by its place) it is coupled most, in how many of how many changes.
 pub(super) type Couplings = HashMap<u32, (usize, Coupled)>;
 
-/// Adds what the anchors take along.
+/// Adds what the anchors take along. `named` is how much the coupling counts: a prompt that names more files
+/// leaves less doubt which of their neighbours are meant.
 pub(super) fn spread(
     survey: &Survey<'_>,
     anchors: &[Anchor],
+    named: f64,
     evidence: &mut Evidences,
 ) -> Couplings {
     let tree = survey.sources.tree;
@@ -63,10 +65,15 @@ pub(super) fn spread(
             }
         }
     }
-    coupled(survey, anchors, evidence)
+    coupled(survey, anchors, named, evidence)
 }
 
-fn coupled(survey: &Survey<'_>, anchors: &[Anchor], evidence: &mut Evidences) -> Couplings {
+fn coupled(
+    survey: &Survey<'_>,
+    anchors: &[Anchor],
+    named: f64,
+    evidence: &mut Evidences,
+) -> Couplings {
     let tree = survey.sources.tree;
     let mut none: BTreeMap<u32, f64> = BTreeMap::new();
     let mut strongest = Couplings::new();
@@ -83,7 +90,7 @@ fn coupled(survey: &Survey<'_>, anchors: &[Anchor], evidence: &mut Evidences) ->
     }
     for (file, none) in none {
         if 1.0 - none >= LEAST {
-            evidence.signal(tree.path(file as usize), Factor::Coupled, 1.0 - none);
+            evidence.signal(tree.path(file as usize), Factor::Coupled, named * (1.0 - none));
         }
     }
     strongest

@@ -254,7 +254,7 @@ mod tests {
         let body = "Do:\n\n- [ ] Fix `a.rs`: it\n  crashes\n\n- [x] done\n- [ ] Write b\nmore of b\n\nText.\n";
         assert_eq!(
             shown(body),
-            [[("Fix a.rs: it".to_owned(), 2..5), ("Write b".to_owned(), 6..9)]]
+            [[("Fix a.rs: it".to_owned(), 2..5), ("Write b".to_owned(), 6..8)]]
         );
         let body = "1. One\n   ```sh\n- not an item\n   ```\n2) Two\n";
         assert_eq!(

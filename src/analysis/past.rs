@@ -63,16 +63,6 @@ impl Past {
         past
     }
 
-    /// How many changes are known.
-    pub(super) fn len(&self) -> usize {
-        self.changes.len()
-    }
-
-    /// How many changes touched a file.
-    pub(super) fn changes_of(&self, file: u32) -> usize {
-        self.of_file.get(file as usize).map_or(0, Vec::len)
-    }
-
     /// The files of a change.
     pub(super) fn files(&self, change: u32) -> &[u32] {
         &self.changes[change as usize]

@@ -67,10 +67,11 @@ impl Draft<'_> {
             return Default::default();
         }
         let mut trail = hints::add(survey, &self.said, definitions, &mut self.evidence);
-        hints::churn(survey, &mut self.evidence);
+        let named = (self.evidence.named() as f64).ln_1p();
+        self.evidence.others(named);
         let anchors = neighbours::anchors(survey, &self.evidence);
-        trail.coupled = neighbours::spread(survey, &anchors, &mut self.evidence);
-        hints::churn(survey, &mut self.evidence);
+        trail.coupled = neighbours::spread(survey, &anchors, named, &mut self.evidence);
+        self.evidence.others(named);
         (trail, anchors)
     }
 

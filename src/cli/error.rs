@@ -73,8 +73,8 @@ impl fmt::Display for CliError {
 impl From<SupervisorError> for CliError {
     fn from(error: SupervisorError) -> Self {
         let kind = match &error {
-            SupervisorError::Busy(_) => Kind::Busy,
-            SupervisorError::NoRoom => Kind::Interrupted,
+            SupervisorError::Busy(_) | SupervisorError::Merging(_) => Kind::Busy,
+            SupervisorError::NoRoom | SupervisorError::Interrupted => Kind::Interrupted,
             SupervisorError::Refused(_) | SupervisorError::NoBranch(_) => Kind::Usage,
             SupervisorError::Forge(ForgeError::Auth(_) | ForgeError::NoRepository(_)) => {
                 Kind::Usage

@@ -2,13 +2,15 @@
 
 use super::context::{self, Place, runtime};
 use super::error::{CliError, Kind};
+use crate::config::Config;
+use crate::model::{OnConflict, Strategy};
 use crate::supervisor::{LandOptions, Landing, Ledger, Outcome, SupervisorError, World, land};
 use std::process::ExitCode;
 
 /// Land finished tasks on the branch the run began on, tested together
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  orch merge --dry-run\n  orch merge --verify 'cargo test'\n  orch merge fix-login add-docs"
+    after_help = "Examples:\n  orch merge --dry-run\n  orch merge --verify 'cargo test'\n  orch merge fix-login add-docs\n  orch merge --strategy squash --jobs 3"
 )]
 pub(super) struct Args {
     /// Tasks (name, id, or an unambiguous prefix) [default: every finished one].
@@ -22,12 +24,61 @@ pub(super) struct Args {
     /// The branch to land on [default: the one the run began on].
     #[arg(long, value_name = "BRANCH")]
     into: Option<String>,
-    /// Predict conflicts; move nothing.
+    /// How work becomes part of the branch [default: merge_strategy of orch.toml].
+    #[arg(long, value_enum, value_name = "HOW")]
+    strategy: Option<StrategyChoice>,
+    /// How many tests of merged trees may run at the same time, while the cause of a failing one is looked for
+    /// [default: the run's].
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    jobs: Option<u32>,
+    /// Tasks that go first, in this order, where no dependency says otherwise (separated by commas).
+    #[arg(long, value_name = "TASK", value_delimiter = ',')]
+    first: Vec<String>,
+    /// Test again what was tested before.
+    #[arg(long)]
+    retest: bool,
+    /// Predict conflicts, between tasks too; move nothing, test nothing but what --verify says.
     #[arg(long)]
     dry_run: bool,
     /// The run (id, prefix, or `latest`).
     #[arg(long, default_value = "latest")]
     run: String,
+}
+
+/// `--strategy`.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum StrategyChoice {
+    /// A merge commit for each task, unless the branch can be moved to its work.
+    Merge,
+    /// One commit for each task.
+    Squash,
+    /// The commits of each task, one by one.
+    Rebase,
+}
+
+impl From<StrategyChoice> for Strategy {
+    fn from(choice: StrategyChoice) -> Self {
+        match choice {
+            StrategyChoice::Merge => Self::Merge,
+            StrategyChoice::Squash => Self::Squash,
+            StrategyChoice::Rebase => Self::Rebase,
+        }
+    }
+}
+
+/// What `orch.toml` says about landing.
+fn configured(config: &Config) -> Result<LandOptions, CliError> {
+    let profiles = crate::supervisor::profiles(config)?;
+    let wanted = config.on_conflict == OnConflict::Agent;
+    Ok(LandOptions {
+        setup: config.setup.clone().unwrap_or_default(),
+        timeout_ms: config.timeout.map(|limit| limit.as_millis().try_into().unwrap_or(u64::MAX)),
+        strategy: config.merge_strategy,
+        changelog: config.changelog.clone(),
+        protected: config.protected.clone(),
+        resolver: profiles.get(&config.agent).filter(|_| wanted).cloned(),
+        ..LandOptions::default()
+    })
 }
 
 pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
@@ -37,15 +88,30 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     for name in &args.task {
         only.push(journal.find_task(Some(&run), name)?.id);
     }
-    let (world, _) = place.world()?;
+    let mut order = Vec::new();
+    for name in &args.first {
+        order.push(journal.find_task(Some(&run), name)?.id);
+    }
+    let (world, config) = place.world()?;
     let mut ledger = Ledger::open(journal, &run)?;
     let stored = &ledger.state().spec.verify;
-    let verify = match (&args.verify, args.no_verify) {
+    let verify = match (&args.verify, args.no_verify || args.dry_run) {
+        (own, _) if !own.is_empty() => own.clone(),
         (_, true) => Vec::new(),
-        (own, false) if own.is_empty() => stored.clone(),
-        (own, false) => own.clone(),
+        (_, false) => stored.clone(),
     };
-    let options = LandOptions { into: args.into.clone(), only, verify, dry_run: args.dry_run };
+    let configured = configured(&config)?;
+    let options = LandOptions {
+        into: args.into.clone(),
+        only,
+        verify,
+        dry_run: args.dry_run,
+        strategy: args.strategy.map_or(configured.strategy, Into::into),
+        jobs: args.jobs,
+        order,
+        retest: args.retest,
+        ..configured
+    };
     let landing = do_merge(&world, &mut ledger, &options)?;
     super::status::print(&crate::report::landing(&landing, args.dry_run, place.style()))?;
     Ok(code(&landing, !args.task.is_empty()))
@@ -65,7 +131,15 @@ fn do_merge(
 
 /// 3 when something could not be merged, 1 when something asked for by name has not finished.
 fn code(landing: &Landing, named: bool) -> ExitCode {
-    let is_stuck = |o: &Outcome| matches!(o, Outcome::Conflict { .. } | Outcome::Broken { .. });
+    let is_stuck = |o: &Outcome| {
+        matches!(
+            o,
+            Outcome::Conflict { .. }
+                | Outcome::Broken { .. }
+                | Outcome::Held { .. }
+                | Outcome::BranchFails { .. }
+        )
+    };
     if landing.tasks.iter().any(|(_, o)| is_stuck(o)) {
         return ExitCode::from(3);
     }
@@ -80,8 +154,9 @@ pub(super) fn merge_run(
     ledger: &mut Ledger,
     show: bool,
 ) -> Result<bool, CliError> {
+    let (_, config) = place.configured()?;
     let options =
-        LandOptions { verify: ledger.state().spec.verify.clone(), ..LandOptions::default() };
+        LandOptions { verify: ledger.state().spec.verify.clone(), ..configured(&config)? };
     let landing = do_merge(world, ledger, &options)?;
     if show {
         super::status::print(&crate::report::landing(&landing, false, place.style()))?;

@@ -1,7 +1,7 @@
 //! The configuration and what holds when nothing is said.
 
 use super::{AgentOverride, Decompose};
-use crate::model::{MergeMode, Policy, Thresholds};
+use crate::model::{MergeMode, OnConflict, Policy, Strategy, Thresholds};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -29,6 +29,14 @@ pub struct Config {
     pub verify: Vec<String>,
     /// What happens to finished work.
     pub merge: MergeMode,
+    /// How finished work becomes part of the branch.
+    pub merge_strategy: Strategy,
+    /// What happens when it conflicts with the branch.
+    pub on_conflict: OnConflict,
+    /// The change log that gets an entry for each task that lands, from the repository's root.
+    pub changelog: Option<String>,
+    /// Globs of branches on which nothing lands.
+    pub protected: Vec<String>,
     /// The branch on which work lands; `None`: the one that was checked out when the run began.
     pub into: Option<String>,
     /// The folder of `--all-prompts`, from the repository's root.
@@ -87,6 +95,10 @@ impl Default for Config {
             retries: 0,
             verify: Vec::new(),
             merge: MergeMode::None,
+            merge_strategy: Strategy::Merge,
+            on_conflict: OnConflict::Manual,
+            changelog: None,
+            protected: Vec::new(),
             into: None,
             prompts: PathBuf::from("prompts"),
             workflow: None,

@@ -122,6 +122,37 @@ pub(super) const TOP: &[Key] = &[
         ],
     },
     Key {
+        name: "merge_strategy",
+        value: "\"merge\"",
+        doc: &[
+            "How it becomes part of the branch: \"merge\" (a merge commit for each task), \"squash\" (one",
+            "commit for each) or \"rebase\" (each commit anew; linear history, as with squash).",
+        ],
+    },
+    Key {
+        name: "on_conflict",
+        value: "\"manual\"",
+        doc: &[
+            "When it conflicts with the branch: \"manual\" leaves it on its own branch and says what to do,",
+            "\"agent\" asks the task's agent (for the shell agent: the default one) to resolve it.",
+        ],
+    },
+    Key {
+        name: "changelog",
+        value: "false",
+        doc: &[
+            "true: each task that lands gets an entry in CHANGELOG.md (keepachangelog.com), by its type and",
+            "title, so that tasks need not write any. Or the path of that file.",
+        ],
+    },
+    Key {
+        name: "protected",
+        value: "[]",
+        doc: &[
+            "Branches on which `orch merge` lands nothing, as globs, for example [\"main\", \"release/*\"].",
+        ],
+    },
+    Key {
         name: "into",
         value: "\"main\"",
         doc: &["The branch on which work lands. Default: the one checked out when the run began."],

@@ -17,6 +17,10 @@ pub const MAX_BYTES: u64 = 1024 * 1024;
 
 /// What becomes of finished work, as the file spells it.
 pub(super) const MERGES: &[&str] = &["none", "local", "pr"];
+/// How finished work becomes part of a branch, as the file spells it.
+pub(super) const STRATEGIES: &[&str] = &["merge", "squash", "rebase"];
+/// What happens at a conflict, as the file spells it.
+pub(super) const ON_CONFLICT: &[&str] = &["manual", "agent"];
 /// What happens at a limit, as the file spells it.
 pub(super) const ON_LIMIT: &[&str] = &["wait", "fallback", "stop"];
 /// What happens when tasks change the same lines, as the file spells it.
@@ -94,6 +98,14 @@ impl Config {
                 "max_task_cost_usd" => self.policy.max_task_cost_usd = r.money(item),
                 "verify" => set(&mut self.verify, r.list(item, "[\"cargo test\"]")),
                 "merge" => set(&mut self.merge, r.word(item, MERGES).and_then(from_word)),
+                "merge_strategy" => {
+                    set(&mut self.merge_strategy, r.word(item, STRATEGIES).and_then(from_word));
+                }
+                "on_conflict" => {
+                    set(&mut self.on_conflict, r.word(item, ON_CONFLICT).and_then(from_word));
+                }
+                "changelog" => self.changelog = r.changelog(item),
+                "protected" => set(&mut self.protected, r.globs(item)),
                 "into" => self.into = r.text(item, "\"main\""),
                 "prompts" => set(&mut self.prompts, r.text(item, "\"prompts\"").map(PathBuf::from)),
                 "workflow" => self.workflow = r.text(item, "\"default\""),

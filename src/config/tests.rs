@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::model::{
-    BreakerRule, Dialect, MergeMode, OnLimit, OnOverlap, Policy, PromptDelivery, Threshold,
-    Thresholds,
+    BreakerRule, Dialect, MergeMode, OnConflict, OnLimit, OnOverlap, Policy, PromptDelivery,
+    Strategy, Threshold, Thresholds,
 };
 use proptest::prelude::*;
 use std::fs;
@@ -42,6 +42,10 @@ fn every_key_is_read() {
         retries = 0
         verify = ["cargo test"]
         merge = "local"
+        merge_strategy = "rebase"
+        on_conflict = "agent"
+        changelog = true
+        protected = ["release/*"]
         into = "trunk"
         prompts = "docs/prompts"
         workflow = "bugfix"
@@ -107,7 +111,7 @@ fn every_key_is_read() {
         token_for_agents: true,
     };
     let own = AgentOverride {
-        line: 42,
+        line: 46,
         command: Some(["own", "--file", "{prompt_file}", ""].map(str::to_owned).into()),
         resume_command: Some(vec!["own".into(), "{session}".into()]),
         prompt: Some(PromptDelivery::File),
@@ -129,7 +133,7 @@ fn every_key_is_read() {
         on_overlap: OnOverlap::Order,
     };
     let claude = AgentOverride {
-        line: 39,
+        line: 43,
         model: Some("small".into()),
         fallback: Some("own".into()),
         ..AgentOverride::default()
@@ -148,6 +152,10 @@ fn every_key_is_read() {
         retries: 0,
         verify: vec!["cargo test".into()],
         merge: MergeMode::Local,
+        merge_strategy: Strategy::Rebase,
+        on_conflict: OnConflict::Agent,
+        changelog: Some("CHANGELOG.md".into()),
+        protected: vec!["release/*".into()],
         into: Some("trunk".into()),
         prompts: PathBuf::from("docs/prompts"),
         workflow: Some("bugfix".into()),

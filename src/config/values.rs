@@ -130,6 +130,23 @@ impl<'a> Reader<'a> {
         None
     }
 
+    /// `true` for the usual file, `false` for none, or a path from the repository's root.
+    pub(super) fn changelog(&mut self, item: Item<'_>) -> Option<String> {
+        let path = match item.value.get_ref() {
+            DeValue::Boolean(false) => return None,
+            DeValue::Boolean(true) => "CHANGELOG.md",
+            DeValue::String(text) => text.as_ref(),
+            _ => "",
+        };
+        let inside = |part: &str| !matches!(part, "" | "." | ".." | ".git");
+        if path.split('/').all(inside) && !path.chars().any(char::is_control) {
+            return Some(path.to_owned());
+        }
+        let what = "true, false or the path of a file in the repository";
+        self.wrong(item, what, "\"docs/CHANGELOG.md\"");
+        None
+    }
+
     pub(super) fn number(&mut self, item: Item<'_>, least: u32, most: u32) -> Option<u32> {
         let read = whole(item.value.get_ref()).and_then(|n| u32::try_from(n).ok());
         let read = read.filter(|n| (least..=most).contains(n));

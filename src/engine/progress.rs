@@ -44,6 +44,8 @@ pub struct Merged {
     pub into: String,
     /// The commit of it that contains the task's work.
     pub commit: String,
+    /// Where the task's branch was, where that is known.
+    pub head: Option<String>,
 }
 
 /// What became of a step so far.

@@ -5,6 +5,7 @@ use super::breaker::Breaker;
 use super::budget::{self, Budget};
 use super::forge::Forged;
 use super::holds::Holds;
+use super::merging::Merging;
 use super::overlap::Overlap;
 use super::progress::{Attempt, Beginning, Brief, Merged, Step, StepState, TaskProgress};
 use super::retry::{MAX_LOST, Verdict, retry_verdict};
@@ -48,6 +49,8 @@ pub struct State {
     pub forge: Forged,
     /// What was spent.
     pub budget: Budget,
+    /// What is known of merging.
+    pub merging: Merging,
     /// What tasks have both changed, by the positions of the later and the earlier one in the plan; `None`:
     /// the branch that the work lands on.
     pub overlaps: BTreeMap<(usize, Option<usize>), Overlap>,
@@ -107,6 +110,7 @@ impl State {
             draining: false,
             halting: false,
             holds: Holds::default(),
+            merging: Merging::default(),
             overlaps: BTreeMap::new(),
             finished: None,
             worked_before: Duration::ZERO,
@@ -239,6 +243,7 @@ impl State {
             self.session.1 = at;
         }
         self.holds.apply(&recorded.event);
+        self.merging.apply(&recorded.event);
         match &recorded.event {
             Event::SupervisorStarted { pid } => {
                 self.worked_before = self.worked();
@@ -309,7 +314,13 @@ impl State {
             | Event::JobsRequested { .. }
             | Event::ParallelismLimited { .. }
             | Event::ResourceShort { .. }
-            | Event::ResourceRecovered { .. } => {}
+            | Event::ResourceRecovered { .. }
+            | Event::MergeTested { .. }
+            | Event::LandingStarting { .. }
+            | Event::ConflictResolving { .. } => {}
+            Event::ConflictResolved { usage, .. } => {
+                self.budget.spent += usage.cost_usd.map_or(0, budget::micros);
+            }
             Event::BudgetRequested { max_cost_usd } => {
                 self.budget.most = max_cost_usd.map(budget::micros);
             }
@@ -349,9 +360,10 @@ impl State {
                     task.warnings.push(message.clone());
                 }
             }
-            Event::TaskMerged { task, into, commit } => {
+            Event::TaskMerged { task, into, commit, head } => {
                 if let Some(task) = self.task_mut(task) {
-                    task.merged = Some(Merged { into: into.clone(), commit: commit.clone() });
+                    let (into, commit, head) = (into.clone(), commit.clone(), head.clone());
+                    task.merged = Some(Merged { into, commit, head });
                     task.conflict = None;
                 }
             }

@@ -1,6 +1,7 @@
 //! From the state to what `orch status` shows.
 
 use super::derive::Standings;
+use super::merging::RESOLVE;
 use super::progress::{Step, StepState, TaskProgress};
 use super::state::State;
 use crate::model::{
@@ -99,7 +100,7 @@ impl State {
             error,
             skip_reason: spec.skip.clone(),
             warnings: warnings(&spec.steps, progress),
-            logs: logs(&spec.steps, &progress.steps),
+            logs: self.logs(task),
             steps: spec.steps.iter().zip(&progress.steps).map(|(s, p)| step_view(s, p)).collect(),
             snapshot: None,
             cancel_requested: progress.cancelled && !state.is_final(),
@@ -169,18 +170,25 @@ fn attempts(specs: &[StepSpec], steps: &[Step]) -> Vec<AttemptView> {
     out
 }
 
-/// Attempts of processes, by the time they began.
-fn logs(specs: &[StepSpec], steps: &[Step]) -> Vec<LogView> {
-    let mut all: Vec<_> = specs
-        .iter()
-        .zip(steps)
-        .filter(|(spec, _)| spec.kind.is_process())
-        .flat_map(|(spec, step)| step.attempts.iter().map(move |a| (a.started_at, &spec.id, a)))
-        .collect();
-    all.sort_by_key(|(at, ..)| *at);
-    all.into_iter()
-        .map(|(_, step, attempt)| LogView { step: step.to_string(), attempt: attempt.number })
-        .collect()
+impl State {
+    /// Attempts of processes, by the time they began; those at resolving a conflict come last.
+    fn logs(&self, task: usize) -> Vec<LogView> {
+        let (spec, progress) = (&self.spec.tasks[task], &self.tasks[task]);
+        let mut all: Vec<_> = spec
+            .steps
+            .iter()
+            .zip(&progress.steps)
+            .filter(|(spec, _)| spec.kind.is_process())
+            .flat_map(|(spec, step)| step.attempts.iter().map(move |a| (a.started_at, &spec.id, a)))
+            .collect();
+        all.sort_by_key(|(at, ..)| *at);
+        let asked = self.merging.asked.get(&spec.id).copied().unwrap_or(0);
+        let resolving = (1..=asked).map(|n| LogView { step: RESOLVE.to_owned(), attempt: n });
+        all.into_iter()
+            .map(|(_, step, attempt)| LogView { step: step.to_string(), attempt: attempt.number })
+            .chain(resolving)
+            .collect()
+    }
 }
 
 fn step_view(spec: &StepSpec, step: &Step) -> StepView {

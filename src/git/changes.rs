@@ -160,7 +160,10 @@ impl Repo {
     }
 
     /// Whether everything in `ancestor` is also in `commit`.
-    pub(crate) fn contains(&self, commit: &str, ancestor: &str) -> Result<bool, GitError> {
+    ///
+    /// # Errors
+    /// When one of them does not exist.
+    pub fn contains(&self, commit: &str, ancestor: &str) -> Result<bool, GitError> {
         Ok(commit == ancestor || self.ahead(commit, ancestor)? == 0)
     }
 

@@ -8,20 +8,9 @@ use super::checkout::{run, run_with_input};
 use super::executable::command;
 use super::merge::{has_drivers, merge_apart};
 use super::{GitError, Repo, names};
+use crate::model::Strategy;
 use std::fmt;
 use std::path::Path;
-
-/// How work becomes part of a branch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Strategy {
-    /// A merge commit, unless the branch can be moved to the work as it is.
-    #[default]
-    Merge,
-    /// One commit with everything.
-    Squash,
-    /// Its commits one by one, without merge commits.
-    Rebase,
-}
 
 /// A change of one file that goes with the work. Given what is there, it says what is to be; `None`: as is.
 pub type Edit<'e> = &'e dyn Fn(Option<&[u8]>) -> Option<Vec<u8>>;
@@ -101,6 +90,22 @@ impl Repo {
         }
         let args = ["rev-parse", "--verify", &format!("{commit}^{{tree}}")];
         Ok(names::show(run(command(&self.common_dir, &args))?.trim_ascii()))
+    }
+
+    /// The newest commit that both have; `None` without common history.
+    ///
+    /// # Errors
+    /// When one of them does not exist.
+    pub fn merge_base(&self, one: &str, other: &str) -> Result<Option<String>, GitError> {
+        if let Ok(repo) = self.open() {
+            return match repo.merge_base(oid(one)?, oid(other)?) {
+                Ok(base) => Ok(Some(base.to_string())),
+                Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
+                Err(error) => Err(GitError::lib("find where two commits part")(error)),
+            };
+        }
+        let base = run(command(&self.common_dir, &["merge-base", one, other]));
+        Ok(base.ok().map(|base| names::show(base.trim_ascii())))
     }
 
     fn put_merged(&self, tip: &str, work: &Work<'_>) -> Result<Put, GitError> {

@@ -43,6 +43,12 @@ impl Layout {
         self.dir.join("supervisor.lock")
     }
 
+    /// The lock of the one `orch merge` of this repository.
+    #[must_use]
+    pub fn merge_lock(&self) -> PathBuf {
+        self.dir.join("merge.lock")
+    }
+
     /// What belongs to a run.
     #[must_use]
     pub fn run(&self, run: &RunId) -> PathBuf {

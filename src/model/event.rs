@@ -2,7 +2,7 @@
 
 use super::{
     AttemptEnd, AttemptId, ForgeWork, Link, OverlapPath, PullStanding, Resource, RunSpec, RunState,
-    StepId, StopReason, TaskId, Timestamp,
+    StepId, StopReason, TaskId, Timestamp, Usage,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -266,6 +266,61 @@ pub enum Event {
         into: String,
         /// The commit of `into` that contains it.
         commit: String,
+        /// Where its branch was; what is on `into` may be other commits with the same work.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        head: Option<String>,
+    },
+    /// A merged tree was tested.
+    MergeTested {
+        /// The branch it was to land on.
+        into: String,
+        /// The tree.
+        tree: String,
+        /// The shell commands that it had to pass.
+        commands: Vec<String>,
+        /// Whether it did.
+        passed: bool,
+        /// The folder of its log, from the folder of the run.
+        log: String,
+        /// The tasks in it that were not on the branch.
+        tasks: Vec<TaskId>,
+    },
+    /// Intent: a branch is about to move to a tested commit.
+    LandingStarting {
+        /// The branch.
+        into: String,
+        /// Where it is.
+        from: String,
+        /// Where it will be.
+        to: String,
+        /// The tasks that land, and where their branches are.
+        tasks: Vec<Head>,
+    },
+    /// Intent: an agent is about to be asked to put a task's work and the branch's together.
+    ConflictResolving {
+        /// The task.
+        task: TaskId,
+        /// The branch.
+        into: String,
+        /// Its commit that goes into the task's branch.
+        onto: String,
+        /// Which attempt at it, from 1.
+        attempt: u32,
+        /// The agent.
+        agent: String,
+    },
+    /// The agent that was asked has ended.
+    ConflictResolved {
+        /// The task.
+        task: TaskId,
+        /// The task's branch with both sides; `None`: it is as it was.
+        commit: Option<String>,
+        /// Why not, in one line.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        /// What the agent used.
+        #[serde(default)]
+        usage: Usage,
     },
     /// The task's work could not be landed.
     MergeConflicted {
@@ -391,6 +446,15 @@ pub enum Event {
     },
 }
 
+/// A task and where its branch is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// The task.
+    pub task: TaskId,
+    /// The commit.
+    pub head: String,
+}
+
 impl Event {
     /// Whether something may be done (or said to be done) because of it, so that it must survive a power
     /// failure. The others are on the disk with the next one that must; until then the death of every
@@ -422,6 +486,8 @@ impl Event {
             | Self::TaskWarned { task, .. }
             | Self::TaskMerged { task, .. }
             | Self::MergeConflicted { task, .. }
+            | Self::ConflictResolving { task, .. }
+            | Self::ConflictResolved { task, .. }
             | Self::MergeRejected { task, .. }
             | Self::TaskRestored { task }
             | Self::TaskCleaned { task, .. } => Box::new(std::iter::once(task)),
@@ -458,6 +524,8 @@ impl Event {
             | Self::ForgeDone
             | Self::IssuesListed { .. }
             | Self::BranchPushed { .. }
+            | Self::MergeTested { .. }
+            | Self::LandingStarting { .. }
             | Self::RunFinished { .. } => Box::new(std::iter::empty()),
         }
     }

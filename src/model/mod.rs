@@ -22,7 +22,7 @@ mod view;
 mod work;
 
 pub use action::Action;
-pub use event::{Event, Recorded};
+pub use event::{Event, Head, Recorded};
 pub use forge::{ForgeWork, Link, PullStanding};
 pub use ids::{AttemptId, RunId, StepId, TaskId, slug};
 pub use outcome::{
@@ -30,7 +30,7 @@ pub use outcome::{
     StopReason, Tokens, Usage,
 };
 pub use overlap::{OnOverlap, OverlapPath, OverlapView};
-pub use policy::{BreakerRule, OnLimit, Policy};
+pub use policy::{BreakerRule, OnConflict, OnLimit, Policy, Strategy};
 pub use problem::{Problem, listed, nearest, quoted};
 pub use profile::{AgentProfile, Dialect, PromptDelivery};
 pub use size::bytes;

@@ -38,6 +38,30 @@ impl Default for Policy {
     }
 }
 
+/// How finished work becomes part of a branch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Strategy {
+    /// A merge commit, unless the branch can be moved to the work as it is.
+    #[default]
+    Merge,
+    /// One commit with everything.
+    Squash,
+    /// Its commits one by one, without merge commits.
+    Rebase,
+}
+
+/// What happens when finished work conflicts with the branch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnConflict {
+    /// It is left to a person, with what to do.
+    #[default]
+    Manual,
+    /// An agent is asked to put both sides together.
+    Agent,
+}
+
 /// When a circuit breaker opens, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BreakerRule {

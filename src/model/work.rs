@@ -26,8 +26,6 @@ pub enum Factor {
     Named,
     /// Named in a fenced block.
     Code,
-    /// Named more than once.
-    Again,
     /// Named as something to look at.
     Read,
     /// Named as something to leave alone.
@@ -50,8 +48,8 @@ pub enum Factor {
     Words,
     /// Earlier changes that were described alike changed it.
     Past,
-    /// It is changed often.
-    Churn,
+    /// Others are named, and it is not.
+    Others,
 }
 
 /// What in a prompt, or in the history of the repository, speaks for a path.

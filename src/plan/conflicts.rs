@@ -337,14 +337,14 @@ impl<'a> Pairs<'a> {
         if input.imports.is_empty() {
             return;
         }
-        let writes: HashMap<&str, f64> = input
+        let sure: HashMap<&str, f64> = input
             .targets
             .iter()
             .filter(|target| target.access == Access::Write)
             .map(|target| (target.path.as_str(), target.confidence))
             .collect();
         for import in &input.imports {
-            let Some(own) = writes.get(import.by.as_str()) else { continue };
+            let Some(own) = sure.get(import.by.as_str()) else { continue };
             let writers = uses.get(import.path.as_str()).into_iter().flatten();
             for writer in writers.filter(|u| u.access == Access::Write && u.task != task) {
                 let meeting = self.imports.entry((writer.task, task)).or_insert_with(Meeting::new);

@@ -19,30 +19,58 @@ pub fn landing(landing: &Landing, dry_run: bool, style: Style) -> String {
                 "- {name}: not merged, it was thrown away; bring it back with: orch clean --restore {name}"
             ),
             Outcome::NotFinished(state) => writeln!(out, "- {name}: not merged, it is {state}"),
-            Outcome::Broken { log } => writeln!(
+            Outcome::Broken { log, alone } => writeln!(
                 out,
-                "✗ {name}: not merged, the verification fails with it\n  log: {}\n  hint: orch retry {name} starts it \
-                 from where {} is now; or mend its branch, then: orch merge",
+                "✗ {name}: not merged, the verification fails with it{}\n  log: {}\n  hint: orch retry {name} starts it \
+                 from where {} is now; or mend its branch, then: orch merge {name}",
+                if *alone {
+                    ", though alone it passed: it does not go with what landed before it"
+                } else {
+                    ""
+                },
                 log.join("log").display(),
                 landing.into
             ),
-            Outcome::Conflict { paths, with } => {
+            Outcome::BranchFails { log } => writeln!(
+                out,
+                "! {name}: not merged, the verification fails on {0} without any task\n  log: {1}\n  hint: mend {0} \
+                 first, or choose another --verify",
+                landing.into,
+                log.join("log").display()
+            ),
+            Outcome::Held { on } => writeln!(
+                out,
+                "- {name}: not merged, it builds on {on}\n  hint: to try it together with that work: orch merge {name}"
+            ),
+            Outcome::Conflict { paths, with, worktree, reason } => {
                 let with = if with.is_empty() {
                     format!("what is on {}", landing.into)
                 } else {
                     with.join(", ")
                 };
+                let _ = writeln!(
+                    out,
+                    "! {name}: not merged, conflicts with {with} in {}",
+                    paths.join(", ")
+                );
+                if let Some(reason) = reason {
+                    let _ = writeln!(out, "  the agent did not resolve it: {reason}");
+                }
                 writeln!(
                     out,
-                    "! {name}: not merged, conflicts with {with} in {}\n  hint: see orch diff {name}; merge its \
-                     branch by hand",
-                    paths.join(", ")
+                    "  hint: resolve it by hand: git -C {worktree} merge {0}, then: orch merge {name}\n        or start it \
+                     again on {0}: orch retry {name}",
+                    landing.into
                 )
             }
         };
     }
     for note in &landing.notes {
         let _ = writeln!(out, "  {note}");
+    }
+    for clash in &landing.clashes {
+        let [one, other] = &clash.tasks;
+        let _ = writeln!(out, "  {one} and {other} conflict in {}", clash.paths.join(", "));
     }
     let merged = landing.tasks.iter().filter(|(_, o)| *o == Outcome::Merged).count();
     let short = |oid: &str| oid.get(..10).unwrap_or(oid).to_owned();

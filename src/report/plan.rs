@@ -5,6 +5,8 @@
 
 mod remarks;
 
+pub use remarks::about;
+
 use crate::model::{Access, DependencyKind};
 use crate::plan::{Conflict, ConflictKind, Plan, PlanTask, PlanTaskState};
 use std::fmt::Write as _;

@@ -91,25 +91,41 @@ pub(super) fn plan(world: &World, job: &Job) -> Result<Plan, Failure> {
             previous: Some(previous),
         })
     };
-    let prompt_file = job.dir.join("prompt.md");
-    std::fs::write(&prompt_file, &text)
-        .map_err(|e| internal(format!("write {}: {e}", prompt_file.display())))?;
     let blocks: Vec<ShellBlock> = prompt
         .sh_blocks()
         .map(|block| ShellBlock { line: block.line, text: block.text.clone() })
         .collect();
+    plan_text(world, job, &text, &prompt.front.env, session, &blocks)
+}
+
+/// Works out the command line for a prompt, which is kept beside the log.
+pub(super) fn plan_text(
+    world: &World,
+    job: &Job,
+    text: &str,
+    extra: &BTreeMap<String, String>,
+    session: Option<&str>,
+    blocks: &[ShellBlock],
+) -> Result<Plan, Failure> {
+    let profile = job.profile.as_ref().ok_or_else(|| {
+        Failure::new(FailureClass::BadCommand, format!("no agent '{}'", job.task.agent))
+    })?;
+    let worktree = world.worktree(&job.task.worktree);
+    let prompt_file = job.dir.join("prompt.md");
+    std::fs::write(&prompt_file, text)
+        .map_err(|e| internal(format!("write {}: {e}", prompt_file.display())))?;
     let mut env = environment(world, job);
-    env.extend(prompt.front.env.clone());
+    env.extend(extra.clone());
     let launch = agent::launch(
         profile,
         &LaunchContext {
-            prompt_text: &text,
+            prompt_text: text,
             prompt_file: &prompt_file,
             worktree: &worktree,
             model: job.task.model.as_deref(),
             session,
             attempt_dir: &job.dir,
-            shell_blocks: &blocks,
+            shell_blocks: blocks,
             env: &env,
         },
     )

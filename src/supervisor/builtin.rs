@@ -132,7 +132,7 @@ fn commit(world: &World, job: &Job, task: &TaskSpec) -> Result<AttemptEnd, Failu
 }
 
 /// The title as a commit subject: one line of at most 72 characters.
-fn subject(task: &TaskSpec) -> String {
+pub(super) fn subject(task: &TaskSpec) -> String {
     let title = task.title.split_whitespace().collect::<Vec<_>>().join(" ");
     let title = if title.is_empty() { task.name.clone() } else { title };
     if title.chars().count() <= 72 {

@@ -51,6 +51,14 @@ impl Candidate {
         // Where the run began on a detached HEAD there is no branch that could contain it.
         into.push(state.spec.base.clone());
         into.dedup();
+        // Squashed or rebased: its own commits are nowhere else, but the work is where it landed.
+        if let Some(merged) = &state.tasks[task.index].merged
+            && let Some(head) = &merged.head
+            && let Ok(Some(tip)) = world.repo.branch_tip(&merged.into)
+            && world.repo.contains(&tip, &merged.commit).unwrap_or(false)
+        {
+            into.push(head.clone());
+        }
         Self {
             id: task.id.clone(),
             name: view.name.clone(),

@@ -32,6 +32,16 @@ pub enum SupervisorError {
     /// Another supervisor is at work in this repository.
     #[error("another orch is at work in this repository ({0}); see: orch status")]
     Busy(String),
+    /// Another merge is at work in this repository.
+    #[error(
+        "another orch merge is at work in this repository{0}; run this again when it has ended"
+    )]
+    Merging(String),
+    /// A person ended it.
+    #[error(
+        "interrupted; nothing was landed, and what was tested is remembered; go on with: orch merge"
+    )]
+    Interrupted,
     /// The stored history makes no sense.
     #[error("run {0} has no first event; the journal is damaged")]
     NoHistory(String),

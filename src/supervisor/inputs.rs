@@ -6,7 +6,7 @@ use crate::analysis::{self, Analysis, Ground, Request, Sources, TextDependencies
 use crate::config::Config;
 use crate::git::{PathHistory, Repo};
 use crate::journal::{Cache, EntryKind, Journal, Layout};
-use crate::model::Access;
+use crate::model::{Access, PastChange, Target};
 use crate::plan::{self, Declared, Finished, History, HotFacts, PlanInput, Risk};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -150,8 +150,11 @@ pub(super) fn history(repo: &Repo) -> History {
     }))
 }
 
-/// Changes below which a share of them says nothing.
-const CHANGES: u32 = 50;
+/// Changes of which a share says how much a file changes nowadays, and below which it says nothing.
+const RECENT: usize = 200;
+const FEW: usize = 50;
+/// A written target below this is not counted.
+const COUNTS_FROM: f64 = 0.5;
 
 /// The cache's number for histories of paths; those of the code's own entries are above 1,000.
 const HISTORY: EntryKind = 7;
@@ -207,24 +210,34 @@ pub(super) fn hot(repo: &Repo, base: &str, inputs: &[PlanInput]) -> BTreeMap<Str
 }
 
 /// Makes tasks larger whose files matter to many others.
-pub(super) fn grade(hot: &BTreeMap<String, HotFacts>, inputs: &mut [PlanInput]) {
+pub(super) fn grade(past: &[PastChange], inputs: &mut [PlanInput]) {
     let mut importers: HashMap<String, HashSet<(usize, String)>> = HashMap::new();
     for (task, input) in inputs.iter().enumerate() {
         for import in &input.imports {
             importers.entry(import.path.clone()).or_default().insert((task, import.by.clone()));
         }
     }
+    let mut changes: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (number, change) in past.iter().enumerate().take(RECENT) {
+        for path in &change.paths {
+            changes.entry(path).or_default().push(number);
+        }
+    }
     for (task, input) in inputs.iter_mut().enumerate() {
         let mut others: HashSet<&str> = HashSet::new();
-        let mut churn = 0.0_f64;
-        for target in input.targets.iter().filter(|t| t.access == Access::Write) {
+        let mut touched: HashSet<usize> = HashSet::new();
+        let sure = |t: &&Target| t.access == Access::Write && t.confidence >= COUNTS_FROM;
+        for target in input.targets.iter().filter(sure) {
             let by = importers.get(&target.path).into_iter().flatten();
             others.extend(by.filter(|(other, _)| *other != task).map(|(_, by)| by.as_str()));
-            if let Some(facts) = hot.get(&target.path) {
-                churn = churn.max(f64::from(facts.changes) / f64::from(facts.seen.max(CHANGES)));
-            }
+            touched.extend(changes.get(target.path.as_str()).into_iter().flatten());
         }
-        let ground = Ground { packages: input.packages.len(), importers: others.len(), churn };
+        let all = past.len().clamp(FEW, RECENT);
+        let ground = Ground {
+            packages: input.packages.len(),
+            importers: others.len(),
+            churn: touched.len() as f64 / all as f64,
+        };
         if let Some((larger, reason)) = ground.raises(input.complexity) {
             input.complexity = larger;
             input.reasons.push(reason);

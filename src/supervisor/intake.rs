@@ -118,15 +118,15 @@ pub fn intake(
     };
     let survey = Survey::of(repo, &base, indexing)?;
     let decomposed = decompose::decompose(repo, config, &base, survey.tree(), prompts, options)?;
-    let past = repo.history(&base, HistoryLimits::default()).map_err(SupervisorError::from)?;
-    let past = Past::new(survey.tree(), &past);
+    let changes = repo.history(&base, HistoryLimits::default()).map_err(SupervisorError::from)?;
+    let past = Past::new(survey.tree(), &changes);
     let code = survey.code();
     let sources =
         Sources { past: Some(&past), symbols: Some(&code), ..Sources::new(survey.tree()) };
     let mut inputs = inputs::inputs(config, options, sources, &decomposed)?;
     survey::add_code(&code, &mut inputs);
     let hot = inputs::hot(repo, &base, &inputs);
-    inputs::grade(&hot, &mut inputs);
+    inputs::grade(&changes, &mut inputs);
     let jobs = if options.parallel { options.jobs.max(1) } else { 1 };
     let plan_options = PlanOptions {
         ignore: config.ignore_conflicts.clone(),

@@ -46,7 +46,7 @@ pub use forge::{
     queue_pulls,
 };
 pub use intake::{Intake, IntakeError, Options, intake, profiles, run_spec, store_prompts};
-pub use land::{LandOptions, Landing, Outcome, land};
+pub use land::{LandOptions, Landing, Outcome, TaskClash, land};
 pub use ledger::Ledger;
 pub use pressure::{Limits, least_disk};
 pub use rebuild::{Rebuilt, has_run};

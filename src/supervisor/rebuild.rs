@@ -303,7 +303,7 @@ impl<'a> Witness<'a> {
             let into = self.state.spec.target.clone().unwrap_or_else(|| "HEAD".to_owned());
             let commit =
                 self.world.repo.resolve(&into).unwrap_or_else(|_| self.state.spec.base.clone());
-            self.add(at, Event::TaskMerged { task: task.id.clone(), into, commit });
+            self.add(at, Event::TaskMerged { task: task.id.clone(), into, commit, head: None });
         }
         self.add(at, Event::TaskCleaned { task: task.id.clone(), graveyard });
     }

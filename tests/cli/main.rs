@@ -14,6 +14,8 @@ mod input_errors;
 mod isolation;
 mod logs;
 mod merge_clean;
+mod merge_queue;
+mod merge_ways;
 mod overlaps;
 mod plan;
 mod pull_requests;

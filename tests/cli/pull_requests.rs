@@ -145,8 +145,12 @@ fn execute_opens_pull_requests_and_a_token_stays_with_orch() {
     with_token(&sandbox, "execute --merge pr --all-prompts").exits(0);
     assert_eq!(github.model().pulls.len(), 1);
     assert_eq!(sandbox.show(&sandbox.branch_of("a"), "a.txt"), "none");
-    let kept =
-        sandbox.git(["grep", "-r", "--no-index", "-l", "test-token", "--", ".git/orch"].iter());
+    let kept = std::process::Command::new("grep")
+        .args(["-rl", "test-token", ".git", ".worktrees"])
+        .current_dir(&sandbox.repo)
+        .output()
+        .unwrap();
+    let kept = String::from_utf8_lossy(&kept.stdout).into_owned();
     assert_eq!(kept, "", "the token is nowhere");
 }
 
@@ -518,4 +522,27 @@ fn a_kill_at_any_record_opens_once_and_merges_once() {
     for name in ["a", "b"] {
         assert_eq!(sandbox.status_of(name)["state"], "merged");
     }
+}
+
+#[test]
+fn a_failed_run_is_reported_once_and_tells_no_secrets() {
+    let sandbox = Sandbox::new();
+    sandbox.task("a", &[], "echo a > a.txt");
+    let secret = "ghp_0123456789abcdefghijABCDEFGHIJ012345";
+    sandbox.task("bad", &[], &format!("echo it broke with {secret}; exit 3"));
+    let github = GitHub::of(&sandbox);
+    sandbox.commit_all("Prompts");
+    sandbox.orch("execute --all-prompts").exits(1);
+    github.fails("POST", "/issues", Trouble::Lost, 1);
+    with_token(&sandbox, "report --issue").exits(1);
+    let told = with_token(&sandbox, "report --issue").exits(0);
+    assert!(told.stdout.contains("https://github.com/o/r/issues/1"), "{}", told.stdout);
+    let model = github.model();
+    assert_eq!(model.issues.len(), 1);
+    let issue = &model.issues[0];
+    assert!(issue.title.contains("bad failed"), "{}", issue.title);
+    assert!(issue.body.contains("it broke with"), "{}", issue.body);
+    assert!(!issue.body.contains("456789abcdef"), "{}", issue.body);
+    drop(model);
+    github.is_true_to_life();
 }

@@ -240,7 +240,7 @@ mod tests {
         assert_eq!(manifest.entries.len(), 3, "{manifest:?}");
         assert_eq!(manifest.paths[0], ("./sub".into(), vec!["./s.js".into()]));
         assert_eq!(manifest.paths[1], ("#a/*".into(), vec!["./src/a/*.ts".into()]));
-        assert_eq!(manifest.needs[1], ("w".into(), Some("../w".into())));
+        assert_eq!(manifest.needs[0], ("w".into(), Some("../w".into())));
         assert_eq!(read(Language::Npm, b"[]"), None);
     }
 

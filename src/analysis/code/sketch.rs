@@ -117,6 +117,7 @@ impl Scan<'_> {
         let (mut at, mut line) = (0, 0);
         // The word before, where it ended, and whether only modifiers stood before it on its line.
         let (mut before, mut before_end, mut first) = (Word::Other, 0, true);
+        let mut before_announced = false;
         while at < text.len() {
             let byte = text[at];
             if !IN_NAME[usize::from(byte)] {
@@ -141,11 +142,13 @@ impl Scan<'_> {
                 let gap = &text[before_end..start];
                 let close = gap.len() <= 8 && gap.iter().all(|b| b" \t\r\n*&!".contains(b));
                 let place = Place { line, start, end: at, first, before, gap, close };
-                if (before == Word::Defines && close) || self.looks_defined(&place) {
-                    if word.len() >= SHORTEST {
-                        self.found.push(hash(word));
-                    }
+                let announced = before == Word::Defines && close;
+                // `var a, b`
+                let listed = before_announced && gap.trim_ascii() == b",";
+                if announced || listed || self.looks_defined(&place) {
+                    self.note(word);
                 }
+                before_announced = announced || listed;
                 first = false;
             } else if kind != Word::Modifier {
                 first = false;
@@ -162,6 +165,12 @@ impl Scan<'_> {
                 before = kind;
             }
             before_end = at;
+        }
+    }
+
+    fn note(&mut self, name: &[u8]) {
+        if name.len() >= SHORTEST {
+            self.found.push(hash(name));
         }
     }
 
@@ -255,7 +264,7 @@ impl Scan<'_> {
                         && !self.text[place.line..place.start].starts_with(b" ")
                         && !self.text[place.line..place.start].starts_with(b"\t"))
                     || (rest.first() == Some(&b')') && place.gap.ends_with(b"(*"))
-                    || (place.first
+                    || ((place.first || place.gap.contains(&b'{') || place.gap.contains(&b','))
                         && place.is_upper(self.text)
                         && matches!(rest.first(), Some(b',' | b'=' | b'\n' | b'\r' | b'}')))
             }

@@ -1,10 +1,12 @@
 //! `orch pr`: pull requests on GitHub.
 
 mod create;
+mod failure;
 mod merge;
 mod status;
 
 pub(super) use create::{send_queued, send_run};
+pub(super) use failure::report_failure;
 
 use super::context::Place;
 use super::error::CliError;

@@ -111,6 +111,7 @@ fn an_overlap_with_a_task_that_landed_is_nobodys_any_more() {
         task: task.into(),
         into: "main".to_owned(),
         commit: "c".to_owned(),
+        head: None,
     };
     run.apply(merged("a"));
     assert!(run.state.run_view().overlaps.is_empty());

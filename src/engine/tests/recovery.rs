@@ -96,7 +96,12 @@ fn events_about_what_is_not_known_change_nothing() {
         Event::TaskWarned { task: "x".into(), message: String::new() },
         Event::TaskCleaned { task: "x".into(), graveyard: None },
         Event::TaskRestored { task: "x".into() },
-        Event::TaskMerged { task: "x".into(), into: "main".into(), commit: String::new() },
+        Event::TaskMerged {
+            task: "x".into(),
+            into: "main".into(),
+            commit: String::new(),
+            head: None,
+        },
         Event::MergeConflicted {
             task: "x".into(),
             into: "main".into(),
@@ -148,7 +153,7 @@ fn a_task_that_landed_stays_landed() {
     assert_eq!(run.task_state("a"), TaskState::Conflicted);
     assert!(run.view("a").error.is_some());
     let (into, commit) = ("main".into(), "oid".into());
-    run.apply(Event::TaskMerged { task: "a".into(), into, commit });
+    run.apply(Event::TaskMerged { task: "a".into(), into, commit, head: None });
     run.apply(Event::RetryRequested {
         tasks: vec!["a".into()],
         onto: None,

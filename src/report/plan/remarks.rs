@@ -1,6 +1,6 @@
 //! What a person should know beside the order: areas, risks, and what became of large prompts.
 
-use super::{PATHS_SHOWN, is_skipped, line, more, one_line, wrapped};
+use super::{PATHS_SHOWN, duration, is_skipped, line, more, one_line, wrapped};
 use crate::plan::{GroupKind, Plan};
 
 /// Tasks shown of a list; `--json` has them all.
@@ -52,6 +52,48 @@ pub(super) fn risks(out: &mut String, plan: &Plan, columns: usize) {
     if lines.len() > SHOWN {
         line(out, &format!("   and {} more (--json has them all)", lines.len() - SHOWN));
     }
+}
+
+/// Everything the plan knows of one task beside its targets: type, size, estimate, what it waits for, what
+/// it may collide with, what may go wrong. `None` where there is no such task.
+#[must_use]
+pub fn about(plan: &Plan, name: &str, columns: usize) -> Option<String> {
+    let task = plan.task(name)?;
+    let mut out = String::new();
+    let mut say = |text: &str| wrapped(&mut out, &format!("   {}", one_line(text)), 5, columns);
+    for reason in &task.reasons {
+        say(reason);
+    }
+    let about = duration(task.estimate_seconds);
+    let spread = match (task.estimate_low_seconds, task.estimate_high_seconds) {
+        (Some(low), Some(high)) => {
+            format!(", half of them {} to {}", duration(low), duration(high))
+        }
+        _ => String::new(),
+    };
+    say(&format!("estimate {about}: {}{spread}", task.estimate_from));
+    for before in &task.depends_on {
+        say(&format!("waits for {} ({}): {}", before.task, before.kind, before.reason));
+    }
+    for conflict in plan.conflicts.iter().filter(|c| !c.orders && c.tasks.contains(&task.name)) {
+        let other = conflict.tasks.iter().find(|other| **other != task.name);
+        let other = other.map_or("", String::as_str);
+        let percent = (conflict.confidence * 100.0).round();
+        let why = conflict.hint.as_deref().unwrap_or("too unsure to order them");
+        say(&format!("may collide with {other} ({percent}%): {}; {why}", conflict.reason));
+    }
+    for note in &task.notes {
+        let other = note.task.as_ref().map(|task| format!(" with {task}")).unwrap_or_default();
+        let percent = note.confidence.map(|c| format!(" ({:.0}%)", c * 100.0)).unwrap_or_default();
+        say(&format!("note{other}{percent}: {}", note.text));
+    }
+    if let Some(research) = &task.research {
+        say(&format!("find out more first: {research}"));
+    }
+    for risk in &task.risks {
+        say(&format!("risk {}: {}", risk.kind, risk.reason));
+    }
+    Some(out)
 }
 
 /// Which prompts were split, and which were not.

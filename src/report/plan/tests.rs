@@ -1,6 +1,6 @@
 use super::*;
 use crate::model::{Complexity, Target, WorkType};
-use crate::plan::{Declared, PlanInput, PlanOptions, build};
+use crate::plan::{Declared, Decomposition, HotFacts, Import, PlanInput, PlanOptions, Risk, build};
 
 fn input(name: &str, writes: &[(&str, f64)], after: &[&str]) -> PlanInput {
     PlanInput {
@@ -194,6 +194,77 @@ fn odd_names_stay_inside_their_quotes() {
     let text = human(&odd(), 80);
     assert!(text.lines().all(|line| !line.contains('\u{7}')), "{text}");
     assert!(!text.contains("c\n]"), "{text}");
+}
+
+/// One task that knows something of everything.
+fn talkative() -> Plan {
+    let mut api = input("api", &[("src/api.rs", 1.0), ("CHANGELOG.md", 1.0)], &[]);
+    api.reasons = vec!["type feature: by the words add".into()];
+    api.research = Some("something is open: the format is TBD".into());
+    api.risks = vec![
+        Risk {
+            kind: "public_api".into(),
+            reason: "writes src/api.rs: others may rely on it".into(),
+        },
+        Risk { kind: "no_tests".into(), reason: "no tests were found for src/api.rs".into() },
+    ];
+    api.remarks = vec!["line 3 names 'postgres', which is not among the prompts given".into()];
+    let log = input("log", &[("CHANGELOG.md", 1.0)], &[]);
+    let mut user = input("user", &[("src/user.rs", 0.8)], &[]);
+    user.imports = vec![Import { path: "src/api.rs".into(), by: "src/user.rs".into(), line: 4 }];
+    let union = HotFacts { union: true, ..HotFacts::default() };
+    let mut mods =
+        [input("m1", &[("src/mod.rs", 1.0)], &[]), input("m2", &[("src/mod.rs", 1.0)], &[])];
+    mods[0].part_of = Some("m".into());
+    let hot = [("CHANGELOG.md".to_owned(), union), ("src/mod.rs".to_owned(), HotFacts::default())];
+    let options = PlanOptions { hot: hot.into(), ..PlanOptions::default() };
+    let [m1, m2] = mods;
+    let mut plan = build("0", vec![api, log, user, m1, m2], &options).unwrap();
+    let told = |task: &str, into: &[&str], reason: &str| Decomposition {
+        task: task.into(),
+        by: "auto".into(),
+        into: into.iter().map(|&name| name.into()).collect(),
+        reason: reason.into(),
+    };
+    plan.decompositions = vec![
+        told("m", &["m1", "m2"], "2 parts write different files"),
+        told("api", &[], "it has neither sections nor a list of more than one part"),
+        told("log", &[], "it has neither sections nor a list of more than one part"),
+    ];
+    plan
+}
+
+#[test]
+fn what_is_worth_a_look_is_said_once() {
+    let text = human(&talkative(), 100);
+    for line in [
+        "   api | log: both may write CHANGELOG.md (merges by itself: CHANGELOG.md: git merges it line by",
+        "   src: api, user",
+        "   api: find out more first: something is open: the format is TBD; line 3 names 'postgres', which is",
+        "   src/mod.rs: module list that several tasks write; only 0 of its changes could be tried side by",
+        "   m into m1, m2: 2 parts write different files",
+        "   api, log stay one: it has neither sections nor a list of more than one part",
+    ] {
+        assert!(text.lines().any(|l| l == line), "{line}\n---\n{text}");
+    }
+    assert!(!text.contains("no tests were found"), "{text}");
+}
+
+#[test]
+fn one_task_is_told_in_full() {
+    insta::assert_snapshot!(about(&talkative(), "api", 120).unwrap(), @r###"
+       type feature: by the words add
+       estimate 5m: low complexity; too few finished tasks by  to go by
+       may collide with log (100%): both write CHANGELOG.md; merges by itself: CHANGELOG.md: git merges it line by line
+         (merge=union)
+       note with user (80%): src/user.rs:4 imports src/api.rs
+       note: line 3 names 'postgres', which is not among the prompts given
+       find out more first: something is open: the format is TBD
+       risk public_api: writes src/api.rs: others may rely on it
+       risk no_tests: no tests were found for src/api.rs
+       risk hot_file: writes CHANGELOG.md, a change log that others write too
+    "###);
+    assert!(about(&talkative(), "nobody", 120).is_none());
 }
 
 #[test]

@@ -528,6 +528,7 @@ impl Desk<'_> {
             task: task.clone(),
             into: pull.base.clone(),
             commit: commit.clone(),
+            head: (tasks.len() == 1).then(|| pull.head_sha.clone()),
         }));
         self.record(events)
     }

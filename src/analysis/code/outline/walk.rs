@@ -56,7 +56,9 @@ impl<'s> Reading<'s> {
         let line = line(name);
         if let Some(name) = self.text(name)
             && self.outline.definitions.len() < MAX_KEPT
+            // Nobody outside calls `#private`.
             && !name.is_empty()
+            && !name.starts_with('#')
             && name.len() <= 200
         {
             self.outline.definitions.push(Defined { name: name.to_owned(), line, kind });

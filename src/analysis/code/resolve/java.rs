@@ -8,6 +8,9 @@ use std::collections::BTreeSet;
 const MAX_CLASSES: usize = 32;
 
 pub(super) fn resolve(from: &From<'_, '_>, written: &Written, found: &mut BTreeSet<usize>) {
+    if ["java.", "javax."].iter().any(|own| written.text.starts_with(own)) {
+        return;
+    }
     let path = written.text.replace('.', "/");
     if let Some(package) = path.strip_suffix("/*") {
         if written.names.is_empty() {

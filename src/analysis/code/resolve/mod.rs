@@ -9,6 +9,8 @@ mod java;
 mod python;
 mod rust;
 mod script;
+#[cfg(test)]
+mod tests;
 
 use super::super::Tree;
 use super::{Code, Language, Written};

@@ -99,8 +99,11 @@ fn absolute(from: &From<'_, '_>, dotted: &str) -> Option<String> {
         return dirs.into_iter().find_map(|dir| exists(dir));
     }
     // Packages without `__init__.py`. One plain name is rather a library than a file far away.
-    let above = upwards(from.dir()).filter(|_| path != first);
-    above.chain(ROOTS).find_map(|dir| exists(&dir))
+    let plain = path == first;
+    let above = upwards(from.dir()).filter(|_| !plain);
+    above
+        .chain(ROOTS.into_iter().take(if plain { 2 } else { ROOTS.len() }))
+        .find_map(|dir| exists(&dir))
 }
 
 /// For each package at the top (its directory has an `__init__.py`, the one above it has none), where it is.

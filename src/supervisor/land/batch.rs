@@ -1,0 +1,400 @@
+//! Does what the queue asks for: puts candidates one on the other, has trees tested, and keeps what came
+//! of it.
+
+use super::candidates::Candidates;
+use super::verify::{self, Verdict};
+use super::{LandOptions, Landing, Outcome, TaskClash};
+use crate::engine::State;
+use crate::engine::queue::{self, Facts, Fate, Link, Next, Probe, Queue, Settled};
+use crate::git::{Put, Work};
+use crate::model::{Event, Phase, StepKind, TaskId};
+use crate::supervisor::builtin::subject;
+use crate::supervisor::{Ledger, SupervisorError, World};
+use crate::workflow::changelog;
+use std::collections::{BTreeMap, HashMap};
+
+/// Candidates on their way to a branch.
+pub(super) struct Batch {
+    into: String,
+    from: String,
+    candidates: Candidates,
+    /// Name and id of each task of the run.
+    names: Vec<(String, TaskId)>,
+    facts: Facts,
+    /// What came of putting a candidate onto a commit.
+    puts: HashMap<(String, usize), Put>,
+    /// The commits of a chain, for each candidate the one with it.
+    commits: HashMap<Vec<usize>, Vec<String>>,
+    outcomes: BTreeMap<usize, Outcome>,
+    landed: Vec<usize>,
+    to: String,
+    tests: usize,
+    notes: Vec<String>,
+}
+
+impl Batch {
+    pub(super) fn new(
+        world: &World,
+        state: &State,
+        options: &LandOptions,
+        into: &str,
+        from: &str,
+    ) -> Result<Self, SupervisorError> {
+        let mut candidates = Candidates::find(world, state, options, into, from)?;
+        let mut notes = std::mem::take(&mut candidates.notes);
+        let hooks = world.repo.merge_hooks();
+        if !hooks.is_empty() && !candidates.list.is_empty() && !options.dry_run {
+            notes
+                .push(format!("not run, as they are for a person's commits: {}", hooks.join(", ")));
+        }
+        Ok(Self {
+            into: into.to_owned(),
+            from: from.to_owned(),
+            outcomes: std::mem::take(&mut candidates.others),
+            candidates,
+            names: state.spec.tasks.iter().map(|t| (t.name.clone(), t.id.clone())).collect(),
+            facts: Facts::default(),
+            puts: HashMap::new(),
+            commits: HashMap::new(),
+            landed: Vec::new(),
+            to: from.to_owned(),
+            tests: 0,
+            notes,
+        })
+    }
+
+    fn name(&self, candidate: usize) -> &str {
+        &self.names[self.candidates.list[candidate].position].0
+    }
+
+    /// The landed tasks, and where their branches are.
+    pub(super) fn heads(&self) -> Vec<(TaskId, String)> {
+        let head = |c: &usize| {
+            let candidate = &self.candidates.list[*c];
+            (self.names[candidate.position].1.clone(), candidate.commit.clone())
+        };
+        self.landed.iter().map(head).collect()
+    }
+
+    /// Merges and tests until every candidate has its outcome.
+    pub(super) async fn settle(
+        &mut self,
+        world: &World,
+        ledger: &mut Ledger,
+        options: &LandOptions,
+        tell: &mut dyn FnMut(&str),
+    ) -> Result<(), SupervisorError> {
+        let commands: Vec<String> = options.setup.iter().chain(&options.verify).cloned().collect();
+        let jobs = options.jobs.unwrap_or(ledger.state().spec.jobs);
+        let queue = Queue {
+            needs: self.candidates.needs.clone(),
+            base: world.repo.tree_of(&self.from)?,
+            jobs: usize::try_from(jobs).unwrap_or(1),
+            tested: !options.verify.is_empty(),
+        };
+        if !options.retest {
+            self.facts.tests = ledger.state().merging.tests(&commands);
+        }
+        let known = self.facts.tests.clone();
+        loop {
+            match queue::next(&queue, &self.facts) {
+                Next::Chain(chain) => self.put(world, ledger.state(), options, chain)?,
+                Next::Test(probes) => {
+                    self.tell_of(&probes, tell);
+                    self.test(world, ledger, options, &commands, probes).await?;
+                }
+                Next::Done(settled) => {
+                    self.close(world, ledger.state(), &commands, &settled);
+                    self.tell_known(&known, &settled, &queue);
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    fn tell_of(&self, probes: &[Probe], tell: &mut dyn FnMut(&str)) {
+        for probe in probes {
+            let names: Vec<&str> = probe.of.iter().map(|c| self.name(*c)).collect();
+            let again = if probe.again { " again, as it failed" } else { "" };
+            tell(&if names.is_empty() {
+                format!("verifying {} without any of them{again}", self.into)
+            } else {
+                format!("verifying {} merged{again}: {}", names.len(), names.join(", "))
+            });
+        }
+    }
+
+    /// Puts candidates one on the other, each commit made once.
+    fn put(
+        &mut self,
+        world: &World,
+        state: &State,
+        options: &LandOptions,
+        chain: Vec<usize>,
+    ) -> Result<(), SupervisorError> {
+        let (mut tip, mut links, mut commits) = (self.from.clone(), Vec::new(), Vec::new());
+        let mut there: Vec<String> = Vec::new();
+        for task in &state.tasks {
+            let landed = task.merged.as_ref().filter(|merged| merged.into == self.into);
+            if let Some(head) = landed.and_then(|merged| merged.head.clone())
+                && world.repo.resolve(&head).is_ok()
+            {
+                there.push(head);
+            }
+        }
+        for candidate in &chain {
+            let key = (tip.clone(), *candidate);
+            if !self.puts.contains_key(&key) {
+                let put = self.put_one(world, state, options, &tip, *candidate, &there)?;
+                self.puts.insert(key.clone(), put);
+            }
+            links.push(match &self.puts[&key] {
+                Put::Nothing => Link::Nothing,
+                Put::Conflict { .. } => Link::Conflict,
+                Put::Clean { commit, tree } => {
+                    tip.clone_from(commit);
+                    there.push(self.candidates.list[*candidate].commit.clone());
+                    Link::Put { tree: tree.clone() }
+                }
+            });
+            commits.push(tip.clone());
+        }
+        self.facts.chains.insert(chain.clone(), links);
+        self.commits.insert(chain, commits);
+        Ok(())
+    }
+
+    fn put_one(
+        &self,
+        world: &World,
+        state: &State,
+        options: &LandOptions,
+        tip: &str,
+        candidate: usize,
+        there: &[String],
+    ) -> Result<Put, SupervisorError> {
+        let candidate = &self.candidates.list[candidate];
+        let task = &state.spec.tasks[candidate.position];
+        let (title, work_type) = (subject(task), task.work_type);
+        let entry = |file: Option<&[u8]>| changelog::with_entry(file, work_type, &title);
+        // Whoever wrote an entry need not have another.
+        let log = options.changelog.as_deref().filter(|log| !candidate.files.contains(*log));
+        Ok(world.repo.put(
+            tip,
+            &Work {
+                commit: &candidate.commit,
+                strategy: options.strategy,
+                merge_subject: &format!("Merge {}: {}", task.name, task.title),
+                squash_subject: &title,
+                trailers: &[
+                    ("Orch-Task", task.id.to_string()),
+                    ("Orch-Run", state.spec.id.to_string()),
+                ],
+                landed: there,
+                edit: log.map(|log| (log, &entry as crate::git::Edit<'_>)),
+            },
+        )?)
+    }
+
+    /// Tests at the same time, and writes down what came of it.
+    async fn test(
+        &mut self,
+        world: &World,
+        ledger: &mut Ledger,
+        options: &LandOptions,
+        commands: &[String],
+        probes: Vec<Probe>,
+    ) -> Result<(), SupervisorError> {
+        let mut runs = Vec::new();
+        for probe in &probes {
+            let commit = self.commit_of(probe);
+            match verify::Run::start(world, ledger.state(), options, commands, &commit).await {
+                Ok(run) => runs.push(run),
+                Err(error) => {
+                    verify::stop_all(runs).await;
+                    return Err(error);
+                }
+            }
+        }
+        for (probe, ended) in probes.into_iter().zip(verify::wait_all(runs).await?) {
+            let passed = ended.verdict == Verdict::Passed;
+            let known = self.facts.tests.entry(probe.tree.clone()).or_default();
+            *(if passed { &mut known.green } else { &mut known.red }) += 1;
+            self.tests += 1;
+            let event = Event::MergeTested {
+                into: self.into.clone(),
+                tree: probe.tree,
+                // What could not be tested is not remembered as a result of the tree.
+                commands: if ended.verdict == Verdict::CouldNotRun {
+                    Vec::new()
+                } else {
+                    commands.to_vec()
+                },
+                passed,
+                log: ended.folder,
+                tasks: probe
+                    .of
+                    .iter()
+                    .map(|c| self.names[self.candidates.list[*c].position].1.clone())
+                    .collect(),
+            };
+            ledger.record(vec![event])?;
+        }
+        Ok(())
+    }
+
+    /// The commit that a probe is about.
+    fn commit_of(&self, probe: &Probe) -> String {
+        if probe.of.is_empty() {
+            return self.from.clone();
+        }
+        let with_tree = |(chain, commits): (&Vec<usize>, &Vec<String>)| {
+            let links = self.facts.chains.get(chain)?;
+            let fits = |link: &Link| matches!(link, Link::Put { tree } if *tree == probe.tree);
+            links.iter().position(fits).map(|at| commits[at].clone())
+        };
+        let mut found = self.commits.iter().filter_map(with_tree);
+        found.next().unwrap_or_else(|| self.from.clone())
+    }
+
+    fn close(&mut self, world: &World, state: &State, commands: &[String], settled: &Settled) {
+        let run = world.layout.run(&state.spec.id);
+        let log = |tree: &str| {
+            let folder = state.merging.failed_log(tree, commands);
+            // Not remembered are only those of this very batch.
+            let folder = folder.or_else(|| state.merging.failed_log(tree, &[]));
+            folder.map_or_else(|| run.clone(), |folder| run.join(folder))
+        };
+        let base = world.repo.tree_of(&self.from).unwrap_or_default();
+        self.landed.clone_from(&settled.landed);
+        for (candidate, fate) in settled.fates.iter().enumerate() {
+            let outcome = match fate {
+                Fate::Landed => Outcome::Merged,
+                Fate::Nothing => Outcome::AlreadyThere,
+                Fate::Conflict => self.conflict(state, candidate),
+                Fate::Broken { tree } => Outcome::Broken {
+                    log: log(tree),
+                    alone: self.passed_alone(state, candidate, commands),
+                },
+                Fate::Held { on } => Outcome::Held { on: self.name(*on).to_owned() },
+                Fate::BaseFails => Outcome::BranchFails { log: log(&base) },
+            };
+            self.outcomes.insert(self.candidates.list[candidate].position, outcome);
+        }
+        self.to = self.tip();
+    }
+
+    /// The commit that lands: of the chain of just what lands, or of one that begins with it.
+    fn tip(&self) -> String {
+        let Some(last) = self.landed.len().checked_sub(1) else { return self.from.clone() };
+        let mut tip = self.from.clone();
+        for candidate in &self.landed[..=last] {
+            if let Some(Put::Clean { commit, .. }) = self.puts.get(&(tip.clone(), *candidate)) {
+                tip.clone_from(commit);
+            }
+        }
+        tip
+    }
+
+    fn conflict(&self, state: &State, candidate: usize) -> Outcome {
+        let task = &state.spec.tasks[self.candidates.list[candidate].position];
+        let put = self.puts.get(&(self.tip(), candidate));
+        let paths = match put {
+            Some(Put::Conflict { paths }) => paths.clone(),
+            _ => Vec::new(),
+        };
+        let mut with: Vec<usize> = self
+            .landed
+            .iter()
+            .map(|c| &self.candidates.list[*c])
+            .filter(|landed| paths.iter().any(|path| landed.files.contains(path)))
+            .map(|landed| landed.position)
+            .collect();
+        with.sort_unstable();
+        let with = with.into_iter().map(|p| self.names[p].0.clone()).collect();
+        Outcome::Conflict { paths, with, worktree: task.worktree.clone(), reason: None }
+    }
+
+    /// Whether the task passed the same commands in its own worktree.
+    fn passed_alone(&self, state: &State, candidate: usize, commands: &[String]) -> bool {
+        let task = &state.spec.tasks[self.candidates.list[candidate].position];
+        let ran: Vec<&String> = task
+            .steps
+            .iter()
+            .filter(|step| step.phase == Phase::Testing && step.skip.is_none())
+            .filter_map(|step| match &step.kind {
+                StepKind::Commands { run } => Some(run),
+                _ => None,
+            })
+            .flatten()
+            .collect();
+        !self.landed.is_empty() && commands.iter().all(|command| ran.contains(&command))
+    }
+
+    fn tell_known(
+        &mut self,
+        known: &BTreeMap<String, queue::Tested>,
+        settled: &Settled,
+        queue: &Queue,
+    ) {
+        let flaky = self.facts.tests.iter().filter(|(tree, tested)| {
+            tested.is_flaky() && known.get(*tree).copied().unwrap_or_default() != **tested
+        });
+        let flaky = flaky.count();
+        if flaky > 0 {
+            let times = if flaky == 1 { "once".to_owned() } else { format!("{flaky} times") };
+            self.notes.push(format!(
+                "flaky: the verification failed {times} and passed when it was run again on the same files; nobody \
+                 is blamed for that"
+            ));
+        }
+        let remembered = |tree: &String| {
+            known.get(tree).is_some_and(|t| t.green == 0 && t.red > 1)
+                && self.facts.tests.get(tree) == known.get(tree)
+        };
+        let from_memory = settled.fates.iter().any(|fate| match fate {
+            Fate::Broken { tree } => remembered(tree),
+            Fate::BaseFails => remembered(&queue.base),
+            _ => false,
+        });
+        if from_memory {
+            self.notes.push(
+                "what failed was tested before and not again; if something outside the repository has changed: orch \
+                 merge --retest"
+                    .to_owned(),
+            );
+        }
+    }
+
+    /// Pairs of candidates that conflict with each other.
+    pub(super) fn clashes(&self, world: &World) -> Result<Vec<TaskClash>, SupervisorError> {
+        let list = &self.candidates.list;
+        let commits: Vec<String> = list.iter().map(|c| c.commit.clone()).collect();
+        let mut found = world.repo.clashes(&commits)?;
+        let key = |clash: &crate::git::ClashingPair| {
+            let mut key = [list[clash.one].position, list[clash.other].position];
+            key.sort_unstable();
+            key
+        };
+        found.sort_by_key(key);
+        let named = |clash: crate::git::ClashingPair| TaskClash {
+            tasks: key(&clash).map(|position| self.names[position].0.clone()),
+            paths: clash.paths,
+        };
+        Ok(found.into_iter().map(named).collect())
+    }
+
+    pub(super) fn landing(&self) -> Landing {
+        let name = |position: usize| self.names[position].0.clone();
+        Landing {
+            into: self.into.clone(),
+            from: self.from.clone(),
+            to: self.to.clone(),
+            tasks: self.outcomes.iter().map(|(p, outcome)| (name(*p), outcome.clone())).collect(),
+            checkout: None,
+            clashes: Vec::new(),
+            tests: self.tests,
+            notes: self.notes.clone(),
+        }
+    }
+}
