@@ -163,7 +163,7 @@ impl Config {
                 ("limits", "load") => set(&mut self.load, r.ratio(inner)),
                 ("github", "remote") => self.github.remote = r.text(inner, "\"origin\""),
                 ("github", "repository") => {
-                    self.github.repository = r.text(inner, "\"owner/name\"")
+                    self.github.repository = r.text(inner, "\"owner/name\"");
                 }
                 ("github", "api_url") => {
                     self.github.api_url = r.text(inner, "\"https://github.example.com/api/v3\"");

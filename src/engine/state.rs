@@ -339,16 +339,7 @@ impl State {
             | Event::MergeRejected { .. }
             | Event::TaskRestored { .. }
             | Event::TaskCleaned { .. } => self.fold_aftermath(&recorded.event),
-            Event::PullRequestsRequested { .. }
-            | Event::ForgeStarting { .. }
-            | Event::ForgeFailed { .. }
-            | Event::ForgeDone
-            | Event::IssueOpened { .. }
-            | Event::IssuesListed { .. }
-            | Event::BranchPushed { .. }
-            | Event::PullRequestOpened { .. }
-            | Event::PullRequestUpdated { .. }
-            | Event::PullRequestMerged { .. } => self.fold_forge(&recorded.event, at),
+            _ => self.fold_forge(&recorded.event, at),
         }
     }
 

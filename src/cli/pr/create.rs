@@ -10,6 +10,7 @@ use crate::supervisor::{
 };
 use std::process::ExitCode;
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 /// Push finished tasks and open a pull request for each, or bring those up to date that exist
 #[derive(Debug, clap::Args)]
 #[command(

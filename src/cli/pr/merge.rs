@@ -10,6 +10,7 @@ use crate::supervisor::{Desk, Ledger, MergeOptions, MergeOutcome, MergedPull};
 use std::process::ExitCode;
 use std::time::Duration;
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 /// Merge pull requests on GitHub, in the plan's order, each at the commit that was pushed
 #[derive(Debug, clap::Args)]
 #[command(

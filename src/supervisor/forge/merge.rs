@@ -113,7 +113,9 @@ impl Desk<'_> {
                     | ForgeError::Odd { .. }),
                 )) => {
                     self.say(&error.to_string());
-                    all.iter_mut().for_each(|c| (c.why, c.soon) = (error.to_string(), true));
+                    for candidate in &mut all {
+                        (candidate.why, candidate.soon) = (error.to_string(), true);
+                    }
                     false
                 }
                 Err(error) => return Err(error),

@@ -188,10 +188,7 @@ impl<'a> Desk<'a> {
         let left =
             self.forge.timeout().saturating_mul(2).checked_sub(age).filter(|_| work.creates());
         if let Some(left) = left.filter(|left| !left.is_zero()) {
-            self.say(&format!(
-                "a request was cut off; waiting {:.0?} to see what came of it",
-                left
-            ));
+            self.say(&format!("a request was cut off; waiting {left:.0?} to see what came of it"));
             tokio::time::sleep(left).await;
         }
     }

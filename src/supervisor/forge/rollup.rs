@@ -155,7 +155,6 @@ impl Desk<'_> {
     }
 
     /// The heads merged onto the target, and the branch's name.
-    #[expect(clippy::type_complexity, reason = "three answers to one question")]
     fn joined(
         &mut self,
         batch: &[PullRequest],
@@ -305,7 +304,7 @@ impl Desk<'_> {
                         }
                     }
                     Err(error @ ForgeError::Down { .. }) if self.closed_until().is_none() => {
-                        drop(self.failed(error))
+                        drop(self.failed(error));
                     }
                     Err(error) => return Err(self.failed(error)),
                 }
