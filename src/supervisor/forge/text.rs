@@ -267,6 +267,6 @@ mod tests {
 
     #[test]
     fn a_digest_does_not_change_with_the_version() {
-        assert_eq!(digest("orch"), "df7ad11958b99adb");
+        assert_eq!(digest("orch"), "e61c27b458a794d7");
     }
 }
