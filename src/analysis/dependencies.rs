@@ -5,7 +5,7 @@
 //! it is that of another prompt: what is under such a line or heading and is not, is returned apart, so
 //! that the plan can say that nobody knows it. In a sentence it is just a word.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 /// A dependency read from the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,7 +106,7 @@ pub fn dependencies(
     own: &str,
     body: &str,
     body_line: u32,
-    names: &HashSet<&str>,
+    names: &BTreeSet<&str>,
 ) -> TextDependencies {
     let mut found = TextDependencies::default();
     let mut in_code = false;
@@ -206,7 +206,7 @@ fn name(text: &str) -> &str {
 }
 
 /// Sentences with a name of a prompt in the right place.
-fn sentences(lower: &str, plain: &str, names: &HashSet<&str>, note: &mut impl FnMut(&str, bool)) {
+fn sentences(lower: &str, plain: &str, names: &BTreeSet<&str>, note: &mut impl FnMut(&str, bool)) {
     if lower.len() != plain.len() {
         return;
     }
@@ -269,7 +269,7 @@ fn next_name(text: &str) -> Option<(&str, bool, &str)> {
         None => (word, behind),
     };
     let bare = name(word);
-    let marked = word.ends_with(".md")
+    let marked = word.strip_suffix(".md").is_some()
         || bare.contains(['-', '_'])
         || bare.contains(|c: char| c.is_ascii_digit());
     (!bare.is_empty()).then_some((bare, marked, behind))
@@ -280,7 +280,7 @@ mod tests {
     use super::*;
 
     fn read(body: &str) -> (Vec<(String, u32)>, Vec<String>) {
-        let names: HashSet<&str> = ["own", "a", "b", "c", "add-login", "設定"].into();
+        let names: BTreeSet<&str> = ["own", "a", "b", "c", "add-login", "設定"].into();
         let found = dependencies("own", body, 5, &names);
         (
             found.known.into_iter().map(|d| (d.name, d.line)).collect(),

@@ -41,7 +41,7 @@ pub(super) struct Kind {
 /// The type of a task from its title and the beginning of its body.
 pub(super) fn classify(title: &str, body: &str) -> Kind {
     static MODEL: LazyLock<Model> = LazyLock::new(|| Model::train(examples(EXAMPLES)));
-    let features = features(title, beginning(title, body));
+    let features = features(title, &beginning(title, body));
     MODEL.classify(&features)
 }
 
@@ -69,7 +69,7 @@ fn beginning(title: &str, body: &str) -> String {
 /// prefix as in conventional commits.
 type Features = BTreeMap<String, f64>;
 
-fn features(title: &str, body: String) -> Features {
+fn features(title: &str, body: &str) -> Features {
     let mut features = Features::new();
     let mut note = |feature: String, weight: f64, most: f64| {
         let place = features.entry(feature).or_insert(0.0_f64);
@@ -210,10 +210,10 @@ impl Stems {
         if let Some(stem) = unspaced.iter().find(|stem| **stem == word) {
             return Some(stem);
         }
-        let ends = word.char_indices().map(|(i, c)| i + c.len_utf8());
+        let mut ends = word.char_indices().map(|(i, c)| i + c.len_utf8());
         let whole = format!("={word}");
         let known = |text: &str| stems.get(text).copied();
-        known(&whole).or_else(|| ends.filter_map(|end| known(&word[..end])).next())
+        known(&whole).or_else(|| ends.find_map(|end| known(&word[..end])))
     }
 }
 
@@ -222,7 +222,7 @@ fn examples(text: &str) -> Vec<(WorkType, Features)> {
     let example = |line: &str| {
         let (work_type, text) = line.split_once('\t')?;
         let (title, body) = text.split_once(" | ").unwrap_or((text, ""));
-        Some((type_of(work_type)?, features(title, body.to_owned())))
+        Some((type_of(work_type)?, features(title, body)))
     };
     text.lines().filter(|line| !line.starts_with('#')).filter_map(example).collect()
 }

@@ -13,11 +13,11 @@ use std::collections::HashMap;
 /// itself (1.0). What a mention of each kind is worth, [`super::score`] says.
 mod certainty {
     /// Files of a glob or directory in the text.
-    pub(super) const WIDE: f64 = 0.7;
+    pub(super) const WIDE: f64 = 0.8;
     /// A file somewhere under a directory that is named as the place of the work.
     pub(super) const PLACE: f64 = 0.4;
     /// A file to be created, without the word for it.
-    pub(super) const UNSAID_NEW: f64 = 0.7;
+    pub(super) const UNSAID_NEW: f64 = 0.8;
 }
 
 /// A name that this many files or fewer have is worth a note on each.

@@ -103,3 +103,36 @@ impl Past {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn support_and_confidence_are_counted_over_the_changes_of_a_file() {
+        let tree = Tree::new(["a", "b", "c"].map(str::to_owned).to_vec());
+        let change = |paths: &[&str]| PastChange {
+            message: "m".into(),
+            paths: paths.iter().map(|&p| p.to_owned()).collect(),
+        };
+        let past = Past::new(
+            &tree,
+            &[
+                change(&["a", "b", "gone"]),
+                change(&["a", "b"]),
+                change(&["a", "c"]),
+                change(&["a"]),
+                change(&["gone"]),
+            ],
+        );
+        // `c` changed with `a` only once, and what is gone is no candidate.
+        let of_a = past.coupled(0);
+        assert_eq!(of_a.len(), 1, "{of_a:?}");
+        assert_eq!((of_a[0].file, of_a[0].support, of_a[0].of), (1, 2, 4));
+        assert!((of_a[0].confidence - 2.0 / 6.0).abs() < 1e-9);
+        // The rule has a direction: every change of `b` changed `a`.
+        let of_b = past.coupled(1);
+        assert!(of_b[0].confidence > of_a[0].confidence);
+        assert!(past.coupled(2).is_empty());
+    }
+}

@@ -16,7 +16,7 @@ pub struct Risk {
 }
 
 /// A written target below this is no evidence.
-const COUNTS_FROM: f64 = 0.5;
+const COUNTS_FROM: f64 = 0.25;
 /// Files written from which a review is work of its own.
 const HUGE: usize = 20;
 /// Extensions of source code, for which tests are to be expected.

@@ -53,15 +53,15 @@ pub struct Weights {
 pub const WEIGHTS: Weights = Weights {
     bias: -3.2,
     of: [
-        2.2,  // verb
-        1.7,  // heading
-        1.0,  // named
-        0.3,  // code
+        2.8,  // verb
+        2.3,  // heading
+        2.2,  // named
+        2.2,  // code
         0.7,  // created
         2.4,  // place
         1.2,  // symbol
         2.0,  // coupled
-        2.6,  // test
+        1.5,  // test
         0.5,  // registry
         1.0,  // words
         0.8,  // past
@@ -124,5 +124,46 @@ impl Weights {
     pub fn score(&self, signals: &Signals) -> f64 {
         let sum: f64 = self.of.iter().zip(signals.0).map(|(weight, signal)| weight * signal).sum();
         1.0 / (1.0 + (-self.bias - sum).exp())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chance(signals: &[(Factor, f64)]) -> f64 {
+        let mut all = Signals::default();
+        signals.iter().for_each(|&(factor, value)| all.set(factor, value));
+        WEIGHTS.score(&all)
+    }
+
+    #[test]
+    fn what_is_named_is_listed_and_what_is_only_alike_is_not() {
+        for factor in [Factor::Verb, Factor::Heading, Factor::Named, Factor::Code] {
+            assert!(chance(&[(factor, 1.0)]) >= WRITE_FROM, "{factor:?}");
+        }
+        for factor in [Factor::Words, Factor::Past, Factor::Symbol, Factor::Test] {
+            assert!(chance(&[(factor, 1.0)]) < WRITE_FROM, "{factor:?}");
+        }
+    }
+
+    #[test]
+    fn evidence_adds_up_and_a_verb_counts_most() {
+        let words = (Factor::Words, 1.0);
+        let alone = chance(&[words]);
+        assert!(chance(&[words, (Factor::Coupled, 0.5)]) > alone);
+        assert!(chance(&[words, (Factor::Others, 1.0)]) < alone);
+        assert!(chance(&[(Factor::Verb, 1.0)]) > chance(&[(Factor::Named, 1.0)]));
+        assert!(chance(&[(Factor::Verb, 1.0)]) > chance(&[(Factor::Verb, 0.5)]));
+    }
+
+    #[test]
+    fn a_signal_is_kept_by_its_factor_and_only_raised_by_more() {
+        let mut signals = Signals::default();
+        signals.raise(Factor::Past, 0.5);
+        signals.raise(Factor::Past, 0.2);
+        signals.set(Factor::Declared, 1.0);
+        assert!((signals.get(Factor::Past) - 0.5).abs() < f64::EPSILON);
+        assert!(signals.get(Factor::Declared).abs() < f64::EPSILON);
     }
 }

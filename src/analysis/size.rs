@@ -15,7 +15,7 @@ use crate::model::{Access, Complexity, Target};
 use std::collections::BTreeSet;
 
 /// A target below this is not counted.
-const COUNTS_FROM: f64 = 0.5;
+const COUNTS_FROM: f64 = 0.25;
 /// Packages that hold what a task writes or need it, from which on many depend on it.
 const MANY_PACKAGES: usize = 4;
 /// Files of other tasks that import what a task writes, from which on the same is true.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::Access;
+use crate::model::{Access, Evidence, Factor};
 use proptest::prelude::*;
 
 fn tree() -> Tree {
@@ -114,7 +114,8 @@ fn globs_and_directories() {
         written("Rename the field in src/net/*.rs"),
         ["src/net/client.rs", "src/net/mod.rs", "src/net/server.rs"]
     );
-    assert_eq!(written("Refactor `src/tui/`"), ["src/tui/"]);
+    // The files of a small directory are likely enough to be listed themselves.
+    assert_eq!(written("Refactor `src/tui/`"), ["src/tui/", "src/tui/mod.rs", "src/tui/render.rs"]);
     let place = analysed("The code lives in src/tui", &[], &[]).unwrap();
     assert_eq!(paths(&place.targets, Access::Read), ["src/tui/"]);
     assert!(place.scopes.is_empty(), "{place:?}");
@@ -172,7 +173,8 @@ fn the_only_file_a_fix_points_to_is_written_perhaps() {
     {
         let targets = in_text(body);
         assert_eq!(paths(&targets, Access::Write), ["src/cli.rs"], "{body}");
-        assert!((targets[0].confidence - 0.6).abs() < 1e-9, "{targets:?}");
+        let told = in_text("Fix the off-by-one in `src/cli.rs`");
+        assert!(targets[0].confidence < told[0].confidence, "{targets:?}");
     }
     assert_eq!(written("Fix src/main.rs, see `src/cli.rs`"), ["src/main.rs"]);
 }
@@ -210,7 +212,8 @@ fn evidence_is_the_line_of_the_file_and_short() {
     let text = &target.evidence[0].text;
     assert!(text.chars().count() <= 120 && text.contains("src/cli.rs"), "{text}");
     let often = in_text(&"src/cli.rs\n".repeat(50));
-    assert_eq!(often[0].evidence.len(), 3);
+    let named = |e: &&Evidence| e.factor == Some(Factor::Named);
+    assert_eq!(often[0].evidence.iter().filter(named).count(), 3);
     let telling = in_text("src/cli.rs\nsrc/cli.rs\nsrc/cli.rs\nfix src/cli.rs");
     assert!(telling[0].evidence.iter().any(|e| e.text.starts_with("fix")), "{telling:?}");
 }
@@ -354,7 +357,7 @@ proptest! {
             for target in &analysis.targets {
                 prop_assert!((0.0..=1.0).contains(&target.confidence));
                 prop_assert!(!target.path.is_empty() && !target.path.starts_with('/'));
-                prop_assert!((1..=3).contains(&target.evidence.len()));
+                prop_assert!((1..=10).contains(&target.evidence.len()));
                 prop_assert!(target.evidence.iter().all(|e| e.text.chars().count() <= 120));
             }
         }

@@ -24,7 +24,7 @@ pub(super) struct Args {
     /// The branch to land on [default: the one the run began on].
     #[arg(long, value_name = "BRANCH")]
     into: Option<String>,
-    /// How work becomes part of the branch [default: merge_strategy of orch.toml].
+    /// How work becomes part of the branch [default: as in orch.toml, or merge].
     #[arg(long, value_enum, value_name = "HOW")]
     strategy: Option<StrategyChoice>,
     /// How many tests of merged trees may run at the same time, while the cause of a failing one is looked for

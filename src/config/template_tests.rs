@@ -124,6 +124,21 @@ fn the_template_reads_well() {
     # when the run ends, "pr" opens pull requests on GitHub (see [github]).
     #merge = "none"
 
+    # How it becomes part of the branch: "merge" (a merge commit for each task), "squash" (one
+    # commit for each) or "rebase" (each commit anew; linear history, as with squash).
+    #merge_strategy = "merge"
+
+    # When it conflicts with the branch: "manual" leaves it on its own branch and says what to do,
+    # "agent" asks the task's agent (for the shell agent: the default one) to resolve it.
+    #on_conflict = "manual"
+
+    # true: each task that lands gets an entry in CHANGELOG.md (keepachangelog.com), by its type and
+    # title, so that tasks need not write any. Or the path of that file.
+    #changelog = false
+
+    # Branches on which `orch merge` lands nothing, as globs, for example ["main", "release/*"].
+    #protected = []
+
     # The branch on which work lands. Default: the one checked out when the run began.
     #into = "main"
 

@@ -126,7 +126,9 @@ impl State {
     pub fn replay(history: &[Recorded]) -> Option<Self> {
         let (first, rest) = history.split_first()?;
         let mut state = Self::begin(first.clone())?;
-        rest.iter().for_each(|recorded| state.apply(recorded));
+        for recorded in rest {
+            state.apply(recorded);
+        }
         Some(state)
     }
 
@@ -318,9 +320,6 @@ impl State {
             | Event::MergeTested { .. }
             | Event::LandingStarting { .. }
             | Event::ConflictResolving { .. } => {}
-            Event::ConflictResolved { usage, .. } => {
-                self.budget.spent += usage.cost_usd.map_or(0, budget::micros);
-            }
             Event::BudgetRequested { max_cost_usd } => {
                 self.budget.most = max_cost_usd.map(budget::micros);
             }
@@ -337,6 +336,7 @@ impl State {
             | Event::TaskMerged { .. }
             | Event::MergeConflicted { .. }
             | Event::MergeRejected { .. }
+            | Event::ConflictResolved { .. }
             | Event::TaskRestored { .. }
             | Event::TaskCleaned { .. } => self.fold_aftermath(&recorded.event),
             _ => self.fold_forge(&recorded.event, at),
@@ -346,6 +346,9 @@ impl State {
     /// What became of a task's work, and what is said of it.
     fn fold_aftermath(&mut self, event: &Event) {
         match event {
+            Event::ConflictResolved { usage, .. } => {
+                self.budget.spent += usage.cost_usd.map_or(0, budget::micros);
+            }
             Event::TaskWarned { task, message } => {
                 if let Some(task) = self.task_mut(task) {
                     task.warnings.push(message.clone());

@@ -106,3 +106,52 @@ fn name((path, ..): Difference) -> String {
 fn shortened(message: &str) -> String {
     message[..message.floor_char_boundary(LONGEST_MESSAGE)].trim().to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{git, write};
+    use super::*;
+
+    #[test]
+    fn a_merge_is_one_change_and_nothing_after_the_base_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = dir.path();
+        git(at, &["init", "-q", "-b", "main"]);
+        let commit = |files: &[&str], message: &str| {
+            for file in files {
+                write(at, file, message);
+            }
+            git(at, &["add", "-A"]);
+            let who = ["-c", "user.name=a", "-c", "user.email=a@b"];
+            git(at, &[&who[..], &["commit", "-q", "-m", message]].concat());
+        };
+        commit(&["a"], "first");
+        git(at, &["checkout", "-q", "-b", "side"]);
+        commit(&["b"], "b");
+        commit(&["c"], "c");
+        git(at, &["checkout", "-q", "main"]);
+        let who = ["-c", "user.name=a", "-c", "user.email=a@b"];
+        git(at, &[&who[..], &["merge", "-q", "--no-ff", "-m", "merged", "side"]].concat());
+        commit(&["a", "d"], "last");
+        let base = git(at, &["rev-parse", "HEAD"]).trim().to_owned();
+        commit(&["later"], "later");
+        let repo = Repo::discover(at).unwrap();
+        let read = |limits| {
+            let by_library = repo.history(&base, limits).unwrap();
+            assert_eq!(
+                repo.history_by_executable(&base, limits).unwrap()[..by_library.len()],
+                by_library
+            );
+            by_library.into_iter().map(|c| (c.message, c.paths.join(" "))).collect::<Vec<_>>()
+        };
+        let pair = |message: &str, paths: &str| (message.to_owned(), paths.to_owned());
+        let all = [pair("last", "a d"), pair("merged", "b c")];
+        assert_eq!(read(HistoryLimits::default()), all);
+        assert_eq!(read(HistoryLimits { commits: 1, files: 30 }), all[..1]);
+        assert!(repo.history(&base, HistoryLimits { commits: 9, files: 1 }).unwrap().is_empty());
+        assert!(
+            repo.history("0000000000000000000000000000000000000000", HistoryLimits::default())
+                .is_err()
+        );
+    }
+}

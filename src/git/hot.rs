@@ -221,14 +221,15 @@ fn is_small(repo: &Repository, before: Oid, after: Oid) -> Option<bool> {
     Some(inserted + removed <= SMALL && removed * 2 <= inserted)
 }
 
+fn input<'a>(blob: &'a git2::Blob<'_>) -> MergeFileInput<'a> {
+    let mut input = MergeFileInput::new();
+    input.content(blob.content());
+    input
+}
+
 /// Whether two changes of a file merge line by line; `None` for what is no text.
 fn merges(repo: &Repository, base: Oid, ours: Oid, theirs: Oid) -> Option<bool> {
     let (base, ours, theirs) = (text(repo, base)?, text(repo, ours)?, text(repo, theirs)?);
-    fn input<'a>(blob: &'a git2::Blob<'_>) -> MergeFileInput<'a> {
-        let mut input = MergeFileInput::new();
-        input.content(blob.content());
-        input
-    }
     let merged = git2::merge_file(&input(&base), &input(&ours), &input(&theirs), None).ok()?;
     Some(merged.is_automergeable())
 }
@@ -264,7 +265,7 @@ mod tests {
         for i in 0..6 {
             spread[i * 9] = format!("changed {i}\nand more");
             change(&fixture, "spread.txt", &spread.join("\n"));
-            log.push_str(&format!("- {i}\n"));
+            log = format!("{log}- {i}\n");
             change(&fixture, "log.md", &log);
         }
         let (spread, log) = (seen(&fixture, "spread.txt"), seen(&fixture, "log.md"));

@@ -9,6 +9,7 @@ use super::changes::{oid, tree};
 use super::merge::{Change, changes, has_drivers, may_move, merge_in_library, touches};
 use super::{GitError, Repo, names};
 use git2::Oid;
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 /// Two branches that cannot both be merged as they are.
@@ -103,7 +104,8 @@ impl Seen<'_> {
         let mut both = Vec::new();
         for (path, change) in one {
             match (other.get(path), change) {
-                (Some(theirs), ours) if theirs == ours => {}
+                // Gone on both sides, it may have been renamed on one.
+                (Some(theirs), ours) if theirs == ours && ours.is_some() => {}
                 (Some(Some(theirs)), Some(ours)) => both.push((path, *ours, *theirs)),
                 (Some(_), _) => return full(),
                 (None, _) if touches(other, path) => return full(),
@@ -130,10 +132,11 @@ impl Seen<'_> {
             if !merges {
                 return full();
             }
-            if !self.attributes.contains_key(&base) {
-                self.attributes.insert(base, special_patterns(repo, &base_tree)?);
-            }
-            if self.attributes[&base].iter().any(|pattern| may_match(pattern, path)) {
+            let special = match self.attributes.entry(base) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(free) => free.insert(special_patterns(repo, &base_tree)?),
+            };
+            if special.iter().any(|pattern| may_match(pattern, path)) {
                 return full();
             }
         }
@@ -141,11 +144,10 @@ impl Seen<'_> {
     }
 
     fn look(&mut self, base: Oid, commit: Oid) -> Result<(), GitError> {
-        if !self.sides.contains_key(&(base, commit)) {
+        if let Entry::Vacant(free) = self.sides.entry((base, commit)) {
             let (from, to) =
                 (tree(self.repo, &base.to_string())?, tree(self.repo, &commit.to_string())?);
-            let side = changes(self.repo, &from, &to)?;
-            self.sides.insert((base, commit), side);
+            free.insert(changes(self.repo, &from, &to)?);
         }
         Ok(())
     }

@@ -28,7 +28,7 @@ pub struct Work<'w> {
     pub squash_subject: &'w str,
     /// `Key: value` lines for the commits that are made.
     pub trailers: &'w [(&'w str, String)],
-    /// Commits whose work is on the tip, if not they themselves: a rebase leaves them out.
+    /// Commits whose work is on the tip, if not they themselves.
     pub landed: &'w [String],
     /// A file that changes with it.
     pub edit: Option<(&'w str, Edit<'w>)>,
@@ -70,14 +70,30 @@ impl Repo {
     /// # Errors
     /// A commit that cannot be read; no identity; a rebase in a repository that libgit2 cannot open.
     pub fn put(&self, tip: &str, work: &Work<'_>) -> Result<Put, GitError> {
-        if self.contains(tip, work.commit)? {
+        let ours = self.with_landed(tip, work)?;
+        if self.contains(&ours, work.commit)? {
             return Ok(Put::Nothing);
         }
         match work.strategy {
-            Strategy::Merge => self.put_merged(tip, work),
-            Strategy::Squash => self.put_squashed(tip, work),
+            Strategy::Merge => self.put_merged(tip, &ours, work),
+            Strategy::Squash => self.put_squashed(tip, &ours, work),
             Strategy::Rebase => self.put_rebased(tip, work),
         }
+    }
+
+    /// The tip as a merge sees it: where the work builds on commits that landed as others, it is merged as
+    /// if the tip had them, or what they did would conflict with itself.
+    fn with_landed(&self, tip: &str, work: &Work<'_>) -> Result<String, GitError> {
+        let mut parents = vec![tip.to_owned()];
+        for landed in work.landed {
+            if self.contains(work.commit, landed)? && !self.contains(tip, landed)? {
+                parents.push(landed.clone());
+            }
+        }
+        if parents.len() == 1 {
+            return Ok(tip.to_owned());
+        }
+        self.commit_of_tree(&self.tree_of(tip)?, &parents, "What landed in other commits")
     }
 
     /// The tree of a commit.
@@ -108,12 +124,12 @@ impl Repo {
         Ok(base.ok().map(|base| names::show(base.trim_ascii())))
     }
 
-    fn put_merged(&self, tip: &str, work: &Work<'_>) -> Result<Put, GitError> {
+    fn put_merged(&self, tip: &str, ours: &str, work: &Work<'_>) -> Result<Put, GitError> {
         let message = with_trailers(work.merge_subject, work.trailers);
         let merged = match (self.contains(work.commit, tip)?, work.edit) {
             (true, None) => return self.clean(work.commit.to_owned()),
             (true, Some(_)) => self.tree_of(work.commit)?,
-            (false, _) => match self.merge_trees(tip, work.commit)? {
+            (false, _) => match self.merge_trees(ours, work.commit)? {
                 Ok(tree) => tree,
                 Err(paths) => return Ok(Put::Conflict { paths }),
             },
@@ -124,11 +140,11 @@ impl Repo {
         Ok(Put::Clean { commit, tree })
     }
 
-    fn put_squashed(&self, tip: &str, work: &Work<'_>) -> Result<Put, GitError> {
+    fn put_squashed(&self, tip: &str, ours: &str, work: &Work<'_>) -> Result<Put, GitError> {
         let merged = if self.contains(work.commit, tip)? {
             self.tree_of(work.commit)?
         } else {
-            match self.merge_trees(tip, work.commit)? {
+            match self.merge_trees(ours, work.commit)? {
                 Ok(tree) => tree,
                 Err(paths) => return Ok(Put::Conflict { paths }),
             }

@@ -223,22 +223,39 @@ fn open_scopes<'a>(
                 all.iter().any(|target| target.task == user.task && target.access == Access::Read)
             })
     };
-    for (i, (a, users_a)) in scopes.iter().enumerate() {
-        for (j, (b, users_b)) in scopes.iter().enumerate().skip(i + 1) {
-            if (open[i] || open[j]) && a.overlaps(b) {
-                let narrow = if a.text().len() >= b.text().len() { a } else { b };
-                let takes_part = |user: &&Use| !denies(narrow.text(), user);
-                for x in users_a.iter().filter(takes_part) {
-                    for y in users_b.iter().filter(takes_part) {
-                        pairs.add(narrow.text(), *x, *y);
-                    }
+    for (i, j) in nested(scopes) {
+        let ((a, users_a), (b, users_b)) = (&scopes[i], &scopes[j]);
+        if (open[i] || open[j]) && a.overlaps(b) {
+            let narrow = if a.text().len() >= b.text().len() { a } else { b };
+            let takes_part = |user: &&Use| !denies(narrow.text(), user);
+            for x in users_a.iter().filter(takes_part) {
+                for y in users_b.iter().filter(takes_part) {
+                    pairs.add(narrow.text(), *x, *y);
                 }
             }
         }
     }
 }
 
-#[derive(Default)]
+/// The pairs of globs of which one begins with the literal beginning of the other: no others can overlap.
+/// The globs are sorted, so that those of one beginning are neighbours.
+fn nested(scopes: &[(Pattern, Vec<Use>)]) -> Vec<(usize, usize)> {
+    let mut pairs = Vec::new();
+    for (i, (outer, _)) in scopes.iter().enumerate() {
+        let literal = outer.literal();
+        let start = scopes.partition_point(|(pattern, _)| pattern.text() < literal);
+        let inside = scopes[start..].iter().take_while(|(p, _)| p.text().starts_with(literal));
+        for (j, (inner, _)) in (start..).zip(inside) {
+            // Two of one beginning find each other twice.
+            if i < j || (i > j && inner.literal() != literal) {
+                pairs.push((i.min(j), i.max(j)));
+            }
+        }
+    }
+    pairs.sort_unstable();
+    pairs
+}
+
 struct Meeting<'a> {
     paths: Vec<&'a str>,
     count: usize,
@@ -253,9 +270,18 @@ struct Meeting<'a> {
     import: Option<(&'a str, u32)>,
 }
 
-impl Meeting<'_> {
-    fn new() -> Self {
-        Self { none: 1.0, none_hard: 1.0, ..Self::default() }
+impl Default for Meeting<'_> {
+    fn default() -> Self {
+        Self {
+            paths: Vec::new(),
+            count: 0,
+            none: 1.0,
+            none_hard: 1.0,
+            common: 0.0,
+            merges: Vec::new(),
+            creates: 0,
+            import: None,
+        }
     }
 }
 
@@ -312,7 +338,7 @@ impl<'a> Pairs<'a> {
             (Access::Write, Access::Read) => ((x.task, y.task), &mut self.reads),
             (Access::Read, Access::Write) => ((y.task, x.task), &mut self.reads),
         };
-        let meeting = kind.entry(key).or_insert_with(Meeting::new);
+        let meeting = kind.entry(key).or_default();
         if meeting.paths.last() == Some(&path) {
             return;
         }
@@ -347,7 +373,7 @@ impl<'a> Pairs<'a> {
             let Some(own) = sure.get(import.by.as_str()) else { continue };
             let writers = uses.get(import.path.as_str()).into_iter().flatten();
             for writer in writers.filter(|u| u.access == Access::Write && u.task != task) {
-                let meeting = self.imports.entry((writer.task, task)).or_insert_with(Meeting::new);
+                let meeting = self.imports.entry((writer.task, task)).or_default();
                 let apart = 1.0 - own * writer.confidence;
                 if meeting.import.is_none() || apart < meeting.none {
                     (meeting.none, meeting.none_hard) = (apart, apart);

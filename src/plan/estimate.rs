@@ -115,7 +115,7 @@ pub(super) fn of_task(input: &PlanInput, history: &History) -> Guess {
 }
 
 /// A quantile of sorted numbers, between two of them where it falls there (type 7 of Hyndman and Fan,
-/// what R, NumPy and spreadsheets use).
+/// what R, `NumPy` and spreadsheets use).
 fn quantile(sorted: &[f64], q: f64) -> f64 {
     let Some(last) = sorted.len().checked_sub(1) else { return 0.0 };
     let place = q * last as f64;

@@ -6,6 +6,9 @@
 mod remarks;
 
 pub use remarks::about;
+mod explain;
+
+pub use explain::explain;
 
 use crate::model::{Access, DependencyKind};
 use crate::plan::{Conflict, ConflictKind, Plan, PlanTask, PlanTaskState};

@@ -8,7 +8,7 @@ use crate::git::{PathHistory, Repo};
 use crate::journal::{Cache, EntryKind, Journal, Layout};
 use crate::model::{Access, PastChange, Target};
 use crate::plan::{self, Declared, Finished, History, HotFacts, PlanInput, Risk};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Analyses every prompt, or the parts it was split into.
 pub(super) fn inputs(
@@ -23,10 +23,10 @@ pub(super) fn inputs(
         let path = decomposed.tasks.iter().find(is_it).map(|task| task.prompt.path.display());
         input(path.map_or(error.to_string(), |path| format!("{path}: {error}")))
     })?;
-    let names: HashSet<&str> = decomposed.tasks.iter().map(Planned::whole).collect();
-    let own: HashSet<&str> =
+    let names: BTreeSet<&str> = decomposed.tasks.iter().map(Planned::whole).collect();
+    let own: BTreeSet<&str> =
         decomposed.tasks.iter().map(|task| task.prompt.name.as_str()).collect();
-    let names: HashSet<&str> = names.union(&own).copied().collect();
+    let names: BTreeSet<&str> = names.union(&own).copied().collect();
     let mut inputs = Vec::with_capacity(decomposed.tasks.len());
     for (task, analysis) in decomposed.tasks.iter().zip(analyses) {
         let mut input = plan_input(sources.tree, task, analysis, &names);
@@ -64,7 +64,12 @@ fn request(task: &Planned) -> Request<'_> {
     }
 }
 
-fn plan_input(tree: &Tree, task: &Planned, analysis: Analysis, names: &HashSet<&str>) -> PlanInput {
+fn plan_input(
+    tree: &Tree,
+    task: &Planned,
+    analysis: Analysis,
+    names: &BTreeSet<&str>,
+) -> PlanInput {
     let (prompt, part) = (&task.prompt, task.part.as_ref());
     let body = request(task).body;
     // A part says nothing about what the whole waits for, unless its own lines do.
@@ -154,7 +159,7 @@ pub(super) fn history(repo: &Repo) -> History {
 const RECENT: usize = 200;
 const FEW: usize = 50;
 /// A written target below this is not counted.
-const COUNTS_FROM: f64 = 0.5;
+const COUNTS_FROM: f64 = 0.25;
 
 /// The cache's number for histories of paths; those of the code's own entries are above 1,000.
 const HISTORY: EntryKind = 7;

@@ -118,7 +118,11 @@ pub fn intake(
     };
     let survey = Survey::of(repo, &base, indexing)?;
     let decomposed = decompose::decompose(repo, config, &base, survey.tree(), prompts, options)?;
-    let changes = repo.history(&base, HistoryLimits::default()).map_err(SupervisorError::from)?;
+    // A prediction does without a history that cannot be read.
+    let changes = repo.history(&base, HistoryLimits::default()).unwrap_or_else(|error| {
+        tracing::debug!(%error, "the history was not read");
+        Vec::new()
+    });
     let past = Past::new(survey.tree(), &changes);
     let code = survey.code();
     let sources =

@@ -19,10 +19,11 @@ const ENGINE_SEES: [&str; 3] = ["model", "plan", "workflow"];
 
 /// Words that belong to one room, and what they are. `nix` and `libc` are crates of the dependency
 /// tree; nothing else in this code base is called that.
-const BELONGS_TO: [(&str, &str); 7] = [
+const BELONGS_TO: [(&str, &str); 8] = [
     ("git2", "git"),
     ("rusqlite", "journal"),
     ("octocrab", "forge"),
+    ("tree_sitter", "analysis"),
     ("unsafe", "process"),
     ("target_os", "process"),
     ("nix", "process"),

@@ -42,7 +42,7 @@ fn parts_that_touch_different_files_run_side_by_side_and_land() {
 #[test]
 fn what_does_not_come_apart_stays_one_and_says_why() {
     let sandbox = Sandbox::new();
-    let same = "# Both\n\n- Change src/count.txt\n- Reword src/count.txt\n";
+    let same = "# Both\n\n- Change src/count.txt\n- Change src/count.txt again\n";
     let vague = "# All\n\n- Change src/count.txt\n- Make everything nicer\n";
     let chain = "# Chain\n\n1. Change src/count.txt\n2. Then change README.md\n";
     for (name, body) in [("same", same), ("vague", vague), ("chain", chain)] {

@@ -68,10 +68,13 @@ fn one_bad_task_is_found_and_named_with_its_log_and_nothing_is_tested_twice() {
 #[test]
 fn a_flaky_test_blames_nobody_and_is_named() {
     let sandbox = finished(&[("a", "x"), ("b", "y")]);
-    let command = verify(&sandbox, "[ -e $S/gates/failed ] || { : > $S/gates/failed; exit 1; }");
-    let told = sandbox.orch(&format!("merge --verify {command}")).exits(0);
+    let fail_once = "git rev-parse HEAD > $S/gates/commit; [ -e $S/gates/failed ] || { : > $S/gates/failed; exit 1; }";
+    let command = verify(&sandbox, fail_once);
+    let told = sandbox.orch(&format!("merge --jobs 1 --verify {command}")).exits(0);
     said(&told, &["flaky", "✓ a", "✓ b"]);
     assert_eq!(runs(&sandbox), 2);
+    let tested = fs::read_to_string(sandbox.gate("commit")).unwrap();
+    assert_eq!(tested.trim(), head(&sandbox), "what was tested is what lands");
 }
 
 #[test]
@@ -104,6 +107,22 @@ fn of_two_that_pass_alone_and_not_together_one_lands() {
 }
 
 #[test]
+fn what_passed_the_same_commands_alone_is_said_not_to_go_with_the_others() {
+    let sandbox = Sandbox::new();
+    for name in ["a", "b"] {
+        sandbox.task(name, &[], &format!("echo {name} > {name}.txt"));
+    }
+    let toml = fs::read_to_string(sandbox.repo.join("orch.toml")).unwrap();
+    let command = "! [ -e a.txt -a -e b.txt ]";
+    sandbox.write("orch.toml", format!("verify = [\"{command}\"]\n{toml}"));
+    sandbox.config("[setup]\ncommands = [\"true\"]");
+    sandbox.commit_all("Prompts");
+    sandbox.orch("execute --parallel --all-prompts").exits(0);
+    said(&sandbox.orch("merge").exits(3), &["✓ a", "✗ b", "though alone it passed"]);
+    assert_eq!(sandbox.status_of("b")["state"], "conflicted");
+}
+
+#[test]
 fn who_goes_first_can_be_asked_for() {
     let sandbox = finished(&[("a", "x"), ("b", "y")]);
     let command = verify(&sandbox, "! [ -e a.txt -a -e b.txt ]");
@@ -123,7 +142,7 @@ fn what_builds_on_a_bad_task_is_held_and_can_be_tried_with_it() {
     let told = sandbox.orch(&format!("merge --dry-run --verify {command}")).exits(0);
     said(&told, &["✓ base", "✓ top", "✓ other"]);
     let command = verify(&sandbox, "! [ -e base.txt ]");
-    let told = sandbox.orch(&format!("merge --verify {command}")).exits(3);
+    let told = sandbox.orch(&format!("merge --retest --verify {command}")).exits(3);
     said(&told, &["✗ base", "top: not merged, it builds on base", "✓ other"]);
     sandbox.orch("merge top").exits(0);
     assert_eq!(sandbox.read("base.txt"), "good\n");
@@ -170,12 +189,12 @@ fn a_merge_that_was_killed_goes_on_with_what_it_found_out() {
     let wait = "[ $(wc -l < $S/gates/runs) != 3 ] || { : > $S/gates/began; while [ ! -e $S/gates/go ]; do sleep 0.02; \
                 done; }; ! grep bad *.txt";
     let command = verify(&sandbox, wait);
-    let killed = sandbox.start(&format!("merge --verify {command}"));
+    let killed = sandbox.start(&format!("merge --jobs 1 --verify {command}"));
     wait_until("the third test began", || sandbox.gate("began").exists());
     killed.signal(Signal::SIGKILL);
     killed.finish().exits(137);
     let before = head(&sandbox);
-    let told = sandbox.orch(&format!("merge --verify {command}")).exits(3);
+    let told = sandbox.orch(&format!("merge --jobs 1 --verify {command}")).exits(3);
     said(&told, &["✗ a", "✓ b", "✓ c", "✓ d"]);
     assert!(!told.stderr.contains("verifying 4 merged"), "tested twice:\n{}", told.stderr);
     assert_ne!(head(&sandbox), before);

@@ -34,13 +34,13 @@ pub fn order(places: &[Place]) -> Vec<usize> {
         })
         .collect();
     let mut out = Vec::with_capacity(places.len());
-    let mut placed = vec![false; places.len()];
+    let mut taken = vec![false; places.len()];
     while out.len() < places.len() {
         let mut ready: BinaryHeap<_> =
-            (0..places.len()).filter(|n| !placed[*n] && waits[*n].is_empty()).map(key).collect();
-        let first_left = || (0..places.len()).find(|n| !placed[*n]);
+            (0..places.len()).filter(|n| !taken[*n] && waits[*n].is_empty()).map(key).collect();
+        let first_left = || (0..places.len()).find(|n| !taken[*n]);
         let Some(n) = ready.pop().map(|Reverse((.., n))| n).or_else(first_left) else { break };
-        placed[n] = true;
+        taken[n] = true;
         out.push(n);
         for waits in &mut waits {
             waits.retain(|other| *other != n);

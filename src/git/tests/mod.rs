@@ -6,4 +6,6 @@ mod graveyard;
 mod land;
 mod look;
 mod merge;
+mod predict;
+mod put;
 mod snapshot_ref;

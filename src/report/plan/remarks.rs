@@ -102,7 +102,8 @@ pub(super) fn decompositions(out: &mut String, plan: &Plan, columns: usize) {
         return;
     }
     let by = plan.decompositions.first().map_or("", |told| told.by.as_str());
-    out.push_str(&format!("\nSplit ({})\n", one_line(by)));
+    out.push('\n');
+    line(out, &format!("Split ({})", one_line(by)));
     let (split, whole): (Vec<_>, Vec<_>) =
         plan.decompositions.iter().partition(|told| !told.into.is_empty());
     for told in &split {

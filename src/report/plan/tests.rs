@@ -239,7 +239,6 @@ fn what_is_worth_a_look_is_said_once() {
     let text = human(&talkative(), 100);
     for line in [
         "   api | log: both may write CHANGELOG.md (merges by itself: CHANGELOG.md: git merges it line by",
-        "   src: api, user",
         "   api: find out more first: something is open: the format is TBD; line 3 names 'postgres', which is",
         "   src/mod.rs: module list that several tasks write; only 0 of its changes could be tried side by",
         "   m into m1, m2: 2 parts write different files",
@@ -254,7 +253,7 @@ fn what_is_worth_a_look_is_said_once() {
 fn one_task_is_told_in_full() {
     insta::assert_snapshot!(about(&talkative(), "api", 120).unwrap(), @r###"
        type feature: by the words add
-       estimate 5m: low complexity; too few finished tasks by  to go by
+       estimate 5m: low complexity; too few finished tasks by to go by
        may collide with log (100%): both write CHANGELOG.md; merges by itself: CHANGELOG.md: git merges it line by line
          (merge=union)
        note with user (80%): src/user.rs:4 imports src/api.rs

@@ -87,7 +87,7 @@ const MAX_ANSWER: usize = 4 << 20;
 pub(super) fn find(output: &str) -> Option<Value> {
     let output = &output[..output.floor_char_boundary(MAX_ANSWER)];
     let in_lines = output.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let inside = in_lines.filter_map(|value| in_value(&value)).last();
+    let inside = in_lines.filter_map(|value| in_value(&value)).next_back();
     inside.or_else(|| in_text(output))
 }
 
@@ -96,8 +96,8 @@ fn in_value(value: &Value) -> Option<Value> {
         Value::Object(fields) if fields.get("tasks").is_some_and(Value::is_array) => {
             Some(value.clone())
         }
-        Value::Object(fields) => fields.values().filter_map(in_value).last(),
-        Value::Array(values) => values.iter().filter_map(in_value).last(),
+        Value::Object(fields) => fields.values().filter_map(in_value).next_back(),
+        Value::Array(values) => values.iter().filter_map(in_value).next_back(),
         Value::String(text) => in_text(text),
         _ => None,
     }

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// A target below this does not say what a part writes.
-const COUNTS_FROM: f64 = 0.5;
+const COUNTS_FROM: f64 = 0.25;
 /// More parts than this are a list of remarks and no list of tasks.
 const MAX_PARTS: usize = 20;
 /// Words that begin a part that goes on from the one before it, lower case.
@@ -210,7 +210,7 @@ fn before(
                 ["after", "depends on", "needs", "once", "requires", "nach", "après", "después de"];
             let says =
                 |cue: &&str| named.iter().any(|what| has_words(&lower, cue, what, other.number));
-            if cues.iter().any(|cue| says(&cue)) {
+            if cues.iter().any(|cue| says(cue)) {
                 found.push((earlier, at(number), line.trim().to_owned()));
             }
         }

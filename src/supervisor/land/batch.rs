@@ -67,13 +67,13 @@ impl Batch {
         &self.names[self.candidates.list[candidate].position].0
     }
 
-    /// The landed tasks, and where their branches are.
+    /// Where the branches of the candidates are that land, or are there.
     pub(super) fn heads(&self) -> Vec<(TaskId, String)> {
-        let head = |c: &usize| {
-            let candidate = &self.candidates.list[*c];
-            (self.names[candidate.position].1.clone(), candidate.commit.clone())
+        let there = |position: &usize| {
+            matches!(self.outcomes[position], Outcome::Merged | Outcome::AlreadyThere)
         };
-        self.landed.iter().map(head).collect()
+        let candidates = self.candidates.list.iter().filter(|c| there(&c.position));
+        candidates.map(|c| (self.names[c.position].1.clone(), c.commit.clone())).collect()
     }
 
     /// Merges and tests until every candidate has its outcome.
@@ -104,7 +104,7 @@ impl Batch {
                     self.test(world, ledger, options, &commands, probes).await?;
                 }
                 Next::Done(settled) => {
-                    self.close(world, ledger.state(), &commands, &settled);
+                    self.close(world, ledger.state(), options, &commands, &settled);
                     self.tell_known(&known, &settled, &queue);
                     return Ok(());
                 }
@@ -216,14 +216,15 @@ impl Batch {
                 }
             }
         }
-        for (probe, ended) in probes.into_iter().zip(verify::wait_all(runs).await?) {
+        verify::wait_all(runs, |place, ended| {
+            let probe = &probes[place];
             let passed = ended.verdict == Verdict::Passed;
             let known = self.facts.tests.entry(probe.tree.clone()).or_default();
             *(if passed { &mut known.green } else { &mut known.red }) += 1;
             self.tests += 1;
             let event = Event::MergeTested {
                 into: self.into.clone(),
-                tree: probe.tree,
+                tree: probe.tree.clone(),
                 // What could not be tested is not remembered as a result of the tree.
                 commands: if ended.verdict == Verdict::CouldNotRun {
                     Vec::new()
@@ -238,9 +239,9 @@ impl Batch {
                     .map(|c| self.names[self.candidates.list[*c].position].1.clone())
                     .collect(),
             };
-            ledger.record(vec![event])?;
-        }
-        Ok(())
+            ledger.record(vec![event]).map(drop)
+        })
+        .await
     }
 
     /// The commit that a probe is about.
@@ -257,7 +258,14 @@ impl Batch {
         found.next().unwrap_or_else(|| self.from.clone())
     }
 
-    fn close(&mut self, world: &World, state: &State, commands: &[String], settled: &Settled) {
+    fn close(
+        &mut self,
+        world: &World,
+        state: &State,
+        options: &LandOptions,
+        commands: &[String],
+        settled: &Settled,
+    ) {
         let run = world.layout.run(&state.spec.id);
         let log = |tree: &str| {
             let folder = state.merging.failed_log(tree, commands);
@@ -274,7 +282,7 @@ impl Batch {
                 Fate::Conflict => self.conflict(state, candidate),
                 Fate::Broken { tree } => Outcome::Broken {
                     log: log(tree),
-                    alone: self.passed_alone(state, candidate, commands),
+                    alone: self.passed_alone(state, candidate, &options.verify),
                 },
                 Fate::Held { on } => Outcome::Held { on: self.name(*on).to_owned() },
                 Fate::BaseFails => Outcome::BranchFails { log: log(&base) },
@@ -316,7 +324,7 @@ impl Batch {
     }
 
     /// Whether the task passed the same commands in its own worktree.
-    fn passed_alone(&self, state: &State, candidate: usize, commands: &[String]) -> bool {
+    fn passed_alone(&self, state: &State, candidate: usize, verify: &[String]) -> bool {
         let task = &state.spec.tasks[self.candidates.list[candidate].position];
         let ran: Vec<&String> = task
             .steps
@@ -328,7 +336,7 @@ impl Batch {
             })
             .flatten()
             .collect();
-        !self.landed.is_empty() && commands.iter().all(|command| ran.contains(&command))
+        !self.landed.is_empty() && verify.iter().all(|command| ran.contains(&command))
     }
 
     fn tell_known(
@@ -357,6 +365,12 @@ impl Batch {
             Fate::BaseFails => remembered(&queue.base),
             _ => false,
         });
+        if self.tests == 0 && queue.tested && !settled.landed.is_empty() {
+            self.notes.push(
+                "what lands was tested before, with the same commands, and not again; to test anew: orch merge --retest"
+                    .to_owned(),
+            );
+        }
         if from_memory {
             self.notes.push(
                 "what failed was tested before and not again; if something outside the repository has changed: orch \

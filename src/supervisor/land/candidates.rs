@@ -88,7 +88,7 @@ impl Candidates {
             let files = own_files(world, state, position, from, &commit)?;
             list.push(Candidate { position, commit, files });
         }
-        found.put_in_order(world, state, options, from, list)?;
+        found.put_in_order(world, state, options, from, &list)?;
         Ok(found)
     }
 
@@ -98,7 +98,7 @@ impl Candidates {
         state: &State,
         options: &LandOptions,
         from: &str,
-        list: Vec<Candidate>,
+        list: &[Candidate],
     ) -> Result<(), SupervisorError> {
         let mut needs = vec![Vec::new(); list.len()];
         for (one, needs) in needs.iter_mut().enumerate() {
@@ -127,9 +127,11 @@ impl Candidates {
                 };
                 let asked = options.order.iter().position(|asked| asked == id);
                 let cleaner = || cleaner.iter().position(|task| *task == candidate.position);
+                // What a person asked for goes before it.
+                let later = |place: usize| options.order.len() + place;
                 Place {
                     after: needs.clone(),
-                    asked: asked.or_else(cleaner),
+                    asked: asked.or_else(|| cleaner().map(later)),
                     risk: list.iter().filter(meets).count(),
                     size: candidate.files.len(),
                 }

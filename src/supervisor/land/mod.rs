@@ -283,8 +283,9 @@ fn batch_events(state: &State, landing: &Landing, heads: &BTreeMap<TaskId, Strin
         .filter_map(|(name, outcome)| {
             let (task, into) = (id(name)?, landing.into.clone());
             match outcome {
+                // What was there before this landing looked is on record.
                 Outcome::Merged | Outcome::AlreadyThere => Some(Event::TaskMerged {
-                    head: heads.get(&task).cloned(),
+                    head: Some(heads.get(&task)?.clone()),
                     task,
                     into,
                     commit: landing.to.clone(),

@@ -87,6 +87,7 @@ impl Conflict<'_> {
         let mut found = None;
         let open = state.merging.resolving.get(&task.id).cloned();
         if let Some(open) = &open {
+            tell(&format!("{}: going on with what {} was asked before", task.name, open.agent));
             let id = attempt(&task.id, open.attempt);
             found = finished(&world.layout.attempt(&state.spec.id, &id)).await?;
             if found.is_none() && worktree.exists() {
@@ -132,7 +133,7 @@ impl Conflict<'_> {
             (job, onto, result)
         };
         let end = agents::judge(world, &job, &result, result.stopped);
-        let outcome = self.conclude(world, ledger.state(), &job, &onto, &end)?;
+        let outcome = self.conclude(world, ledger.state(), &job, &onto, &end);
         if outcome.is_err() {
             world.repo.rewind_worktree(&worktree, &task.branch, &tip, task.id.as_str())?;
         }
@@ -218,9 +219,9 @@ impl Conflict<'_> {
         job: &Job,
         onto: &str,
         end: &AttemptEnd,
-    ) -> Result<Result<String, Why>, SupervisorError> {
+    ) -> Result<String, Why> {
         if let Some(failure) = end.ending.failure() {
-            return Ok(Err(failure.message.clone()));
+            return Err(failure.message.clone());
         }
         let message = format!(
             "Merge {} into {}\n\nConflicts resolved by {}.\n\nOrch-Task: {}\nOrch-Run: {}\n",
@@ -232,14 +233,14 @@ impl Conflict<'_> {
         );
         let worktree = world.worktree(&job.task.worktree);
         let branch = &job.task.branch;
-        Ok(match world.repo.conclude_merge(&worktree, branch, &job.start, onto, &message) {
+        match world.repo.conclude_merge(&worktree, branch, &job.start, onto, &message) {
             Ok(Concluded::Both(commit)) => Ok(commit),
             Ok(Concluded::Markers(paths)) => {
                 Err(format!("conflict markers are left in {}", paths.join(", ")))
             }
             Ok(Concluded::OneSide) => Err("it gave one of the sides up".to_owned()),
             Err(error) => Err(error.to_string()),
-        })
+        }
     }
 
     fn prompt(

@@ -4,6 +4,7 @@
 use super::LandOptions;
 use crate::engine::State;
 use crate::git::Scratch;
+use crate::model::StopReason;
 use crate::process::{
     self, Finished, Interrupt, Recovery, Running, ShimSpec, Signals, Stop, Stopper,
 };
@@ -68,17 +69,39 @@ impl Run {
     }
 }
 
-/// Waits for all of them. On Ctrl-C they are stopped, and nothing lands.
-pub(super) async fn wait_all(runs: Vec<Run>) -> Result<Vec<Ended>, SupervisorError> {
+/// Waits for all of them, and tells of each by its place as soon as it ends. On Ctrl-C they are stopped, and
+/// nothing lands.
+pub(super) async fn wait_all(
+    runs: Vec<Run>,
+    mut tell: impl FnMut(usize, Ended) -> Result<(), SupervisorError>,
+) -> Result<(), SupervisorError> {
     let stoppers: Vec<Stopper> = runs.iter().map(|run| run.running.stopper()).collect();
-    or_interrupted(&stoppers, async {
-        let mut ended = Vec::new();
-        for Run { running, _scratch: scratch, folder } in runs {
-            let verdict = verdict(&running.wait().await?);
+    let mut waiting = tokio::task::JoinSet::new();
+    for (place, Run { running, _scratch: scratch, folder }) in runs.into_iter().enumerate() {
+        waiting.spawn(async move {
+            let finished = running.wait().await?;
             drop(scratch);
-            ended.push(Ended { verdict, folder });
+            let stopped = matches!(
+                &finished,
+                Finished::Done(result) if result.stopped == Some(StopReason::Cancelled)
+            );
+            let ended = Ended { verdict: verdict(&finished), folder };
+            Ok::<_, SupervisorError>((!stopped).then_some((place, ended)))
+        });
+    }
+    let mut whole = true;
+    or_interrupted(&stoppers, async {
+        while let Some(ended) = waiting.join_next().await {
+            let ended = ended.map_err(|error| {
+                SupervisorError::io("wait for a test")(std::io::Error::other(error))
+            })??;
+            match ended {
+                Some((place, ended)) => tell(place, ended)?,
+                // Stopped by hand: that says nothing about the tree.
+                None => whole = false,
+            }
         }
-        Ok(ended)
+        if whole { Ok(()) } else { Err(SupervisorError::Interrupted) }
     })
     .await
 }

@@ -1,4 +1,5 @@
-//! The thread that looks: at what was touched, soon, but never more than a small part of the time.
+//! The thread that looks: at what was touched, soon, but never more than a small part of the time. That is why
+//! it has the priority of everybody else: below it, agents that keep every core busy would make it late.
 
 use super::compare::{Comparison, Seen};
 use super::parties::{Party, Roll, Work};
@@ -9,6 +10,7 @@ use crate::supervisor::World;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -19,6 +21,8 @@ const DEBOUNCE: Duration = Duration::from_millis(200);
 
 /// After a look, so many times what it took is left to everybody else, however much is touched.
 const REST: u32 = 10;
+/// But no longer than this: what is told must be told within seconds, after a flood of writes too.
+const LONGEST_REST: Duration = Duration::from_secs(5);
 
 /// A worktree that is not watched is looked at this often, at most.
 const UNWATCHED: Duration = Duration::from_secs(5);
@@ -50,6 +54,8 @@ pub(super) struct Lookout {
     notes: Sender<Note>,
     found: Receiver<(u64, Vec<Found>)>,
     handle: Option<JoinHandle<()>>,
+    /// Nobody wants to know any more: what is under way is cut short.
+    over: Arc<AtomicBool>,
     /// How many rolls it was told, and how many it has answered.
     told: std::cell::Cell<u64>,
 }
@@ -60,15 +66,16 @@ impl Lookout {
         let (notes, incoming) = channel();
         let (outgoing, found) = channel();
         let (world, wake) = (Arc::clone(world), notes.clone());
+        let over = Arc::new(AtomicBool::new(false));
+        let is_over = Arc::clone(&over);
         let work = move || {
-            crate::process::lower_priority();
             let place = world.repo.worktrees_dir();
             let touches = Touches::new(place, move || _ = wake.send(Note::Touched));
-            Watch::new(world, target, touches).work(&incoming, &outgoing);
+            Watch::new(world, target, touches, is_over).work(&incoming, &outgoing);
         };
         let handle = std::thread::Builder::new().name("orch-overlaps".to_owned()).spawn(work);
         let handle = handle.inspect_err(|error| tracing::warn!(%error, "no thread")).ok()?;
-        Some(Self { notes, found, handle: Some(handle), told: std::cell::Cell::new(0) })
+        Some(Self { notes, found, handle: Some(handle), over, told: std::cell::Cell::new(0) })
     }
 
     pub(super) fn tell(&self, roll: Roll) {
@@ -99,6 +106,7 @@ impl Lookout {
 
 impl Drop for Lookout {
     fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
         let _ = self.notes.send(Note::End);
         if let Some(handle) = self.handle.take() {
             let _ = handle.join();
@@ -130,10 +138,16 @@ struct Watch {
     rolls: u64,
     /// Something was looked at since the last comparison.
     looked: bool,
+    over: Arc<AtomicBool>,
 }
 
 impl Watch {
-    fn new(world: Arc<World>, target: Option<String>, touches: Touches) -> Self {
+    fn new(
+        world: Arc<World>,
+        target: Option<String>,
+        touches: Touches,
+        over: Arc<AtomicBool>,
+    ) -> Self {
         Self {
             world,
             target,
@@ -145,6 +159,7 @@ impl Watch {
             tip: None,
             rolls: 0,
             looked: false,
+            over,
         }
     }
 
@@ -191,7 +206,7 @@ impl Watch {
                 continue;
             }
             let found = self.comparison.of(&self.world.repo, &self.sides, self.tip.as_deref());
-            rest_until = Instant::now() + began.elapsed() * REST;
+            rest_until = Instant::now() + (began.elapsed() * REST).min(LONGEST_REST);
             let word = (self.rolls, found);
             if said.as_ref() != Some(&word) {
                 if out.send(word.clone()).is_err() {
@@ -212,6 +227,9 @@ impl Watch {
             self.sides.remove(&task);
         }
         for party in roll.0 {
+            if self.over.load(Ordering::Relaxed) {
+                return;
+            }
             match &party.work {
                 Work::Live { worktree, .. } => {
                     let known = self.places.get(&party.task);
@@ -335,6 +353,9 @@ impl Watch {
     fn look(&mut self, task: usize, mut touched: Option<BTreeSet<PathBuf>>) {
         self.looked = true;
         loop {
+            if self.over.load(Ordering::Relaxed) {
+                return;
+            }
             let (Some(place), Some(seen)) = (self.places.get_mut(&task), self.sides.get_mut(&task))
             else {
                 return;

@@ -23,10 +23,10 @@ pub(super) fn resolve(from: &From<'_, '_>, written: &Written, found: &mut BTreeS
     if files.len() > 1 && !written.names.is_empty() {
         from.code.load(files.iter().copied());
         let uses = |file: &usize| written.names.iter().any(|name| from.defines(*file, name));
-        let used: Vec<usize> = files.iter().copied().filter(uses).collect();
+        let wanted: Vec<usize> = files.iter().copied().filter(uses).collect();
         // Nothing found: what is used is made in a way that is not seen.
-        if !used.is_empty() {
-            files = used;
+        if !wanted.is_empty() {
+            files = wanted;
         }
     }
     found.extend(files);
