@@ -34,6 +34,12 @@ fn the_template_has_every_key_with_its_default() {
         free_memory: Some(1 << 30),
         least_memory: Some(256 << 20),
         free_disk: Some(2 << 30),
+        github: GitHub {
+            remote: Some("origin".into()),
+            repository: Some("owner/name".into()),
+            api_url: Some("https://github.example.com/api/v3".into()),
+            ..GitHub::default()
+        },
         agents: all.agents.clone(),
         ..Config::default()
     };

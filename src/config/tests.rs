@@ -244,7 +244,7 @@ fn everything_wrong_is_named_at_once() {
     orch.toml:12: `prompts` must be one line of text, not 7
       hint: for example: prompts = "prompts"
     orch.toml:13: unknown key `banana`
-      hint: known keys are agent, model, jobs, timeout, idle_timeout, grace, retries, on_limit, on_overlap, max_cost_usd, max_task_cost_usd, verify, merge, merge_strategy, on_conflict, changelog, protected, into, prompts, workflow, decompose, log_cap, keep_runs, setup, worktrees, conflicts, breakers, limits, agents
+      hint: known keys are agent, model, jobs, timeout, idle_timeout, grace, retries, on_limit, on_overlap, max_cost_usd, max_task_cost_usd, verify, merge, merge_strategy, on_conflict, changelog, protected, into, prompts, workflow, decompose, log_cap, keep_runs, setup, worktrees, conflicts, breakers, limits, github, agents
     orch.toml:14: unknown key `commands`
       hint: `commands` belongs in [setup]
     orch.toml:15: `setup` must be a table

@@ -476,7 +476,13 @@ fn a_batch_of_twenty_takes_few_requests() {
     let opened = github.model().requests.len();
     with_token(&sandbox, "pr merge").exits(0);
     let all = github.model().requests.len();
-    eprintln!("{opened} requests to open 20, {} to merge them", all - opened);
+    let mut kinds = std::collections::BTreeMap::new();
+    for request in &github.model().requests {
+        let digits = |part: &str| part.len() < 10 && part.parse::<u64>().is_ok();
+        let kind: Vec<&str> = request.split('/').map(|p| if digits(p) { "N" } else { p }).collect();
+        *kinds.entry(kind.join("/")).or_insert(0) += 1;
+    }
+    eprintln!("{opened} requests to open 20, {} to merge them: {kinds:#?}", all - opened);
     assert_eq!(github.model().pulls.iter().filter(|pull| pull.merged.is_some()).count(), 20);
     // Unavoidable: an issue, a pull request and a merge each.
     assert!(all <= 20 * (3 + 4), "{all} requests:\n{}", github.model().requests.join("\n"));
