@@ -346,11 +346,11 @@ fn what_builds_on_another_goes_after_it() {
 struct Dice(u64);
 
 impl Dice {
-    fn roll(&mut self, below: u64) -> u64 {
+    fn roll(&mut self, below: u32) -> u32 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
-        self.0 % below
+        u32::try_from(self.0 % u64::from(below)).unwrap()
     }
 }
 
@@ -389,7 +389,7 @@ fn one_case(case: u64) {
     // Shorter than anybody's patience; what is done late is late by more than an answer may take.
     let config = sandbox.read("orch.toml").replace("timeout = \"2s\"", "timeout = \"1s\"");
     sandbox.write("orch.toml", config);
-    github.model().rules.slow_mergeability = dice.roll(3) as u32;
+    github.model().rules.slow_mergeability = dice.roll(3);
     for command in ["pr create --now", "pr merge --now"] {
         for _ in 0..dice.roll(5) {
             let what = match dice.roll(5) {
@@ -400,7 +400,7 @@ fn one_case(case: u64) {
                 _ => Trouble::Limited(Some(0)),
             };
             let verb = ["POST", "GET", "PUT", "PATCH", ""][dice.roll(5) as usize];
-            github.fails(verb, "/", what, 1 + dice.roll(2) as u32);
+            github.fails(verb, "/", what, 1 + dice.roll(2));
         }
         for _ in 0..dice.roll(4) {
             killed_at(&sandbox, &github, command, 1 + dice.roll(12) as usize);
