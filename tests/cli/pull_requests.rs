@@ -190,7 +190,7 @@ fn check(
 #[test]
 fn pull_requests_are_merged_in_order_and_known_as_merged() {
     let (sandbox, github) =
-        opened(&["a", "b", "c"], Rules { slow_mergeability: 1, ..Rules::default() });
+        opened(&["a", "b", "c"], Rules { slow_mergeability: 3, ..Rules::default() });
     let told = with_token(&sandbox, "pr merge --batch").exits(0);
     assert!(told.stdout.contains("3 of 3 merged"), "{}", told.stdout);
     for name in ["a", "b", "c"] {
@@ -198,6 +198,7 @@ fn pull_requests_are_merged_in_order_and_known_as_merged() {
         let there = github.model().git(&["cat-file", "-e", &format!("main:{name}.txt")]);
         assert!(there.is_some(), "{name}");
     }
+    assert!(github.model().unchanged > 0, "what did not change is not sent again");
     assert_eq!(github.count("PUT"), 3);
     let told = with_token(&sandbox, "pr merge").exits(0);
     assert!(told.stdout.contains("0 of 0 merged"), "{}", told.stdout);
@@ -554,5 +555,46 @@ fn a_failed_run_is_reported_once_and_tells_no_secrets() {
     assert!(issue.body.contains("it broke with"), "{}", issue.body);
     assert!(!issue.body.contains("456789abcdef"), "{}", issue.body);
     drop(model);
+    github.is_true_to_life();
+}
+
+#[test]
+fn what_is_not_verified_is_a_draft_until_it_is() {
+    let sandbox = Sandbox::new();
+    let verify = "verify: ['test -e ok.txt']";
+    let behaviour = "echo a >> a.txt; [ ! -e $SANDBOX/gates/mended ] || : > ok.txt";
+    sandbox.task("a", &[verify], behaviour);
+    let github = GitHub::of(&sandbox);
+    sandbox.commit_all("Prompts");
+    sandbox.git(["push", "-q", "origin", "main"]);
+    sandbox.orch("execute --all-prompts").exits(1);
+    let told = with_token(&sandbox, "pr create").exits(0);
+    assert!(told.stdout.contains("no pull request, it is failed"), "{}", told.stdout);
+    with_token(&sandbox, "pr create a").exits(0);
+    {
+        let model = github.model();
+        assert!(model.pulls[0].draft, "its verification failed");
+        assert!(
+            model.pulls[0].body.contains("failed: `test -e ok.txt`"),
+            "{}",
+            model.pulls[0].body
+        );
+    }
+    let told = with_token(&sandbox, "pr merge").exits(3);
+    assert!(told.stdout.contains("it is a draft"), "{}", told.stdout);
+    sandbox.open("mended");
+    sandbox.orch("retry a").exits(0);
+    let told = with_token(&sandbox, "pr create").exits(0);
+    assert!(told.stdout.contains("✓ a: updated"), "{}", told.stdout);
+    {
+        let model = github.model();
+        assert_eq!((model.pulls.len(), model.pulls[0].draft), (1, false));
+        assert!(
+            model.pulls[0].body.contains("passed: `test -e ok.txt`"),
+            "{}",
+            model.pulls[0].body
+        );
+    }
+    with_token(&sandbox, "pr merge").exits(0);
     github.is_true_to_life();
 }
