@@ -9,7 +9,7 @@ mod server;
 pub use model::{CheckRule, Fault, Model, Review, Rules, Trouble};
 
 use super::Sandbox;
-use routes::Reply;
+use serde_json::Value;
 use server::{Answer, Request};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -102,7 +102,7 @@ fn handle(model: &Mutex<Model>, request: &Request) -> Answer {
     let mut text = String::new();
     if let Some(body) = &reply.body {
         let described = operation.and_then(|op| schema::answers(op, reply.status));
-        let body = reply.filled(described, body);
+        let body = filled(described, body);
         if let Some(schema) = described {
             let name = format!("answer {} to {} {}", reply.status, request.verb, request.path);
             let found = schema::mistakes(schema, &body, &name, false);
@@ -148,49 +148,38 @@ fn say(status: u16, body: String, headers: &[(&str, &str)]) -> Answer {
     Answer::Say { status, headers: all, body, after: Duration::ZERO }
 }
 
-impl Reply {
-    /// What the description requires beside what the model has to say.
-    fn filled(
-        &self,
-        schema: Option<&'static serde_json::Value>,
-        body: &serde_json::Value,
-    ) -> serde_json::Value {
-        use serde_json::Value;
-        let Some(schema) = schema else { return body.clone() };
-        fn over(under: &mut Value, on_top: &Value) {
-            match (under, on_top) {
-                (Value::Object(under), Value::Object(on_top)) => {
-                    for (name, value) in on_top {
-                        over(under.entry(name.clone()).or_insert(Value::Null), value);
-                    }
-                }
-                (under, on_top) => *under = on_top.clone(),
+/// The answer with what the description requires beside what the model has to say.
+fn filled(schema: Option<&'static Value>, body: &Value) -> Value {
+    let Some(schema) = schema else { return body.clone() };
+    if let Value::Array(items) = body {
+        let item = schema.get("items");
+        let fill = |value: &Value| {
+            let mut whole = item.map_or(Value::Null, schema::example);
+            lay_over(&mut whole, value);
+            whole
+        };
+        return Value::Array(items.iter().map(fill).collect());
+    }
+    let mut whole = schema::example(schema);
+    lay_over(&mut whole, body);
+    // Lists within are filled likewise.
+    if let (Some(fields), Some(all)) = (schema.get("properties"), whole.as_object_mut()) {
+        for (name, value) in all.iter_mut().filter(|(_, value)| value.is_array()) {
+            if let Some(field) = fields.get(name) {
+                *value = filled(Some(schema::resolved(field)), &value.clone());
             }
         }
-        match body {
-            Value::Array(items) => {
-                let item = schema.get("items");
-                let fill = |value: &Value| {
-                    let mut whole = item.map_or(Value::Null, schema::example);
-                    over(&mut whole, value);
-                    whole
-                };
-                Value::Array(items.iter().map(fill).collect())
-            }
-            _ => {
-                let mut whole = schema::example(schema);
-                over(&mut whole, body);
-                // Lists within are filled likewise.
-                if let (Some(fields), Some(all)) = (schema.get("properties"), whole.as_object_mut())
-                {
-                    for (name, value) in all.iter_mut().filter(|(_, value)| value.is_array()) {
-                        if let Some(field) = fields.get(name) {
-                            *value = self.filled(Some(schema::resolved(field)), &value.clone());
-                        }
-                    }
-                }
-                whole
+    }
+    whole
+}
+
+fn lay_over(under: &mut Value, on_top: &Value) {
+    match (under, on_top) {
+        (Value::Object(under), Value::Object(on_top)) => {
+            for (name, value) in on_top {
+                lay_over(under.entry(name.clone()).or_insert(Value::Null), value);
             }
         }
+        (under, on_top) => *under = on_top.clone(),
     }
 }

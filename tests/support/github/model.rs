@@ -39,6 +39,7 @@ pub struct Issue {
     pub body: String,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "as GitHub has them")]
 #[derive(Clone, Debug)]
 pub struct Pull {
     pub number: u64,
@@ -77,6 +78,7 @@ pub struct CheckRule {
 }
 
 /// The rules of the base branch, and how GitHub behaves today.
+#[expect(clippy::struct_excessive_bools, reason = "as GitHub has them")]
 #[derive(Clone, Debug, Default)]
 pub struct Rules {
     pub checks: Vec<CheckRule>,

@@ -26,8 +26,8 @@ pub fn operation(verb: &str, path: &str) -> Option<&'static Value> {
             }
         }
     };
-    let operation = paths.iter().filter(|(pattern, _)| fits(pattern));
-    operation.filter_map(|(_, verbs)| verbs.get(verb.to_ascii_lowercase())).next()
+    let mut operation = paths.iter().filter(|(pattern, _)| fits(pattern));
+    operation.find_map(|(_, verbs)| verbs.get(verb.to_ascii_lowercase()))
 }
 
 /// Where a schema only refers to another, that one.

@@ -64,7 +64,8 @@ fn converse(stream: &TcpStream, answer: &dyn Fn(Request) -> Answer) -> std::io::
                 thread::sleep(after);
                 let mut text = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n", body.len());
                 for (name, value) in headers {
-                    text.push_str(&format!("{name}: {value}\r\n"));
+                    let _ =
+                        std::fmt::Write::write_fmt(&mut text, format_args!("{name}: {value}\r\n"));
                 }
                 let mut out = stream;
                 out.write_all(format!("{text}\r\n{body}").as_bytes())?;
@@ -91,7 +92,7 @@ fn read(reader: &mut BufReader<&TcpStream>) -> std::io::Result<Option<Request>> 
         }
         match line.trim_end().split_once(':') {
             Some((name, value)) => {
-                headers.push((name.to_ascii_lowercase(), value.trim().to_owned()))
+                headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
             }
             None => break,
         }
