@@ -5,6 +5,7 @@
 
 use orch::git::Repo;
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
@@ -65,8 +66,13 @@ fn make_repository(root: &Path) -> Outcome<Vec<String>> {
     {
         git(root, &["config", key, value], "")?;
     }
-    let text =
-        |n: usize| (0..40).map(|line| format!("pub fn f{n}_{line}() {{}}\n")).collect::<String>();
+    let text = |n: usize| {
+        (0..40).fold(String::new(), |mut text, line| {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "pub fn f{n}_{line}() {{}}");
+            text
+        })
+    };
     let path = |n: usize| format!("crates/c{}/m{}/file_{n}.rs", n / 500, n / 10);
     let mut stream = String::from(
         "commit refs/heads/main\nmark :1\ncommitter B <b@e.c> 0 +0000\ndata 5\nfirst\n",
@@ -78,9 +84,10 @@ fn make_repository(root: &Path) -> Outcome<Vec<String>> {
         stream.push_str(&file(n, &text(n)));
     }
     for branch in 0..BRANCHES {
-        stream.push_str(&format!(
+        let _ = write!(
+            stream,
             "commit refs/heads/b{branch}\ncommitter B <b@e.c> 1 +0000\ndata 4\nwork\nfrom :1\n"
-        ));
+        );
         for n in 0..12 {
             let n = (branch * 199 + n * 17 + 20) % (FILES - 20) + 20;
             stream.push_str(&file(n, &text(n).replace("_7()", &format!("_7_{branch}()"))));

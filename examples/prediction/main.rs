@@ -25,8 +25,10 @@ const USAGE: &str = "usage: prediction [--group] [--fit] [--folds N] [--ablate] 
   --dump      the signals of every candidate, a line of JSON each, and nothing else
   --show      what is missed and what is listed in vain";
 
+/// What the command line asks for.
 #[derive(Debug, Default)]
 pub struct Options {
+    /// `--group`.
     pub group: bool,
     fit: bool,
     folds: usize,
@@ -34,6 +36,7 @@ pub struct Options {
     transfer: bool,
     show: bool,
     dump: bool,
+    /// `--ignore`.
     pub ignore: Option<String>,
     inputs: Vec<String>,
 }

@@ -4,7 +4,7 @@
 //! that is likely enough is written, one that is named and not that likely is read. A word such as "do
 //! not touch" makes it read unless two others say otherwise.
 
-use super::score::{Candidate, POSSIBLE_FROM, Signals, WRITE_FROM, Weights};
+use super::score::{self, Candidate, POSSIBLE_FROM, Signals, WRITE_FROM, Weights};
 use crate::model::{Access, Evidence, Factor, Target};
 use std::collections::HashMap;
 
@@ -271,12 +271,18 @@ impl Findings {
         self.refused && self.says_write < 2
     }
 
+    /// The least that the text says, where it says more of writing than of reading.
+    fn said(&self) -> f64 {
+        let is_said = self.says_write > 0 || self.may_write > self.reads;
+        if is_said && !self.is_refused() { score::said(&self.signals) } else { 0.0 }
+    }
+
     /// How likely it is written.
     pub(super) fn chance(&self, weights: &Weights) -> f64 {
         match self.declared {
             Some(Access::Write) => 1.0,
             Some(Access::Read) => 0.0,
-            None => weights.score(&self.signals).min(MAX_FROM_TEXT),
+            None => weights.score(&self.signals).max(self.said()).min(MAX_FROM_TEXT),
         }
     }
 

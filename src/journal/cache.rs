@@ -302,7 +302,7 @@ mod tests {
     fn a_damaged_one_is_begun_again() {
         let (_dir, layout) = place();
         let path = layout.dir().join("cache.db");
-        for damage in [&b"no database at all"[..], &[0; 100_000]] {
+        for damage in [b"no database at all".to_vec(), vec![0; 100_000]] {
             fs::create_dir_all(layout.dir()).unwrap();
             fs::write(&path, damage).unwrap();
             let cache = Cache::open(&layout);

@@ -185,12 +185,10 @@ impl Scan<'_> {
             b"interface" => is(l.is_script() || l == L::Java, Word::Defines),
             b"def" => is(l == L::Python, Word::Defines),
             b"fn" | b"trait" | b"macro_rules" => is(l == L::Rust, Word::Defines),
-            b"mut" => is(l == L::Rust, Word::Modifier),
             b"type" => is(matches!(l, L::Rust | L::Go) || l.is_script(), Word::Defines),
             b"func" => is(l == L::Go, Word::Defines),
-            b"function" => is(l.is_script(), Word::Defines),
             b"var" => is(l == L::Go || l.is_script(), Word::Defines),
-            b"let" => is(l.is_script(), Word::Defines),
+            b"function" | b"let" => is(l.is_script(), Word::Defines),
             b"const" => match l {
                 L::Rust | L::Go => Word::Defines,
                 _ if l.is_script() => Word::Defines,
@@ -207,8 +205,7 @@ impl Scan<'_> {
             b"namespace" => is(l == L::Cpp || l.is_script(), Word::Defines),
             b"define" | b"using" | b"concept" => is(l.is_c(), Word::Defines),
             b"async" => is(l.is_script() || l == L::Rust || l == L::Python, Word::Modifier),
-            b"unsafe" => is(l == L::Rust, Word::Modifier),
-            b"pub" => is(l == L::Rust, Word::Modifier),
+            b"mut" | b"unsafe" | b"pub" => is(l == L::Rust, Word::Modifier),
             b"public" | b"private" | b"protected" | b"abstract" | b"final" | b"override"
             | b"readonly" | b"export" | b"default" | b"declare" | b"get" | b"set" | b"inline"
             | b"virtual" | b"extern" | b"constexpr" | b"synchronized" | b"native" => {
@@ -256,8 +253,10 @@ impl Scan<'_> {
                 (called && place.follows_type()) || (assigned() && place.is_upper(self.text))
             }
             L::C | L::Cpp => {
-                (called && (place.follows_type() || place.gap.ends_with(b"::") || is_column(0)))
-                    || (called && place.gap.ends_with(b"~"))
+                let named = place.follows_type()
+                    || is_column(0)
+                    || [&b"::"[..], b"~"].iter().any(|end| place.gap.ends_with(end));
+                (called && named)
                     || (place.gap.contains(&b'}') && matches!(rest.first(), Some(b';' | b',')))
                     || (matches!(rest.first(), Some(b';' | b'[' | b'='))
                         && place.follows_type()

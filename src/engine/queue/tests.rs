@@ -29,7 +29,7 @@ struct Ran {
 fn name(of: &[usize]) -> String {
     let mut of = of.to_vec();
     of.sort_unstable();
-    of.iter().map(|c| format!("{c} ")).collect()
+    of.iter().map(usize::to_string).collect::<Vec<_>>().join(" ")
 }
 
 impl World {

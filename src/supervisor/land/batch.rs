@@ -23,8 +23,6 @@ pub(super) struct Batch {
     facts: Facts,
     /// What came of putting a candidate onto a commit.
     puts: HashMap<(String, usize), Put>,
-    /// The commits of a chain, for each candidate the one with it.
-    commits: HashMap<Vec<usize>, Vec<String>>,
     outcomes: BTreeMap<usize, Outcome>,
     landed: Vec<usize>,
     to: String,
@@ -55,7 +53,6 @@ impl Batch {
             names: state.spec.tasks.iter().map(|t| (t.name.clone(), t.id.clone())).collect(),
             facts: Facts::default(),
             puts: HashMap::new(),
-            commits: HashMap::new(),
             landed: Vec::new(),
             to: from.to_owned(),
             tests: 0,
@@ -132,7 +129,7 @@ impl Batch {
         options: &LandOptions,
         chain: Vec<usize>,
     ) -> Result<(), SupervisorError> {
-        let (mut tip, mut links, mut commits) = (self.from.clone(), Vec::new(), Vec::new());
+        let (mut tip, mut links) = (self.from.clone(), Vec::new());
         let mut there: Vec<String> = Vec::new();
         for task in &state.tasks {
             let landed = task.merged.as_ref().filter(|merged| merged.into == self.into);
@@ -157,10 +154,8 @@ impl Batch {
                     Link::Put { tree: tree.clone() }
                 }
             });
-            commits.push(tip.clone());
         }
-        self.facts.chains.insert(chain.clone(), links);
-        self.commits.insert(chain, commits);
+        self.facts.chains.insert(chain, links);
         Ok(())
     }
 
@@ -207,7 +202,7 @@ impl Batch {
     ) -> Result<(), SupervisorError> {
         let mut runs = Vec::new();
         for probe in &probes {
-            let commit = self.commit_of(probe);
+            let commit = self.tip_of(&probe.of);
             match verify::Run::start(world, ledger.state(), options, commands, &commit).await {
                 Ok(run) => runs.push(run),
                 Err(error) => {
@@ -244,20 +239,6 @@ impl Batch {
         .await
     }
 
-    /// The commit that a probe is about.
-    fn commit_of(&self, probe: &Probe) -> String {
-        if probe.of.is_empty() {
-            return self.from.clone();
-        }
-        let with_tree = |(chain, commits): (&Vec<usize>, &Vec<String>)| {
-            let links = self.facts.chains.get(chain)?;
-            let fits = |link: &Link| matches!(link, Link::Put { tree } if *tree == probe.tree);
-            links.iter().position(fits).map(|at| commits[at].clone())
-        };
-        let mut found = self.commits.iter().filter_map(with_tree);
-        found.next().unwrap_or_else(|| self.from.clone())
-    }
-
     fn close(
         &mut self,
         world: &World,
@@ -289,14 +270,13 @@ impl Batch {
             };
             self.outcomes.insert(self.candidates.list[candidate].position, outcome);
         }
-        self.to = self.tip();
+        self.to = self.tip_of(&self.landed);
     }
 
-    /// The commit that lands: of the chain of just what lands, or of one that begins with it.
-    fn tip(&self) -> String {
-        let Some(last) = self.landed.len().checked_sub(1) else { return self.from.clone() };
+    /// The commit of these candidates, put one on the other: what is tested is what lands.
+    fn tip_of(&self, candidates: &[usize]) -> String {
         let mut tip = self.from.clone();
-        for candidate in &self.landed[..=last] {
+        for candidate in candidates {
             if let Some(Put::Clean { commit, .. }) = self.puts.get(&(tip.clone(), *candidate)) {
                 tip.clone_from(commit);
             }
@@ -306,7 +286,7 @@ impl Batch {
 
     fn conflict(&self, state: &State, candidate: usize) -> Outcome {
         let task = &state.spec.tasks[self.candidates.list[candidate].position];
-        let put = self.puts.get(&(self.tip(), candidate));
+        let put = self.puts.get(&(self.tip_of(&self.landed), candidate));
         let paths = match put {
             Some(Put::Conflict { paths }) => paths.clone(),
             _ => Vec::new(),

@@ -58,7 +58,7 @@ fn name(mut node: Node<'_>) -> Option<(Node<'_>, bool)> {
             }
             "destructor_name" => return Some((node.named_child(0)?, is_function)),
             "qualified_identifier" | "template_function" => {
-                node = node.child_by_field_name("name")?
+                node = node.child_by_field_name("name")?;
             }
             "function_declarator" => {
                 is_function = true;

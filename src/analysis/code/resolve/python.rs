@@ -96,7 +96,7 @@ fn absolute(from: &From<'_, '_>, dotted: &str) -> Option<String> {
         };
         let mut dirs: Vec<&&str> = dirs.iter().collect();
         dirs.sort_by_key(|dir| (std::cmp::Reverse(shared(dir)), dir.len()));
-        return dirs.into_iter().find_map(|dir| exists(dir));
+        return dirs.into_iter().find_map(exists);
     }
     // Packages without `__init__.py`. One plain name is rather a library than a file far away.
     let plain = path == first;

@@ -160,7 +160,7 @@ fn root(from: &From<'_, '_>) -> Module {
         if tree.contains(&below(&within, "main.rs")) {
             return of(within, &["main.rs"]);
         }
-        let file = if name.ends_with(".rs") { Some(from.file) } else { None };
+        let file = if Language::of(name) == Some(Language::Rust) { Some(from.file) } else { None };
         return Module { file, dir };
     }
     if inside == "build.rs" {
