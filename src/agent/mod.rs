@@ -44,6 +44,7 @@ pub use briefing::{Briefing, Neighbour, Previous, compose, compose_continuation}
 pub use environment::{Variables, inherited_to_remove};
 pub use error::AgentError;
 pub use launch::{Launch, LaunchContext, launch};
+pub use phrase::mask;
 pub use profiles::{
     builtin, credentials, find_builtin, find_on_path, install_hint, login_hint, requires_changes,
     validate, version_args,

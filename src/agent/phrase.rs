@@ -84,7 +84,7 @@ fn without_escapes(text: &str) -> String {
 }
 
 /// Everything that looks like a credential cut down to its first characters.
-pub(super) fn mask(text: &str) -> String {
+pub fn mask(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     let mut after_name = false;

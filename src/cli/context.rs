@@ -91,6 +91,7 @@ impl Place {
             free_disk: config.free_disk,
         };
         let world = World::new(repo, pool, config.snapshots)?.with_limits(limits);
+        let world = world.with_tokens_for_agents(config.github.token_for_agents);
         Ok((Arc::new(world), config))
     }
 

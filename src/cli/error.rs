@@ -1,6 +1,7 @@
 //! The one place where errors become exit codes.
 
 use crate::config::ConfigError;
+use crate::forge::ForgeError;
 use crate::git::GitError;
 use crate::journal::JournalError;
 use crate::prompt::PromptErrors;
@@ -75,6 +76,9 @@ impl From<SupervisorError> for CliError {
             SupervisorError::Busy(_) | SupervisorError::Merging(_) => Kind::Busy,
             SupervisorError::NoRoom | SupervisorError::Interrupted => Kind::Interrupted,
             SupervisorError::Refused(_) | SupervisorError::NoBranch(_) => Kind::Usage,
+            SupervisorError::Forge(ForgeError::Auth(_) | ForgeError::NoRepository(_)) => {
+                Kind::Usage
+            }
             SupervisorError::Git(git) => return Self::new(git_kind(git), error),
             SupervisorError::Journal(journal) => {
                 return Self::new(journal_kind(journal), in_full(journal));

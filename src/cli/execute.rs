@@ -104,7 +104,7 @@ enum MergeChoice {
     None,
     /// It is merged locally at the end.
     Local,
-    /// A pull request each (not yet).
+    /// A pull request each, on GitHub.
     Pr,
 }
 
@@ -362,6 +362,9 @@ fn to_the_end(
     } else {
         Ok(false)
     };
+    if ledger.state().spec.merge == MergeMode::Pr && state != RunState::Interrupted {
+        super::pr::send_run(place, world, &mut ledger, format == Format::Human)?;
+    }
     // What the run came to is told even when its work could not be landed.
     finish(&ledger, format, place.style())?;
     Ok(exit_code(&ledger, state, merged?))

@@ -22,6 +22,7 @@ mod logs;
 mod merge;
 mod pause;
 mod plan;
+mod pr;
 mod prompts;
 mod ps;
 mod report;
@@ -79,6 +80,7 @@ enum Command {
     Cancel(cancel::Args),
     Retry(retry::Args),
     Merge(merge::Args),
+    Pr(pr::Args),
     Clean(clean::Args),
     Report(report::Args),
     Backup(backup::Args),
@@ -131,6 +133,7 @@ fn dispatch(app: App) -> Result<ExitCode, CliError> {
         Command::Cancel(args) => cancel::run(&place, &args),
         Command::Retry(args) => retry::run(&place, &args),
         Command::Merge(args) => merge::run(&place, &args),
+        Command::Pr(args) => pr::run(&place, &args),
         Command::Clean(args) => clean::run(&place, &args),
         Command::Report(args) => report::run(&place, &args),
         Command::Backup(args) => backup::run(&place, &args),

@@ -26,9 +26,15 @@ pub(super) struct Args {
     /// One JSON document (orch.report/1).
     #[arg(long)]
     json: bool,
+    /// File an issue on GitHub about what failed in the run, with the ends of the logs; once.
+    #[arg(long, conflicts_with_all = ["all", "json"])]
+    issue: bool,
 }
 
 pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
+    if args.issue {
+        return super::pr::report_failure(place, &args.run);
+    }
     let text = place.look(|layout, journal| {
         let chosen = find_run(journal, &args.run)?;
         let mut runs = journal.runs(RUNS)?;

@@ -59,13 +59,15 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
         other => other?,
     };
     let id = ledger.state().spec.id.clone();
+    let mut ledger = ledger;
     if is_over(&ledger) {
+        let sent = super::pr::send_queued(place, &world, &mut ledger)?;
         let (state, _) =
             ledger.state().finished.unwrap_or((RunState::Failed, crate::supervisor::now()));
         let view = super::status::json(ledger.journal(), &ledger.state().run_view())?;
         if args.form.is_json() {
             super::status::print(&view)?;
-        } else {
+        } else if !sent {
             eprintln!(
                 "{id} is over ({state}); nothing to resume. To run failed tasks again: orch retry TASK"
             );

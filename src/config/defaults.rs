@@ -73,6 +73,8 @@ pub struct Config {
     pub load: f64,
     /// Bytes that must stay free on disk; `None`: from the disk.
     pub free_disk: Option<u64>,
+    /// What `[github]` says.
+    pub github: GitHub,
     /// What `[agents.NAME]` says, by name. To be laid over the built-in profiles.
     pub agents: BTreeMap<String, AgentOverride>,
 }
@@ -117,7 +119,44 @@ impl Default for Config {
             // Agents mostly wait for a model; above this their builds and tests wait for each other.
             load: 4.0,
             free_disk: None,
+            github: GitHub::default(),
             agents: BTreeMap::new(),
+        }
+    }
+}
+
+/// How GitHub is reached.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GitHub {
+    /// The remote that branches are pushed to; `None`: the one git pushes to.
+    pub remote: Option<String>,
+    /// `owner/name`; `None`: as the remote's address says.
+    pub repository: Option<String>,
+    /// Where the REST API is; `None`: by the remote's host.
+    pub api_url: Option<String>,
+    /// Whether a task has an issue.
+    pub issues: bool,
+    /// The least time between two requests that change something.
+    pub pace: Duration,
+    /// How long an answer may take.
+    pub timeout: Duration,
+    /// Whether what `orch` starts inherits the user's tokens.
+    pub token_for_agents: bool,
+}
+
+impl Default for GitHub {
+    fn default() -> Self {
+        Self {
+            remote: None,
+            repository: None,
+            api_url: None,
+            issues: true,
+            // "Wait at least one second between each request" that creates something, say GitHub's best
+            // practices.
+            pace: Duration::from_secs(1),
+            // GitHub ends a request after ten.
+            timeout: Duration::from_secs(15),
+            token_for_agents: false,
         }
     }
 }

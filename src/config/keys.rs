@@ -22,6 +22,7 @@ pub(super) fn home(name: &str) -> Option<&'static str> {
         (CONFLICTS, "in [conflicts]"),
         (BREAKERS, "in [breakers]"),
         (LIMITS, "in [limits]"),
+        (GITHUB, "in [github]"),
         (AGENT, "in a table [agents.NAME]"),
     ];
     places.iter().find(|(keys, _)| names(keys).contains(&name)).map(|(_, place)| *place)
@@ -29,7 +30,7 @@ pub(super) fn home(name: &str) -> Option<&'static str> {
 
 /// Tables at the top level. `agents` holds a table for each agent.
 pub(super) const TABLES: &[&str] =
-    &["setup", "worktrees", "conflicts", "breakers", "limits", "agents"];
+    &["setup", "worktrees", "conflicts", "breakers", "limits", "github", "agents"];
 
 /// Keys at the top level.
 pub(super) const TOP: &[Key] = &[
@@ -117,7 +118,7 @@ pub(super) const TOP: &[Key] = &[
         value: "\"none\"",
         doc: &[
             "What happens to finished work: \"none\" leaves it on its branches, \"local\" merges it",
-            "when the run ends. \"pr\" (pull requests) does nothing yet.",
+            "when the run ends, \"pr\" opens pull requests on GitHub (see [github]).",
         ],
     },
     Key {
@@ -281,7 +282,7 @@ pub(super) const BREAKERS: &[Key] = &[
         doc: &["The same for set-up, git and orch's own steps: nothing starts any more."],
     },
     Key { name: "execution_cool_down", value: "\"10m\"", doc: &["For how long."] },
-    Key { name: "github_failures", value: "3", doc: &["The same for GitHub (not used yet)."] },
+    Key { name: "github_failures", value: "3", doc: &["The same for GitHub: no request is made."] },
     Key { name: "github_cool_down", value: "\"5m\"", doc: &["For how long."] },
 ];
 
@@ -318,6 +319,50 @@ pub(super) const LIMITS: &[Key] = &[
             "What must stay free where the worktrees and the git directory are, beside what a worktree is",
             "expected to grow to. Short of it, build folders that git ignores are removed from finished",
             "worktrees, and nothing new starts. Default: 2GiB, or a twentieth of the disk where that is less.",
+        ],
+    },
+];
+
+/// Keys of `[github]`.
+pub(super) const GITHUB: &[Key] = &[
+    Key {
+        name: "remote",
+        value: "\"origin\"",
+        doc: &["The remote that branches are pushed to. Default: the one git pushes to."],
+    },
+    Key {
+        name: "repository",
+        value: "\"owner/name\"",
+        doc: &[
+            "The repository of pull requests. Default: the one that the remote's address names.",
+        ],
+    },
+    Key {
+        name: "api_url",
+        value: "\"https://github.example.com/api/v3\"",
+        doc: &["Where GitHub's REST API is. Default: by the host of the remote's address."],
+    },
+    Key {
+        name: "issues",
+        value: "true",
+        doc: &["Whether a task has an issue, under an issue of the run, beside its pull request."],
+    },
+    Key {
+        name: "pace",
+        value: "\"1s\"",
+        doc: &["The least time between two requests that change something: GitHub blocks bursts."],
+    },
+    Key {
+        name: "timeout",
+        value: "\"15s\"",
+        doc: &["How long an answer may take. GitHub itself gives up after ten seconds."],
+    },
+    Key {
+        name: "token_for_agents",
+        value: "false",
+        doc: &[
+            "Whether agents and commands find GITHUB_TOKEN, GH_TOKEN and the like in their environment",
+            "where you have them in yours.",
         ],
     },
 ];

@@ -1,7 +1,7 @@
 //! `orch.toml` -> [`Config`].
 
 use super::agents::from_word;
-use super::keys::{BREAKERS, CONFLICTS, LIMITS, SETUP, TABLES, TOP, WORKTREES, names};
+use super::keys::{BREAKERS, CONFLICTS, GITHUB, LIMITS, SETUP, TABLES, TOP, WORKTREES, names};
 use super::problem::ConfigError;
 use super::values::{Item, Reader};
 use super::{Config, agents, breakers};
@@ -138,6 +138,7 @@ impl Config {
             "conflicts" => CONFLICTS,
             "breakers" => BREAKERS,
             "limits" => LIMITS,
+            "github" => GITHUB,
             _ => return r.forgotten(item),
         };
         let place = format!("[{}]", item.key);
@@ -160,6 +161,19 @@ impl Config {
                 ("limits", "least_memory") => self.least_memory = r.bytes(inner, 0),
                 ("limits", "free_disk") => self.free_disk = r.bytes(inner, 0),
                 ("limits", "load") => set(&mut self.load, r.ratio(inner)),
+                ("github", "remote") => self.github.remote = r.text(inner, "\"origin\""),
+                ("github", "repository") => {
+                    self.github.repository = r.text(inner, "\"owner/name\"");
+                }
+                ("github", "api_url") => {
+                    self.github.api_url = r.text(inner, "\"https://github.example.com/api/v3\"");
+                }
+                ("github", "issues") => set(&mut self.github.issues, r.truth(inner)),
+                ("github", "pace") => set(&mut self.github.pace, r.duration(inner)),
+                ("github", "timeout") => set(&mut self.github.timeout, r.duration(inner)),
+                ("github", "token_for_agents") => {
+                    set(&mut self.github.token_for_agents, r.truth(inner));
+                }
                 _ => r.forgotten(inner),
             }
         }

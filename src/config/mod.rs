@@ -21,7 +21,7 @@ mod values;
 
 pub use agents::AgentOverride;
 pub use decompose::Decompose;
-pub use defaults::Config;
+pub use defaults::{Config, GitHub};
 pub use load::{FILE, MAX_BYTES};
 pub use problem::ConfigError;
 pub use setup::{Recipe, detect_setup};

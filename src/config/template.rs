@@ -4,7 +4,7 @@
 //! value is the default, or an example where the default is that nothing is set.
 
 use super::Config;
-use super::keys::{AGENT, BREAKERS, CONFLICTS, Key, LIMITS, SETUP, TOP, WORKTREES};
+use super::keys::{AGENT, BREAKERS, CONFLICTS, GITHUB, Key, LIMITS, SETUP, TOP, WORKTREES};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
@@ -60,6 +60,7 @@ pub fn template(found: &[FoundAgent], setup: &[String]) -> String {
         ("conflicts", CONFLICTS),
         ("breakers", BREAKERS),
         ("limits", LIMITS),
+        ("github", GITHUB),
     ] {
         let _ = writeln!(out, "\n[{table}]");
         for key in keys {

@@ -34,6 +34,12 @@ fn the_template_has_every_key_with_its_default() {
         free_memory: Some(1 << 30),
         least_memory: Some(256 << 20),
         free_disk: Some(2 << 30),
+        github: GitHub {
+            remote: Some("origin".into()),
+            repository: Some("owner/name".into()),
+            api_url: Some("https://github.example.com/api/v3".into()),
+            ..GitHub::default()
+        },
         agents: all.agents.clone(),
         ..Config::default()
     };
@@ -121,7 +127,7 @@ fn the_template_reads_well() {
     #verify = []
 
     # What happens to finished work: "none" leaves it on its branches, "local" merges it
-    # when the run ends. "pr" (pull requests) does nothing yet.
+    # when the run ends, "pr" opens pull requests on GitHub (see [github]).
     #merge = "none"
 
     # How it becomes part of the branch: "merge" (a merge commit for each task), "squash" (one
@@ -217,7 +223,7 @@ fn the_template_reads_well() {
     # For how long.
     #execution_cool_down = "10m"
 
-    # The same for GitHub (not used yet).
+    # The same for GitHub: no request is made.
     #github_failures = 3
 
     # For how long.
@@ -241,6 +247,30 @@ fn the_template_reads_well() {
     # expected to grow to. Short of it, build folders that git ignores are removed from finished
     # worktrees, and nothing new starts. Default: 2GiB, or a twentieth of the disk where that is less.
     #free_disk = "2GiB"
+
+    [github]
+
+    # The remote that branches are pushed to. Default: the one git pushes to.
+    #remote = "origin"
+
+    # The repository of pull requests. Default: the one that the remote's address names.
+    #repository = "owner/name"
+
+    # Where GitHub's REST API is. Default: by the host of the remote's address.
+    #api_url = "https://github.example.com/api/v3"
+
+    # Whether a task has an issue, under an issue of the run, beside its pull request.
+    #issues = true
+
+    # The least time between two requests that change something: GitHub blocks bursts.
+    #pace = "1s"
+
+    # How long an answer may take. GitHub itself gives up after ten seconds.
+    #timeout = "15s"
+
+    # Whether agents and commands find GITHUB_TOKEN, GH_TOKEN and the like in their environment
+    # where you have them in yours.
+    #token_for_agents = false
 
     # An agent of your own, or changes to one that is built in (then every key is optional).
     #[agents.my-agent]

@@ -90,9 +90,26 @@ fn every_key_is_read() {
         least_memory = "100MiB"
         free_disk = "5GB"
         load = 1.5
+        [github]
+        remote = "up"
+        repository = "o/r"
+        api_url = "https://ghe/api/v3"
+        issues = false
+        pace = "2s"
+        timeout = 5
+        token_for_agents = true
         "#,
     )
     .unwrap();
+    let github = GitHub {
+        remote: Some("up".into()),
+        repository: Some("o/r".into()),
+        api_url: Some("https://ghe/api/v3".into()),
+        issues: false,
+        pace: Duration::from_secs(2),
+        timeout: Duration::from_secs(5),
+        token_for_agents: true,
+    };
     let own = AgentOverride {
         line: 46,
         command: Some(["own", "--file", "{prompt_file}", ""].map(str::to_owned).into()),
@@ -155,6 +172,7 @@ fn every_key_is_read() {
         free_memory: Some(2 << 30),
         least_memory: Some(100 << 20),
         load: 1.5,
+        github,
         free_disk: Some(5_000_000_000),
         agents: [("claude".into(), claude), ("own".into(), own)].into(),
     };
@@ -226,7 +244,7 @@ fn everything_wrong_is_named_at_once() {
     orch.toml:12: `prompts` must be one line of text, not 7
       hint: for example: prompts = "prompts"
     orch.toml:13: unknown key `banana`
-      hint: known keys are agent, model, jobs, timeout, idle_timeout, grace, retries, on_limit, on_overlap, max_cost_usd, max_task_cost_usd, verify, merge, merge_strategy, on_conflict, changelog, protected, into, prompts, workflow, decompose, log_cap, keep_runs, setup, worktrees, conflicts, breakers, limits, agents
+      hint: known keys are agent, model, jobs, timeout, idle_timeout, grace, retries, on_limit, on_overlap, max_cost_usd, max_task_cost_usd, verify, merge, merge_strategy, on_conflict, changelog, protected, into, prompts, workflow, decompose, log_cap, keep_runs, setup, worktrees, conflicts, breakers, limits, github, agents
     orch.toml:14: unknown key `commands`
       hint: `commands` belongs in [setup]
     orch.toml:15: `setup` must be a table

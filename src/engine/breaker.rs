@@ -125,6 +125,21 @@ impl Breaker {
         !was_open && self.opened.is_some()
     }
 
+    /// What a request came to that it guards, where they are made one at a time: the first after it opened
+    /// is the one on trial.
+    pub(super) fn told(
+        &mut self,
+        signal: Signal,
+        why: Option<&Failure>,
+        at: Timestamp,
+        rule: BreakerRule,
+    ) {
+        let request = AttemptId { task: "".into(), step: "".into(), number: 0 };
+        self.trial = None;
+        self.started(&request);
+        self.ended(&request, signal, why, at, rule);
+    }
+
     /// Nothing more until then, whoever learnt that.
     pub(super) fn limited(&mut self, until: Timestamp, why: Option<&Failure>) {
         let known = self.opened.as_ref().map(|opened| opened.until);

@@ -3,6 +3,7 @@
 use super::agents::AgentRecord;
 use super::breaker::Breaker;
 use super::budget::{self, Budget};
+use super::forge::Forged;
 use super::holds::Holds;
 use super::merging::Merging;
 use super::overlap::Overlap;
@@ -44,6 +45,8 @@ pub struct State {
     pub execution: Breaker,
     /// Whether the forge answers.
     pub github: Breaker,
+    /// What the run has on its forge.
+    pub forge: Forged,
     /// What was spent.
     pub budget: Budget,
     /// What is known of merging.
@@ -98,6 +101,7 @@ impl State {
             before,
             execution: Breaker::default(),
             github: Breaker::default(),
+            forge: Forged::default(),
             budget: Budget { most: spec.policy.max_cost_usd.map(budget::micros), spent: 0 },
             spec,
             tasks,
@@ -335,6 +339,7 @@ impl State {
             | Event::ConflictResolved { .. }
             | Event::TaskRestored { .. }
             | Event::TaskCleaned { .. } => self.fold_aftermath(&recorded.event),
+            _ => self.fold_forge(&recorded.event, at),
         }
     }
 

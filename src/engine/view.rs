@@ -89,8 +89,8 @@ impl State {
             commit: self.commit(task).map(str::to_owned),
             start,
             files_changed: self.files_changed(task).to_vec(),
-            pull_request: None,
-            issue: None,
+            pull_request: self.forge.pull_of(&spec.id).map(|pull| pull.link.url.clone()),
+            issue: self.forge.issues.get(&spec.id).map(|issue| issue.url.clone()),
             blocked_on,
             blocked_by: if state == TaskState::Blocked {
                 self.blocked_by(task, standings)

@@ -1,8 +1,8 @@
 //! Facts. Everything the program knows about a run is a fold over these.
 
 use super::{
-    AttemptEnd, AttemptId, OverlapPath, Resource, RunSpec, RunState, StepId, StopReason, TaskId,
-    Timestamp, Usage,
+    AttemptEnd, AttemptId, ForgeWork, Link, OverlapPath, PullStanding, Resource, RunSpec, RunState,
+    StepId, StopReason, TaskId, Timestamp, Usage,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -354,6 +354,96 @@ pub enum Event {
         /// The task.
         task: TaskId,
     },
+    /// A person (or `--merge pr`) wants pull requests. They are wanted until they exist.
+    PullRequestsRequested {
+        /// Of these tasks.
+        tasks: Vec<TaskId>,
+        /// One for all of them.
+        unified: bool,
+        /// As drafts, whatever was verified.
+        draft: bool,
+        /// With an issue each, under one of the run.
+        issues: bool,
+        /// The branch they go to.
+        into: String,
+    },
+    /// Intent: the forge is about to be asked. Written before the request is sent.
+    ForgeStarting {
+        /// For what.
+        work: ForgeWork,
+    },
+    /// Outcome: it was not done, or nobody knows whether it was.
+    ForgeFailed {
+        /// Why, one line.
+        message: String,
+        /// The forge is at fault, and not what it was asked.
+        down: bool,
+        /// When a limit lifts.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
+    },
+    /// Outcome: it was done, and there is nothing else to remember about it.
+    ForgeDone,
+    /// An issue exists.
+    IssueOpened {
+        /// Of this task; `None`: the one of the run.
+        task: Option<TaskId>,
+        /// The issue.
+        issue: Link,
+    },
+    /// The issue of the run names the issues of these tasks.
+    IssuesListed {
+        /// The digest of its text.
+        text: String,
+    },
+    /// A branch of the remote points to a commit.
+    BranchPushed {
+        /// The branch.
+        branch: String,
+        /// The commit.
+        commit: String,
+    },
+    /// A pull request exists.
+    PullRequestOpened {
+        /// The tasks whose work it is.
+        tasks: Vec<TaskId>,
+        /// The pull request.
+        pull: Link,
+        /// The branch it comes from.
+        branch: String,
+        /// The commit there.
+        head: String,
+        /// The branch it goes to.
+        into: String,
+        /// Not to be merged yet.
+        draft: bool,
+        /// The digest of its title and text; `None` where somebody else may have written them.
+        text: Option<String>,
+    },
+    /// A pull request is not as it was.
+    PullRequestUpdated {
+        /// The tasks whose work it is.
+        tasks: Vec<TaskId>,
+        /// Which.
+        number: u64,
+        /// Open, queued or closed.
+        standing: PullStanding,
+        /// The commit its branch points to.
+        head: String,
+        /// Not to be merged yet.
+        draft: bool,
+        /// The digest of its title and text.
+        text: Option<String>,
+    },
+    /// A pull request is merged. A [`Event::TaskMerged`] for each of its tasks goes with it.
+    PullRequestMerged {
+        /// The tasks whose work it was.
+        tasks: Vec<TaskId>,
+        /// Which.
+        number: u64,
+        /// The commit that merged it.
+        commit: String,
+    },
 }
 
 /// A task and where its branch is.
@@ -382,6 +472,8 @@ impl Event {
                 | Self::ResourceShort { .. }
                 | Self::ResourceRecovered { .. }
                 | Self::TaskWarned { .. }
+                | Self::ForgeFailed { .. }
+                | Self::ForgeDone
                 | Self::OverlapFound { .. }
                 | Self::OverlapGone { .. }
         )
@@ -409,9 +501,13 @@ impl Event {
             Self::OverlapFound { task, with, .. } | Self::OverlapGone { task, with } => {
                 Box::new(std::iter::once(task).chain(with))
             }
-            Self::CancelRequested { tasks } | Self::RetryRequested { tasks, .. } => {
-                Box::new(tasks.iter())
-            }
+            Self::CancelRequested { tasks }
+            | Self::RetryRequested { tasks, .. }
+            | Self::PullRequestsRequested { tasks, .. }
+            | Self::PullRequestOpened { tasks, .. }
+            | Self::PullRequestUpdated { tasks, .. }
+            | Self::PullRequestMerged { tasks, .. } => Box::new(tasks.iter()),
+            Self::IssueOpened { task, .. } => Box::new(task.iter()),
             Self::RunCreated { .. }
             | Self::SupervisorStarted { .. }
             | Self::PauseRequested
@@ -423,6 +519,11 @@ impl Event {
             | Self::ResourceRecovered { .. }
             | Self::AgentLimited { .. }
             | Self::DrainRequested
+            | Self::ForgeStarting { .. }
+            | Self::ForgeFailed { .. }
+            | Self::ForgeDone
+            | Self::IssuesListed { .. }
+            | Self::BranchPushed { .. }
             | Self::MergeTested { .. }
             | Self::LandingStarting { .. }
             | Self::RunFinished { .. } => Box::new(std::iter::empty()),

@@ -6,6 +6,7 @@
 
 mod action;
 mod event;
+mod forge;
 mod ids;
 mod outcome;
 mod overlap;
@@ -22,6 +23,7 @@ mod work;
 
 pub use action::Action;
 pub use event::{Event, Head, Recorded};
+pub use forge::{ForgeWork, Link, PullStanding};
 pub use ids::{AttemptId, RunId, StepId, TaskId, slug};
 pub use outcome::{
     AttemptEnd, Ending, Exit, Failure, FailureClass, FailureContext, Resource, ResourceUse,

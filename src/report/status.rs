@@ -165,6 +165,8 @@ fn details(view: &TaskView) -> String {
             parts.push(if files == 0 { "no changes".to_owned() } else { count(files, "file") });
             // Where the worktree was cleaned away, so was the branch.
             parts.extend(view.branch.clone().filter(|_| view.worktree.is_some()));
+            let number = |url: &String| url.rsplit('/').next().map(|number| format!("#{number}"));
+            parts.extend(view.pull_request.as_ref().and_then(number));
         }
         _ => {}
     }
@@ -269,6 +271,8 @@ pub fn task(view: &TaskView, now: Timestamp, style: Style) -> String {
         ("worktree", &view.worktree),
         ("start", &view.start),
         ("commit", &view.commit),
+        ("issue", &view.issue),
+        ("pull", &view.pull_request),
         ("note", &view.note),
     ] {
         if let Some(value) = value {

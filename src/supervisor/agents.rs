@@ -130,12 +130,16 @@ pub(super) fn plan_text(
         },
     )
     .map_err(|error| Failure::new(FailureClass::BadCommand, error.to_string()))?;
+    let mut env_remove = launch.env_remove;
+    // What the user's configuration or the prompt gives it, it has.
+    let withheld = world.withheld.iter().filter(|name| !launch.env.contains_key(**name));
+    env_remove.extend(withheld.map(|name| (*name).to_owned()));
     Ok(Plan {
         shim: ShimSpec {
             argv: launch.argv,
             cwd: worktree,
             env: launch.env,
-            env_remove: launch.env_remove,
+            env_remove,
             stdin: launch.stdin,
             timeout_ms: job.step.timeout_ms,
             idle_timeout_ms: job.step.idle_timeout_ms,

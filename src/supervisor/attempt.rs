@@ -246,7 +246,7 @@ fn commands(world: &World, job: &Job, run: &[String]) -> ShimSpec {
         argv: argv.chain(run.iter().cloned()).collect(),
         cwd: world.worktree(&job.task.worktree),
         env: agents::environment(world, job),
-        env_remove: crate::agent::inherited_to_remove().map(str::to_owned).collect(),
+        env_remove: world.not_inherited(),
         stdin: None,
         timeout_ms: job.step.timeout_ms,
         idle_timeout_ms: job.step.idle_timeout_ms,

@@ -1,5 +1,6 @@
 //! What ends a supervisor's work early.
 
+use crate::forge::ForgeError;
 use crate::git::GitError;
 use crate::journal::JournalError;
 use crate::process::ProcessError;
@@ -14,6 +15,9 @@ pub enum SupervisorError {
     /// Git refused.
     #[error(transparent)]
     Git(#[from] GitError),
+    /// The forge refused, or did not answer.
+    #[error(transparent)]
+    Forge(#[from] ForgeError),
     /// A process could not be handled.
     #[error(transparent)]
     Process(#[from] ProcessError),

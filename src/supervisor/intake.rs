@@ -249,10 +249,9 @@ pub fn run_spec(
 ) -> Result<RunSpec, IntakeError> {
     let all = profiles(config)?;
     let merge = options.merge.unwrap_or(config.merge);
-    if merge == MergeMode::Pr {
+    if merge == MergeMode::Pr && repo.remote_of(None).map_err(SupervisorError::from)?.is_none() {
         return Err(input(
-            "merge = \"pr\" does not work yet (see the README's status table); use \"local\", or \"none\" and push \
-             the branches yourself",
+            "merge = \"pr\" needs a remote on GitHub; add one: git remote add origin URL",
         ));
     }
     let workflows =

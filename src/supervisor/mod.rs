@@ -19,6 +19,7 @@ mod decompose;
 mod delay;
 mod error;
 mod escape;
+mod forge;
 mod inputs;
 mod intake;
 mod land;
@@ -40,6 +41,10 @@ mod world;
 pub use clean::{Cleaned, Kept, clean, clean_by_force, would_clean};
 pub use clock::now;
 pub use error::SupervisorError;
+pub use forge::{
+    Desk, MergeOptions, MergeOutcome, MergedPull, PullChoice, PullOptions, PullOutcome, PullStatus,
+    queue_pulls,
+};
 pub use intake::{Intake, IntakeError, Options, intake, profiles, run_spec, store_prompts};
 pub use land::{LandOptions, Landing, Outcome, TaskClash, land};
 pub use ledger::Ledger;

@@ -1,6 +1,7 @@
 //! What an attempt needs of the world: the repository, its worktrees, the places on disk.
 
 use super::{Limits, SupervisorError};
+use crate::forge::TOKEN_VARIABLES;
 use crate::git::{PoolLimits, Repo, Worktrees};
 use crate::journal::{Journal, Layout};
 use crate::process::SupervisorLock;
@@ -23,6 +24,8 @@ pub struct World {
     pub snapshots: Option<Duration>,
     /// What the machine must keep free.
     pub limits: Limits,
+    /// Variables that nothing it starts inherits: the forge's tokens.
+    pub withheld: &'static [&'static str],
     /// Whoever makes sure that a prompt is there.
     pub(super) prompts: Mutex<()>,
 }
@@ -40,14 +43,52 @@ impl World {
         let layout = Layout::new(repo.state_dir());
         let root = repo.root.clone().unwrap_or_else(|| repo.common_dir.clone());
         let worktrees = Worktrees::new(repo.clone(), pool)?;
-        let (limits, prompts) = (Limits::default(), Mutex::default());
-        Ok(Self { repo, worktrees, layout, root, snapshots, limits, prompts })
+        Ok(Self {
+            repo,
+            worktrees,
+            layout,
+            root,
+            snapshots,
+            limits: Limits::default(),
+            prompts: Mutex::default(),
+            withheld: &TOKEN_VARIABLES,
+        })
     }
 
     /// The same with other limits.
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
+    }
+
+    /// The same where agents may have the forge's tokens.
+    #[must_use]
+    pub fn with_tokens_for_agents(self, given: bool) -> Self {
+        let withheld: &[&str] = if given { &[] } else { &TOKEN_VARIABLES };
+        Self { withheld, ..self }
+    }
+
+    /// Names that nothing run in a worktree inherits.
+    pub(super) fn not_inherited(&self) -> Vec<String> {
+        let names = crate::agent::inherited_to_remove().chain(self.withheld.iter().copied());
+        names.map(str::to_owned).collect()
+    }
+
+    /// Becomes the one who asks the forge for this repository, until the lock is dropped.
+    ///
+    /// # Errors
+    /// [`SupervisorError::Refused`] when there is one.
+    pub fn lock_forge(&self) -> Result<SupervisorLock, SupervisorError> {
+        let path = self.layout.dir().join("forge.lock");
+        create_dir(self.layout.dir())?;
+        SupervisorLock::acquire(&path)?.ok_or_else(|| {
+            let holder =
+                SupervisorLock::holder(&path).map(|holder| format!(" (process {})", holder.pid));
+            SupervisorError::Refused(format!(
+                "another orch is talking to GitHub for this repository{}; wait for it",
+                holder.unwrap_or_default()
+            ))
+        })
     }
 
     /// The absolute path of a task's worktree.

@@ -18,6 +18,7 @@ mod merge_queue;
 mod merge_ways;
 mod overlaps;
 mod plan;
+mod pull_requests;
 mod recovery;
 mod report;
 mod resources;

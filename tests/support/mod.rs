@@ -5,6 +5,7 @@
 //! Never: a blind sleep. Tests wait for a condition ([`wait_until`]) and scripted agents for a gate.
 
 mod agents;
+pub mod github;
 mod leaks;
 mod run;
 mod sandbox;

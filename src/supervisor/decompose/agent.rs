@@ -163,11 +163,15 @@ fn ask(
     let limit = config.timeout.map_or(TIMEOUT_MS, |timeout| {
         u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX).min(TIMEOUT_MS)
     });
+    let mut env_remove = launch.env_remove;
+    if !config.github.token_for_agents {
+        env_remove.extend(crate::forge::TOKEN_VARIABLES.map(str::to_owned));
+    }
     let spec = ShimSpec {
         argv: launch.argv,
         cwd: scratch.path().to_owned(),
         env: launch.env,
-        env_remove: launch.env_remove,
+        env_remove,
         stdin: launch.stdin,
         timeout_ms: Some(limit),
         idle_timeout_ms: None,

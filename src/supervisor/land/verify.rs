@@ -57,7 +57,7 @@ impl Run {
             argv: argv.chain(commands.iter().cloned()).collect(),
             cwd: scratch.path().to_owned(),
             env: BTreeMap::from([("ORCH_RUN_ID".to_owned(), state.spec.id.to_string())]),
-            env_remove: crate::agent::inherited_to_remove().map(str::to_owned).collect(),
+            env_remove: world.not_inherited(),
             stdin: None,
             timeout_ms: options.timeout_ms,
             idle_timeout_ms: None,

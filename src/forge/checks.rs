@@ -1,0 +1,143 @@
+//! The checks of a commit: check runs and statuses, GitHub's newer and older form of the same.
+
+use super::client::{Call, Forge, read};
+use super::error::ForgeError;
+use serde::Deserialize;
+
+/// What a check came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CheckState {
+    /// It passed, was skipped, or does not matter.
+    Passed,
+    /// It has not ended.
+    Pending,
+    /// It did not pass.
+    Failed,
+}
+
+/// One check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// Its name.
+    pub name: String,
+    /// What it came to.
+    pub state: CheckState,
+    /// Where its log is.
+    pub url: Option<String>,
+}
+
+/// The checks of a commit, worst first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Checks(pub Vec<Check>);
+
+impl Checks {
+    /// The worst of them; `Passed` where there are none.
+    #[must_use]
+    pub fn state(&self) -> CheckState {
+        self.0.iter().map(|check| check.state).max().unwrap_or(CheckState::Passed)
+    }
+
+    /// Names of those in a state.
+    #[must_use]
+    pub fn named(&self, state: CheckState) -> Vec<&str> {
+        self.0.iter().filter(|check| check.state == state).map(|c| c.name.as_str()).collect()
+    }
+}
+
+#[derive(Deserialize)]
+struct Runs {
+    total_count: u64,
+    check_runs: Vec<Run>,
+}
+
+#[derive(Deserialize)]
+struct Run {
+    name: String,
+    status: String,
+    conclusion: Option<String>,
+    #[serde(default)]
+    html_url: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Combined {
+    statuses: Vec<Status>,
+}
+
+#[derive(Deserialize)]
+struct Status {
+    context: String,
+    state: String,
+    #[serde(default)]
+    target_url: Option<String>,
+}
+
+impl From<Run> for Check {
+    fn from(run: Run) -> Self {
+        let state = match (run.status.as_str(), run.conclusion.as_deref()) {
+            ("completed", Some("success" | "neutral" | "skipped")) => CheckState::Passed,
+            // `stale` and `action_required` wait for somebody, and do not pass by themselves.
+            ("completed", _) => CheckState::Failed,
+            _ => CheckState::Pending,
+        };
+        Self { name: run.name, state, url: run.html_url }
+    }
+}
+
+impl From<Status> for Check {
+    fn from(status: Status) -> Self {
+        let state = match status.state.as_str() {
+            "success" => CheckState::Passed,
+            "pending" => CheckState::Pending,
+            _ => CheckState::Failed,
+        };
+        Self { name: status.context, state, url: status.target_url }
+    }
+}
+
+impl Forge {
+    /// The checks of a commit: two requests.
+    ///
+    /// # Errors
+    /// As every request.
+    pub async fn checks(&mut self, sha: &str) -> Result<Checks, ForgeError> {
+        let doing = format!("the checks of {sha}");
+        let mut all: Vec<Check> = Vec::new();
+        for page in 1.. {
+            let path =
+                format!("/repos/{}/commits/{sha}/check-runs?per_page=100&page={page}", self.slug);
+            let runs: Runs = self.json(Call::get(path, &doing)).await?;
+            let last = runs.check_runs.is_empty() || page * 100 >= runs.total_count;
+            all.extend(runs.check_runs.into_iter().map(Check::from));
+            if last {
+                break;
+            }
+        }
+        let path = format!("/repos/{}/commits/{sha}/status?per_page=100", self.slug);
+        let reply = self.send(&Call::get(path, &doing)).await?;
+        let combined: Combined = read(&reply.text, &doing)?;
+        all.extend(combined.statuses.into_iter().map(Check::from));
+        all.sort_by(|a, b| (b.state, &a.name).cmp(&(a.state, &b.name)));
+        Ok(Checks(all))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_check_passes_only_when_it_says_so() {
+        let state = |status: &str, conclusion: Option<&str>| {
+            let conclusion = conclusion.map(str::to_owned);
+            let run = Run { name: "n".into(), status: status.into(), conclusion, html_url: None };
+            Check::from(run).state
+        };
+        assert_eq!(state("completed", Some("success")), CheckState::Passed);
+        assert_eq!(state("completed", Some("skipped")), CheckState::Passed);
+        assert_eq!(state("completed", Some("timed_out")), CheckState::Failed);
+        assert_eq!(state("completed", None), CheckState::Failed);
+        assert_eq!(state("waiting", None), CheckState::Pending);
+        assert_eq!(Checks::default().state(), CheckState::Passed);
+    }
+}
