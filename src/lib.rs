@@ -28,7 +28,8 @@
 //!   anything that differs between operating systems.
 //! - [`agent`]: agents as data: how each CLI is started and given its prompt, what its output means, and
 //!   what proves that it is done.
-//! - [`forge`]: GitHub, one day. It is empty.
+//! - [`forge`]: GitHub: issues, pull requests, checks, reviews, merging, within its limits. The only room that
+//!   names octocrab.
 //! - [`journal`]: the durable history of every run (events, and the projections that `orch status` reads),
 //!   and where everything lies on disk. The only room that names rusqlite.
 //! - [`analysis`]: a prompt and the files of the base commit become the paths the task will touch, with the
