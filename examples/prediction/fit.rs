@@ -64,6 +64,7 @@ fn rows(
     rows
 }
 
+#[expect(clippy::needless_range_loop, reason = "rows and columns, as the algorithm has them")]
 fn newton(rows: &[Row]) -> Weights {
     let mut w = [0.0; SIZE];
     for _ in 0..STEPS {
@@ -101,6 +102,7 @@ fn newton(rows: &[Row]) -> Weights {
 }
 
 /// Gaussian elimination with pivots.
+#[expect(clippy::needless_range_loop, reason = "rows and columns, as the algorithm has them")]
 fn solve(mut a: [[f64; SIZE]; SIZE], mut b: [f64; SIZE]) -> [f64; SIZE] {
     for i in 0..SIZE {
         let pivot = (i..SIZE).max_by(|&x, &y| a[x][i].abs().total_cmp(&a[y][i].abs())).unwrap();

@@ -27,6 +27,7 @@ const USAGE: &str = "usage: prediction [--group] [--fit] [--folds N] [--ablate] 
 
 /// What the command line asks for.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "the flags of a command line")]
 pub struct Options {
     /// `--group`.
     pub group: bool,
@@ -53,7 +54,10 @@ fn options() -> Options {
             "--dump" => options.dump = true,
             "--ignore" => options.ignore = args.next(),
             "--show" => options.show = true,
-            "--folds" => options.folds = args.next().and_then(|n| n.parse().ok()).expect(USAGE),
+            "--folds" => {
+                let parts = args.next().and_then(|n| n.parse().ok());
+                options.folds = parts.unwrap_or_else(|| panic!("{USAGE}"));
+            }
             _ => options.inputs.push(arg),
         }
     }

@@ -149,7 +149,9 @@ mod tests {
 
     fn chance(signals: &[(Factor, f64)]) -> f64 {
         let mut all = Signals::default();
-        signals.iter().for_each(|&(factor, value)| all.set(factor, value));
+        for &(factor, value) in signals {
+            all.set(factor, value);
+        }
         WEIGHTS.score(&all)
     }
 

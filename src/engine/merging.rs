@@ -12,7 +12,7 @@ const MOST: usize = 1000;
 /// What resolving a conflict is called where the steps of a task are.
 pub const RESOLVE: &str = "resolve";
 
-/// See the [module documentation](self).
+/// What a merge has found out and is about to do: folded from its events.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Merging {
     tests: VecDeque<Run>,

@@ -62,7 +62,7 @@ impl Repo {
         paths.iter().filter(is_union).cloned().collect()
     }
 
-    /// The history of `paths` (the first [`MAX_PATHS`] of them) behind the commit `base`.
+    /// The history of `paths` (the first 32 of them) behind the commit `base`.
     ///
     /// # Errors
     /// Objects that cannot be read. A repository that libgit2 does not open has nothing to say.

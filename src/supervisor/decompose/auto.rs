@@ -210,7 +210,7 @@ fn before(
                 ["after", "depends on", "needs", "once", "requires", "nach", "après", "después de"];
             let says =
                 |cue: &&str| named.iter().any(|what| has_words(&lower, cue, what, other.number));
-            if cues.iter().any(|cue| says(cue)) {
+            if cues.iter().any(says) {
                 found.push((earlier, at(number), line.trim().to_owned()));
             }
         }
