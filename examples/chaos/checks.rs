@@ -170,7 +170,16 @@ fn files(place: &Place, tally: &mut Tally) {
         }
     });
     // There, what counts is whether a lock is held, and by then nothing lives that could.
-    let known = ["journal.db", "supervisor.lock", "pool.lock", "runs", "pool"];
+    let known = [
+        "journal.db",
+        "supervisor.lock",
+        "pool.lock",
+        "merge.lock",
+        "forge.lock",
+        "cache.db",
+        "runs",
+        "pool",
+    ];
     for name in names(&own) {
         let path = own.join(&name);
         // The note of a landing stays, empty, for the next one's lock.
