@@ -219,11 +219,12 @@ impl Run<'_> {
             let pause = Duration::from_millis(20);
             if let Some(code) = wait(&mut one, pause) {
                 self.judge_loser(code, &mut two);
-                return two;
+                // Whoever found nothing left to do has ended the run.
+                return if code == Some(0) { one } else { two };
             }
             if let Some(code) = wait(&mut two, pause) {
                 self.judge_loser(code, &mut one);
-                return one;
+                return if code == Some(0) { two } else { one };
             }
             if Instant::now() > deadline {
                 self.tally.duplicated.push("two resumes at once, and none was refused".to_owned());

@@ -274,7 +274,9 @@ impl Findings {
     /// The least that the text says, where it says more of writing than of reading.
     fn said(&self) -> f64 {
         let is_said = self.says_write > 0 || self.may_write > self.reads;
-        if is_said && !self.is_refused() { score::said(&self.signals) } else { 0.0 }
+        let said = if is_said { score::said(&self.signals) } else { 0.0 };
+        let defined = if self.reads == 0 { score::defined(&self.signals) } else { 0.0 };
+        if self.is_refused() { 0.0 } else { said.max(defined) }
     }
 
     /// How likely it is written.

@@ -15,6 +15,7 @@ pub struct Overlaps {
     /// Whom a task was stopped for, until its agent ends in another way.
     held: BTreeMap<TaskId, BTreeSet<TaskId>>,
     stopped: BTreeSet<AttemptId>,
+    started: BTreeMap<AttemptId, Timestamp>,
 }
 
 impl Overlaps {
@@ -27,6 +28,9 @@ impl Overlaps {
         open: &BTreeSet<AttemptId>,
         raced: bool,
     ) -> Result<(), String> {
+        if let Event::AttemptStarting { attempt, .. } = event {
+            self.started.insert(attempt.clone(), at);
+        }
         match event {
             Event::OverlapFound { task, with: Some(with), paths, .. } => {
                 let pair = (task.clone(), with.clone());
@@ -41,7 +45,13 @@ impl Overlaps {
             }
             Event::AttemptStarting { attempt, .. } if is_agent(spec, attempt) => {
                 let held = self.held.get(&attempt.task);
-                let other = held.and_then(|held| open.iter().find(|a| held.contains(&a.task)));
+                // Whoever starts in the same instant was between two steps when that was decided, and
+                // nobody's wait; if they still meet, the later one is stopped again.
+                let before = |a: &&AttemptId| self.started.get(*a).is_none_or(|start| *start < at);
+                let at_work = |held: &BTreeSet<TaskId>| {
+                    open.iter().filter(before).find(|a| held.contains(&a.task))
+                };
+                let other = held.and_then(at_work);
                 if let Some(other) = other.filter(|_| !raced) {
                     return Err(format!("paused until the other has ended: {attempt} for {other}"));
                 }
