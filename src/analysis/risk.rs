@@ -2,6 +2,7 @@
 //!
 //! A risk is said where there is something to point at; it decides nothing.
 
+use super::score::WRITE_FROM;
 use super::tree::{Tree, extension, file_name};
 use crate::model::{Access, Target, WorkType};
 
@@ -15,8 +16,6 @@ pub struct Risk {
     pub reason: String,
 }
 
-/// A written target below this is no evidence.
-const COUNTS_FROM: f64 = 0.25;
 /// Files written from which a review is work of its own.
 const HUGE: usize = 20;
 /// Extensions of source code, for which tests are to be expected.
@@ -83,7 +82,7 @@ pub(super) fn find(
 ) -> Vec<Risk> {
     let written: Vec<&str> = targets
         .iter()
-        .filter(|t| t.access == Access::Write && t.confidence >= COUNTS_FROM)
+        .filter(|t| t.access == Access::Write && t.confidence >= WRITE_FROM)
         .map(|t| t.path.as_str())
         .collect();
     let mut risks = Vec::new();
@@ -151,7 +150,7 @@ pub(super) fn research(
     if let Some(line) = open {
         return Some(format!("something is open: {}", short(line)));
     }
-    let sure = targets.iter().any(|t| t.access == Access::Write && t.confidence >= COUNTS_FROM);
+    let sure = targets.iter().any(|t| t.access == Access::Write && t.confidence >= WRITE_FROM);
     (!sure && body.chars().count() < 200 && work_type == WorkType::Bugfix)
         .then(|| "a defect without a place: nothing says where to look".to_owned())
 }

@@ -11,11 +11,10 @@
 //! raises the size by one level, once ([`Ground::raises`]): files whose packages many need, that many
 //! import, or that change all the time, are harder to change than their number says.
 
+use super::score::WRITE_FROM;
 use crate::model::{Access, Complexity, Target};
 use std::collections::BTreeSet;
 
-/// A target below this is not counted.
-const COUNTS_FROM: f64 = 0.25;
 /// Packages that hold what a task writes or need it, from which on many depend on it.
 const MANY_PACKAGES: usize = 4;
 /// Files of other tasks that import what a task writes, from which on the same is true.
@@ -70,7 +69,7 @@ pub(super) struct Size {
 pub(super) fn measure(targets: &[Target], reach: usize, body: &str) -> Size {
     let written: Vec<&str> = targets
         .iter()
-        .filter(|t| t.access == Access::Write && t.confidence >= COUNTS_FROM)
+        .filter(|t| t.access == Access::Write && t.confidence >= WRITE_FROM)
         .map(|t| t.path.as_str())
         .collect();
     let directories: BTreeSet<&str> =

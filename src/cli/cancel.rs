@@ -25,10 +25,7 @@ pub(super) struct Args {
 pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     let (world, lock, journal) = place.take()?;
     let run = context::find_run(&journal, &args.run)?;
-    let mut ids: Vec<TaskId> = Vec::new();
-    for name in &args.task {
-        ids.push(journal.find_task(Some(&run), name)?.id);
-    }
+    let ids = context::find_tasks(&journal, &run, &args.task)?;
     let mut ledger = Ledger::open(journal, &run)?;
     let standings = ledger.state().standings();
     let open = |id: &TaskId| {

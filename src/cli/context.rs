@@ -4,7 +4,7 @@ use super::error::CliError;
 use crate::config::Config;
 use crate::git::{PoolLimits, Repo};
 use crate::journal::{Journal, Layout, TaskRef};
-use crate::model::{RunId, RunView};
+use crate::model::{RunId, RunView, TaskId};
 use crate::process::SupervisorLock;
 use crate::report::Style;
 use crate::supervisor::{Ledger, Limits, Rebuilt, SupervisorError, World, has_run};
@@ -188,6 +188,15 @@ pub(super) fn find_task(
 ) -> Result<TaskRef, CliError> {
     let only = run.map(|name| find_run(journal, name)).transpose()?;
     Ok(journal.find_task(only.as_ref(), name)?)
+}
+
+/// The tasks of that run that the user names, in that order.
+pub(super) fn find_tasks(
+    journal: &Journal,
+    run: &RunId,
+    names: &[String],
+) -> Result<Vec<TaskId>, CliError> {
+    names.iter().map(|name| Ok(journal.find_task(Some(run), name)?.id)).collect()
 }
 
 /// The run that the user means.

@@ -2,6 +2,7 @@
 
 use super::decompose::{Decomposed, Planned};
 use super::intake::{IntakeError, Options, input};
+use crate::analysis::score::WRITE_FROM;
 use crate::analysis::{self, Analysis, Ground, Request, Sources, TextDependencies, Tree};
 use crate::config::Config;
 use crate::git::{PathHistory, Repo};
@@ -158,8 +159,6 @@ pub(super) fn history(repo: &Repo) -> History {
 /// Changes of which a share says how much a file changes nowadays, and below which it says nothing.
 const RECENT: usize = 200;
 const FEW: usize = 50;
-/// A written target below this is not counted.
-const COUNTS_FROM: f64 = 0.25;
 
 /// The cache's number for histories of paths; those of the code's own entries are above 1,000.
 const HISTORY: EntryKind = 7;
@@ -231,7 +230,7 @@ pub(super) fn grade(past: &[PastChange], inputs: &mut [PlanInput]) {
     for (task, input) in inputs.iter_mut().enumerate() {
         let mut others: HashSet<&str> = HashSet::new();
         let mut touched: HashSet<usize> = HashSet::new();
-        let sure = |t: &&Target| t.access == Access::Write && t.confidence >= COUNTS_FROM;
+        let sure = |t: &&Target| t.access == Access::Write && t.confidence >= WRITE_FROM;
         for target in input.targets.iter().filter(sure) {
             let by = importers.get(&target.path).into_iter().flatten();
             others.extend(by.filter(|(other, _)| *other != task).map(|(_, by)| by.as_str()));

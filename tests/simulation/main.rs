@@ -13,6 +13,7 @@ mod overlaps;
 mod policies;
 mod rules;
 mod script;
+mod tally;
 mod weather;
 mod world;
 
@@ -75,7 +76,7 @@ fn explore(seed: u64, shard: u32, cases: u32) -> Result<(), String> {
 /// The cases are worth something only if they reach what the rules are about.
 #[test]
 fn the_cases_reach_every_corner() {
-    let mut seen = world::Tally::default();
+    let mut seen = tally::Tally::default();
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
     let config = Config { cases: 600, failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, rng);

@@ -5,6 +5,7 @@ use crate::case::AGENTS;
 use crate::case::Case;
 use crate::rules::{Books, no_wait_that_never_ends, replay_equals_live, through_the_journal};
 use crate::script::Script;
+use crate::tally::Tally;
 use orch::engine::{State, decide, next_wakeup};
 use orch::model::{
     Action, AttemptEnd, AttemptId, Ending, Event, Exit, Failure, FailureClass, Recorded, RunState,
@@ -40,63 +41,6 @@ pub struct World<'a> {
     journal: Vec<Recorded>,
     pub work: BTreeMap<AttemptId, Work>,
     pub tally: Tally,
-}
-
-/// How often what happened.
-pub struct Tally(pub BTreeMap<&'static str, u32>);
-
-impl Default for Tally {
-    fn default() -> Self {
-        let corners = [
-            "crash",
-            "adopted",
-            "ended unseen",
-            "gone",
-            "cancel",
-            "retry",
-            "drain",
-            "kill",
-            "lost",
-            "race",
-            "retried",
-            "waited",
-            "succeeded",
-            "failed",
-            "cancelled",
-            "interrupted",
-            "pause",
-            "jobs",
-            "limited",
-            "short",
-            "limited elsewhere",
-            "budget",
-            "stalled",
-            "out of memory",
-            "met a limit",
-            "lied about a limit",
-            "misconfigured",
-            "fell back",
-            "went on with a session",
-            "relented",
-            "over budget",
-            "overlap",
-            "paused for another",
-            "went on after another",
-        ];
-        Self(corners.into_iter().map(|corner| (corner, 0)).collect())
-    }
-}
-
-impl Tally {
-    pub fn count(&mut self, what: &'static str) {
-        *self.0.entry(what).or_default() += 1;
-    }
-
-    pub fn add(&mut self, other: &Self) {
-        for (what, times) in &other.0 {
-            *self.0.entry(what).or_default() += times;
-        }
-    }
 }
 
 /// Why the supervisor stopped in the middle of something.

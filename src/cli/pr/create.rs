@@ -44,10 +44,7 @@ pub(in crate::cli) struct Args {
 pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     let (_, _, journal) = place.sound_history()?;
     let run = context::find_run(&journal, &args.run)?;
-    let mut named = Vec::new();
-    for name in &args.task {
-        named.push(journal.find_task(Some(&run), name)?.id);
-    }
+    let named = context::find_tasks(&journal, &run, &args.task)?;
     let (world, config) = place.world()?;
     let mut ledger = Ledger::open(journal, &run)?;
     let lock = world.lock_forge()?;

@@ -58,10 +58,7 @@ enum How {
 pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     let (_, _, journal) = place.sound_history()?;
     let run = context::find_run(&journal, &args.run)?;
-    let mut only = Vec::new();
-    for name in &args.task {
-        only.push(journal.find_task(Some(&run), name)?.id);
-    }
+    let only = context::find_tasks(&journal, &run, &args.task)?;
     let (world, config) = place.world()?;
     let mut ledger = Ledger::open(journal, &run)?;
     let _lock = world.lock_forge()?;

@@ -2,6 +2,7 @@
 //! writes, no two parts write the same, and not all of them wait for each other.
 
 use super::{Part, Planned, Verdict, part_name};
+use crate::analysis::score::WRITE_FROM;
 use crate::analysis::{self, Request, Sources, Tree, parts};
 use crate::model::{Access, Target};
 use crate::plan::Declared;
@@ -9,8 +10,6 @@ use crate::prompt::Prompt;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-/// A target below this does not say what a part writes.
-const COUNTS_FROM: f64 = 0.25;
 /// More parts than this are a list of remarks and no list of tasks.
 const MAX_PARTS: usize = 20;
 /// Words that begin a part that goes on from the one before it, lower case.
@@ -163,7 +162,7 @@ fn groups(tree: &Tree, prompt: &Prompt, way: &[analysis::Part]) -> Result<Vec<Gr
 }
 
 fn is_written(target: &Target) -> bool {
-    target.access == Access::Write && target.confidence >= COUNTS_FROM
+    target.access == Access::Write && target.confidence >= WRITE_FROM
 }
 
 /// A path that both write.
