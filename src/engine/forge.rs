@@ -168,6 +168,9 @@ impl State {
         self.forge.apply(event, at);
         let rule = self.spec.policy.github;
         match event {
+            Event::FollowUpEnded { end } => {
+                self.budget.spent += end.usage.cost_usd.map_or(0, super::budget::micros);
+            }
             Event::ForgeFailed { message, down, until } => {
                 let signal = match until {
                     Some(until) => Signal::Limited(*until),

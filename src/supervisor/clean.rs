@@ -200,6 +200,9 @@ fn still_running(
     ledger: &Ledger,
     task: &TaskRef,
 ) -> Result<Option<String>, SupervisorError> {
+    if let Some(step) = super::follow_up_at_work(world, ledger.state(), &task.id)? {
+        return Ok(Some(step.to_owned()));
+    }
     for (id, _) in ledger.state().open_attempts().filter(|(id, _)| id.task == task.id) {
         let dir = world.layout.attempt(&task.run, &id);
         if dir.is_dir() && !crate::process::has_ended(&dir)? {
