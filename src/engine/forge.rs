@@ -5,7 +5,7 @@ use super::state::State;
 use crate::model::{
     Event, Failure, FailureClass, ForgeWork, Link, PullStanding, TaskId, Timestamp,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything known about the run's issues and pull requests.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -24,6 +24,8 @@ pub struct Forged {
     pub ours: BTreeMap<String, Vec<String>>,
     /// Pull requests whose branch GitHub was told to bring up to date, and its commit before.
     pub updating: BTreeMap<u64, String>,
+    /// Threads of remarks that we closed: one that is open again was opened by somebody.
+    pub closed: BTreeSet<String>,
     /// What is wanted.
     pub wanted: Option<Wanted>,
     /// What was asked without anybody knowing what came of it, and when.
@@ -115,7 +117,11 @@ impl Forged {
                 }
                 return;
             }
-            Event::ForgeDone => {}
+            Event::ForgeDone => {
+                if let Some((ForgeWork::ResolveThread { thread, .. }, _)) = &self.open {
+                    self.closed.insert(thread.clone());
+                }
+            }
             Event::IssueOpened { task: None, issue } => self.parent = Some(issue.clone()),
             Event::IssueOpened { task: Some(task), issue } => {
                 self.issues.insert(task.clone(), issue.clone());

@@ -8,6 +8,7 @@ mod ahead;
 mod decompose;
 mod durability;
 mod execute;
+mod follow_ups;
 mod hands;
 mod help;
 mod input_errors;

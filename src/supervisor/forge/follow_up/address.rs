@@ -1,6 +1,6 @@
 //! What reviewers said, to the agent and back.
 
-use super::remarks::{Open, Sorted, mark};
+use super::remarks::{Open, Sorted, mark, remark_name};
 use super::work::Ask;
 use super::{Case, FollowUpOptions, FollowUpOutcome, Settled, prompt};
 use crate::engine::Followed;
@@ -37,12 +37,16 @@ impl Desk<'_> {
                 let about = &followed.asked.about;
                 let owed = |open: &Open| open.names.iter().any(|name| about.contains(name));
                 let owed: Vec<Open> = sorted.open.extract_if(.., |open| owed(open)).collect();
-                if !owed.is_empty() {
-                    let answered = self.hand_over(case, end, &owed, &discussion).await?;
-                    let (answers, resolved) = match answered {
-                        Ok(given) => given,
-                        Err(outcome) => return Ok(Err(outcome)),
-                    };
+                let answered = self.hand_over(case, end, &owed).await?;
+                let answers = match answered {
+                    Ok(answers) => answers,
+                    Err(outcome) => return Ok(Err(outcome)),
+                };
+                let mut resolved = 0;
+                for thread in self.to_close(&followed.asked.about, end, &discussion, &sorted) {
+                    resolved += usize::from(self.close_thread(number, &thread).await?);
+                }
+                if answers + resolved > 0 {
                     before = Some(FollowUpOutcome::Addressed {
                         commit: end.commit.clone(),
                         answers,
@@ -74,20 +78,19 @@ impl Desk<'_> {
         }
     }
 
-    /// Pushes what was done, and answers what it was about. How many answers, how many threads closed.
+    /// Pushes what was done, and answers what it was about. How many answers there were.
     async fn hand_over(
         &mut self,
         case: &Case,
         end: &FollowUpEnd,
         owed: &[Open],
-        discussion: &Discussion,
-    ) -> Result<Settled<(usize, usize)>, SupervisorError> {
+    ) -> Result<Settled<usize>, SupervisorError> {
         if let Some(commit) = &end.commit
             && let Err(outcome) = self.deliver(case, commit).await?
         {
             return Ok(Err(outcome));
         }
-        let (mut answers, mut resolved) = (0, 0);
+        let mut answers = 0;
         let number = case.known.link.number;
         let (on_lines, general): (Vec<&Open>, Vec<&Open>) =
             owed.iter().partition(|open| open.place.is_some());
@@ -100,11 +103,6 @@ impl Desk<'_> {
             }
             self.record(vec![Event::ForgeDone])?;
             answers += 1;
-            // What was not changed is for them to close.
-            let may = discussion.threads.iter().any(|t| t.id == place.thread && t.resolvable);
-            if end.commit.is_some() && may {
-                resolved += usize::from(self.close_thread(number, &place.thread).await?);
-            }
         }
         if !general.is_empty() {
             let names: Vec<String> = general.iter().flat_map(|open| open.names.clone()).collect();
@@ -116,7 +114,33 @@ impl Desk<'_> {
             self.record(vec![Event::ForgeDone])?;
             answers += 1;
         }
-        Ok(Ok((answers, resolved)))
+        Ok(Ok(answers))
+    }
+
+    /// Threads that were answered with a change and are open: not those where somebody said more since, nor
+    /// those that somebody opened again. What was not changed is for others to close.
+    fn to_close(
+        &self,
+        about: &[String],
+        end: &FollowUpEnd,
+        discussion: &Discussion,
+        sorted: &Sorted,
+    ) -> Vec<String> {
+        let closed = &self.state().forge.closed;
+        let more = |id: &str| {
+            let places = sorted.open.iter().filter_map(|open| open.place.as_ref());
+            places.into_iter().any(|place| place.thread == id)
+        };
+        let threads = discussion.threads.iter().filter(|thread| {
+            let names = thread.remarks.iter().map(|remark| remark_name(remark.id));
+            end.commit.is_some()
+                && thread.resolvable
+                && !thread.resolved
+                && names.into_iter().any(|name| about.contains(&name))
+                && !closed.contains(&thread.id)
+                && !more(&thread.id)
+        });
+        threads.map(|thread| thread.id.clone()).collect()
     }
 
     /// Whether GitHub lets us.

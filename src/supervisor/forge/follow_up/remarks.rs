@@ -106,7 +106,7 @@ impl Sorted {
         let Some(first) = thread.remarks.first() else { return };
         let mut names = Vec::new();
         for remark in &thread.remarks {
-            let name = format!("remark:{}", remark.id);
+            let name = remark_name(remark.id);
             if self.is_open(&name, remark, also) {
                 names.push(name);
             }
@@ -145,6 +145,11 @@ fn without_mark(body: &str) -> String {
         Some((_, text)) => text.trim_start().to_owned(),
         None => body.to_owned(),
     }
+}
+
+/// What a remark on a line is called.
+pub(super) fn remark_name(id: u64) -> String {
+    format!("remark:{id}")
 }
 
 /// What an answer begins with.
