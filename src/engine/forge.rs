@@ -58,6 +58,8 @@ pub struct PullRequest {
     pub branch: String,
     /// The commit there, as far as it is ours.
     pub head: String,
+    /// Since when, at the latest.
+    pub since: Timestamp,
     /// The branch it goes to.
     pub into: String,
     /// Not to be merged yet.
@@ -66,6 +68,14 @@ pub struct PullRequest {
     pub text: Option<String>,
     /// Whether it is open.
     pub standing: PullStanding,
+}
+
+impl PullRequest {
+    fn is_at(&mut self, head: &str, at: Timestamp) {
+        if self.head != head {
+            (self.head, self.since) = (head.to_owned(), at);
+        }
+    }
 }
 
 impl Forged {
@@ -131,16 +141,20 @@ impl Forged {
                 self.pushed.insert(branch.clone(), commit.clone());
                 self.ours.entry(branch.clone()).or_default().push(commit.clone());
                 for pull in self.pulls.iter_mut().filter(|pull| pull.branch == *branch) {
-                    pull.head.clone_from(commit);
+                    pull.is_at(commit, at);
                 }
             }
             Event::PullRequestOpened { tasks, pull, branch, head, into, draft, text } => {
+                let same =
+                    |known: &&PullRequest| known.link.number == pull.number && known.head == *head;
+                let since = self.pulls.iter().find(same).map_or(at, |known| known.since);
                 self.pulls.retain(|known| known.link.number != pull.number);
                 self.pulls.push(PullRequest {
                     link: pull.clone(),
                     tasks: tasks.clone(),
                     branch: branch.clone(),
                     head: head.clone(),
+                    since,
                     into: into.clone(),
                     draft: *draft,
                     text: text.clone(),
@@ -152,7 +166,7 @@ impl Forged {
                     pull.standing = *standing;
                     pull.draft = *draft;
                     pull.text.clone_from(text);
-                    pull.head.clone_from(head);
+                    pull.is_at(head, at);
                     self.pushed.insert(pull.branch.clone(), head.clone());
                     self.ours.entry(pull.branch.clone()).or_default().push(head.clone());
                 }

@@ -190,6 +190,23 @@ impl Forge {
         Ok(Checks(all))
     }
 
+    /// Whether the repository has workflows of GitHub Actions. Where we may not know, it has none.
+    ///
+    /// # Errors
+    /// No answer, a limit, no credentials.
+    pub async fn has_workflows(&mut self) -> Result<bool, ForgeError> {
+        #[derive(Deserialize)]
+        struct Workflows {
+            total_count: u64,
+        }
+        let path = format!("/repos/{}/actions/workflows?per_page=1", self.slug);
+        match self.json::<Workflows>(Call::get(path, "the workflows")).await {
+            Ok(workflows) => Ok(workflows.total_count > 0),
+            Err(ForgeError::NotFound(_) | ForgeError::Forbidden { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// What a check run says about lines: the first fifty.
     ///
     /// # Errors

@@ -13,6 +13,7 @@ mod hands;
 mod help;
 mod input_errors;
 mod isolation;
+mod late_checks;
 mod logs;
 mod merge_clean;
 mod merge_queue;

@@ -105,7 +105,6 @@ fn follow_up(
         only,
         reviewers: config.github.reviewers.clone(),
         helper: crate::supervisor::profiles(&config)?.remove(&config.agent),
-        grace: config.github.checks_grace,
         now: common.now,
         ..FollowUpOptions::default()
     };
@@ -128,14 +127,18 @@ fn follow_up(
     } else {
         report::follow_ups(&done, command)
     })?;
-    Ok(code(&done, options.wait.is_some()))
+    Ok(code(&done))
 }
 
-fn code(done: &[FollowedUp], waited: bool) -> ExitCode {
+fn code(done: &[FollowedUp]) -> ExitCode {
     use FollowUpOutcome as O;
     let code = |outcome: &O| match outcome {
-        O::NothingOpen | O::Addressed { .. } | O::Passed(_) | O::Fixed { .. } | O::Merged => 0,
-        O::Pending(_) => u8::from(waited),
+        O::NothingOpen
+        | O::Addressed { .. }
+        | O::Passed(_)
+        | O::Pending(_)
+        | O::Fixed { .. }
+        | O::Merged => 0,
         O::NotMended { .. }
         | O::GivenUp { .. }
         | O::Failed { .. }

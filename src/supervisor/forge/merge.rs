@@ -271,6 +271,9 @@ impl Desk<'_> {
         }
         match (pull.mergeable, pull.mergeable_state.as_str()) {
             (Some(false), _) | (_, "dirty") => Ok(Step::Settled(MergeOutcome::Conflict)),
+            (_, "clean" | "has_hooks") if self.may_yet_start(&known, &pull).await? => {
+                Ok(Step::Later("no check has been reported yet".to_owned()))
+            }
             (_, "clean" | "has_hooks") => self.land(&known, &pull, &mut all[at], options).await,
             (_, "unstable") => match self.unready(&pull).await? {
                 None => self.land(&known, &pull, &mut all[at], options).await,

@@ -12,6 +12,7 @@ mod issues;
 mod merge;
 mod pushing;
 mod rollup;
+mod starting;
 mod text;
 
 pub use create::{PullChoice, PullOptions, PullOutcome, queue_pulls};
@@ -49,6 +50,10 @@ pub struct Desk<'a> {
     token: Token,
     facts: Option<Facts>,
     has_queue: Option<bool>,
+    /// Whether checks are run here.
+    has_checks: Option<bool>,
+    /// How long after a push they may take to be reported.
+    grace: Duration,
     /// That nobody else asks GitHub for this repository meanwhile; given back while nothing is asked.
     lock: Option<SupervisorLock>,
     tell: &'a mut dyn FnMut(&str),
@@ -114,6 +119,8 @@ impl<'a> Desk<'a> {
             token,
             facts: None,
             has_queue: None,
+            has_checks: None,
+            grace: config.checks_grace,
             lock: None,
             tell,
         })

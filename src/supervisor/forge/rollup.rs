@@ -258,7 +258,12 @@ impl Desk<'_> {
                 "dirty" => {
                     return Ok(Verdict::Waiting("the target moved; run it again".to_owned()));
                 }
-                "clean" | "has_hooks" => None,
+                "clean" | "has_hooks" => match self.state().forge.pull(number).cloned() {
+                    Some(known) if self.may_yet_start(&known, &pull).await? => {
+                        Some(format!("no check of #{number} has been reported yet"))
+                    }
+                    _ => None,
+                },
                 "unstable" | "blocked" => {
                     let checks =
                         self.forge.checks(head).await.map_err(|error| self.failed(error))?;

@@ -76,7 +76,7 @@ pub struct CheckRule {
     pub looks: u32,
     /// It fails where the tree has this file.
     pub fails_with: Option<&'static str>,
-    /// Looks until it is reported at all; it always is on the base.
+    /// Looks until it is reported at all; it always is on the base, unless workflows show that it will be.
     pub late: u32,
 }
 
@@ -93,6 +93,8 @@ pub struct Rules {
     pub auto_merge: bool,
     /// Looks until the mergeability of a new head is known.
     pub slow_mergeability: u32,
+    /// Workflows of GitHub Actions.
+    pub workflows: u64,
     /// We may not close other people's threads.
     pub no_resolving: bool,
 }
@@ -179,7 +181,7 @@ impl Model {
     /// Whether a check is there by now.
     pub fn is_reported(&self, sha: &str, check: &CheckRule) -> bool {
         self.looked.get(sha).copied().unwrap_or(0) >= check.late
-            || self.tip("main").is_some_and(|tip| tip == sha)
+            || self.rules.workflows == 0 && self.tip("main").is_some_and(|tip| tip == sha)
     }
 
     /// A check's conclusion by now; `None`: it has not ended.

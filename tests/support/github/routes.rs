@@ -136,7 +136,7 @@ pub fn answer(model: &mut Model, request: &Request) -> Reply {
             Reply { status: 302, body: None, link }
         }
         ("GET", ["actions", "workflows"]) => {
-            reply(200, json!({ "total_count": 0, "workflows": [] }))
+            reply(200, json!({ "total_count": model.rules.workflows, "workflows": [] }))
         }
         ("GET", ["commits", sha, "check-runs"]) => {
             let shown = model.rules.checks.iter().enumerate();

@@ -116,23 +116,24 @@ impl Desk<'_> {
                 .iter()
                 .filter(|name| !checks.0.iter().any(|check| check.name == **name))
                 .collect();
-            let late = !missing.is_empty() || checks.0.is_empty();
             let pending = names(&checks, CheckState::Pending);
-            if pending.is_empty() && !late {
-                return Ok(Ok((checks, false)));
-            }
-            if late && pending.is_empty() && began.elapsed() >= options.grace {
-                let why = match &missing[..] {
-                    [] => "no check has been reported".to_owned(),
-                    some => {
-                        let names: Vec<&str> = some.iter().map(|name| name.as_str()).collect();
-                        format!("{} did not start again", names.join(", "))
-                    }
-                };
+            let late = pending.is_empty() && !missing.is_empty();
+            if late && began.elapsed() >= self.grace {
+                let names: Vec<&str> = missing.iter().map(|name| name.as_str()).collect();
                 return Ok(Err(FollowUpOutcome::Waiting(format!(
-                    "{why} within {:.0?} of the push; does it conflict with {}?",
-                    options.grace, pull.base
+                    "{} did not start again within {:.0?} of the push; does it conflict with {}?",
+                    names.join(", "),
+                    self.grace,
+                    pull.base
                 ))));
+            }
+            let known = self.state().forge.pull(pull.number).cloned();
+            let none_yet = match known.filter(|_| checks.0.is_empty()) {
+                Some(known) => self.may_yet_start(&known, &pull).await?,
+                None => false,
+            };
+            if pending.is_empty() && !late && !none_yet {
+                return Ok(Ok((checks, false)));
             }
             if began.elapsed() >= limit {
                 return Ok(Ok((checks, true)));

@@ -36,8 +36,6 @@ pub struct FollowUpOptions {
     pub most: u32,
     /// How long checks are waited for; `None`: not at all.
     pub wait: Option<Duration>,
-    /// How long after a push checks may take to show up.
-    pub grace: Duration,
     /// Though GitHub failed several times in a row just now.
     pub now: bool,
 }
