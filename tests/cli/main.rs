@@ -5,6 +5,7 @@
 mod agent_words;
 mod agents;
 mod ahead;
+mod batch_time;
 mod decompose;
 mod durability;
 mod execute;
@@ -24,6 +25,7 @@ mod pull_requests;
 mod recovery;
 mod report;
 mod resources;
+mod rollup_faults;
 mod service;
 mod sessions;
 mod snapshots;

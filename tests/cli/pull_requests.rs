@@ -184,7 +184,7 @@ pub fn check(
     looks: u32,
     fails_with: Option<&'static str>,
 ) -> CheckRule {
-    CheckRule { name, required, looks, fails_with, late: 0 }
+    CheckRule { name, required, looks, fails_with, ..CheckRule::default() }
 }
 
 #[test]

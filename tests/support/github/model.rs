@@ -68,12 +68,14 @@ pub struct Review {
 }
 
 /// A check of every commit that is pushed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct CheckRule {
     pub name: &'static str,
     pub required: bool,
     /// Looks until it has ended.
     pub looks: u32,
+    /// How long it takes from the push, at least.
+    pub takes: std::time::Duration,
     /// It fails where the tree has this file.
     pub fails_with: Option<&'static str>,
     /// Looks until it is reported at all; it always is on the base, unless workflows show that it will be.
@@ -122,6 +124,8 @@ pub struct Model {
     pub faults: Vec<Fault>,
     /// How often each commit's checks were looked at.
     pub looked: std::collections::BTreeMap<String, u32>,
+    /// When commits were seen first.
+    pub born: std::collections::BTreeMap<String, std::time::Instant>,
     /// Verb and path of every request, in order.
     pub requests: Vec<String>,
     /// What was against GitHub's description of itself.
@@ -186,7 +190,8 @@ impl Model {
 
     /// A check's conclusion by now; `None`: it has not ended.
     pub fn conclusion(&self, sha: &str, check: &CheckRule) -> Option<&'static str> {
-        if self.looked.get(sha).copied().unwrap_or(0) < check.late + check.looks {
+        let early = self.born.get(sha).is_some_and(|born| born.elapsed() < check.takes);
+        if early || self.looked.get(sha).copied().unwrap_or(0) < check.late + check.looks {
             return None;
         }
         let fails = |file: &str| self.git(&["cat-file", "-e", &format!("{sha}:{file}")]).is_some();
@@ -239,6 +244,7 @@ impl Model {
             let (Some(head), Some(base)) = (self.tip(&pull.head), self.tip(&pull.base)) else {
                 continue;
             };
+            self.born.entry(head.clone()).or_insert_with(std::time::Instant::now);
             // As after a merge with a merge commit.
             if self.contains(&base, &head) {
                 self.pulls[at].open = false;
