@@ -14,15 +14,15 @@ use std::time::Duration;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  orch pr address\n  orch pr address fix-login --from some-bot\n\nRemarks on lines, reviews and \
-                  comments that have no answer go to the agent of the task, in its worktree, with its session where it\n\
+                  comments that have no answer go to the agent of the task, in its worktree, with its session where it \
                   can go on with one. What it does is committed, verified by the task's commands, and pushed, never by \
-                  force. Then\neach is answered with the commit, and threads are resolved where it changed something. \
-                  What was answered, or resolved, is not\ntaken up again: answer in the thread, or unresolve it, to ask \
+                  force. Then each is answered with the commit, and threads are resolved where it changed something. \
+                  What was answered, or resolved, is not taken up again: answer in the thread, or unresolve it, to ask \
                   for more.\n\nWhat a remark says steers an agent that runs on your machine. So only people are heard who \
-                  are an owner, member or\ncollaborator of the repository, and you; what others (and bots) write is \
-                  never shown to an agent, but listed as skipped. To\nhear someone else as well: --from LOGIN, or \
-                  [github] reviewers in orch.toml.\n\nExit codes: 0 all that was open is addressed, 1 something is not, 3 \
-                  a branch cannot be pushed."
+                  are an owner, member or collaborator of the repository, and you; what others (and bots) write is never \
+                  shown to an agent, but listed as skipped. To hear someone else as well: --from LOGIN, or [github] \
+                  reviewers in orch.toml.\n\nExit codes: 0 all that was open is addressed, 1 something is not, 3 a branch \
+                  cannot be pushed."
 )]
 pub(super) struct Address {
     /// Tasks (name, id, or an unambiguous prefix) [default: all with an open pull request].
@@ -38,11 +38,11 @@ pub(super) struct Address {
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  orch pr fix\n  orch pr fix fix-login --wait --max 5\n\nWhat the checks say (their summary, the \
-                  lines they mark, the end of a GitHub Actions log) goes to the agent of the task, in its\nworktree. What \
+                  lines they mark, the end of a GitHub Actions log) goes to the agent of the task, in its worktree. What \
                   it does is committed, verified by the task's commands, and pushed, never by force; then the checks run \
-                  again.\nWith --wait they are waited for, and the agent is asked again, up to --max times for a pull \
-                  request in all, whichever\ncommand asked.\n\nExit codes: 0 nothing fails, or (without --wait) a fix was \
-                  pushed; 1 checks fail and the agent could not mend them, or\nwas asked often enough; 3 a branch cannot \
+                  again. With --wait they are waited for, and the agent is asked again, up to --max times for a pull \
+                  request in all, whichever command asked.\n\nExit codes: 0 nothing fails, or (without --wait) a fix was \
+                  pushed; 1 checks fail and the agent could not mend them, or was asked often enough; 3 a branch cannot \
                   be pushed."
 )]
 pub(super) struct Fix {

@@ -105,6 +105,7 @@ impl Desk<'_> {
                 all.iter_mut().filter(|c| c.outcome.is_none()).for_each(|c| c.why.clone_from(&why));
                 break;
             }
+            let looked = Instant::now();
             let progress = match self.round(&mut all, options).await {
                 Ok(progress) => progress,
                 Err(SupervisorError::Forge(
@@ -133,7 +134,9 @@ impl Desk<'_> {
                 break;
             }
             let least = LOOKS.0.min(self.forge.pace().saturating_mul(2));
-            tokio::time::sleep((began.elapsed() / 10).clamp(least, LOOKS.1)).await;
+            // A look at many takes a while itself.
+            let pause = (began.elapsed() / 10).min(LOOKS.1).saturating_sub(looked.elapsed());
+            tokio::time::sleep(pause.max(least)).await;
         }
         let finished = all.into_iter().filter_map(|candidate| {
             let pull = self.state().forge.pull(candidate.number)?;
@@ -192,10 +195,12 @@ impl Desk<'_> {
             // One that GitHub is finding out about is looked at again before the next: with each merge the
             // others have to be found out about anew.
             let found_out_by = Instant::now() + LOOKS.0 * 5;
+            let mut pause = LOOKS.0 / 4;
             let step = loop {
                 match self.advance(at, all, options).await? {
                     Step::Soon(_) if Instant::now() < found_out_by => {
-                        tokio::time::sleep(LOOKS.0.min(self.forge.pace().saturating_mul(2))).await;
+                        tokio::time::sleep(pause.min(self.forge.pace().saturating_mul(2))).await;
+                        pause = (pause * 2).min(LOOKS.0);
                     }
                     step => break step,
                 }

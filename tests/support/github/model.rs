@@ -124,6 +124,8 @@ pub struct Model {
     pub faults: Vec<Fault>,
     /// How often each commit's checks were looked at.
     pub looked: std::collections::BTreeMap<String, u32>,
+    /// Where branches were when it was last looked what follows from that.
+    pub settled: String,
     /// When commits were seen first.
     pub born: std::collections::BTreeMap<String, std::time::Instant>,
     /// Verb and path of every request, in order.
@@ -236,6 +238,14 @@ impl Model {
 
     /// What follows by itself: heads that moved, work that is on the base by now, the merge queue.
     pub fn settle(&mut self) {
+        let format = "--format=%(objectname) %(refname)";
+        let refs = self.git(&["for-each-ref", format, "refs/heads"]).unwrap_or_default();
+        let now = format!("{refs} {}", self.pulls.len());
+        let waits = self.pulls.iter().any(|pull| pull.open && (pull.queued || pull.auto_merge));
+        if self.settled == now && !waits {
+            return;
+        }
+        self.settled = now;
         for at in 0..self.pulls.len() {
             let pull = self.pulls[at].clone();
             if !pull.open {

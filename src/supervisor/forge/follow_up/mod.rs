@@ -315,6 +315,8 @@ impl Desk<'_> {
         case: &Case,
         ask: &Ask<'_>,
     ) -> Result<Settled<FollowUpEnd>, SupervisorError> {
+        // Before an agent works in vain.
+        self.world.repo.identity()?;
         let landing = self.world.lock_landing()?.ok_or_else(|| self.world.is_landing())?;
         if let Err(why) = self.workshop().open(case.position).await? {
             return Ok(Err(FollowUpOutcome::Refused(why)));
