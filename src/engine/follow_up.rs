@@ -93,8 +93,8 @@ impl FollowUps {
 
     /// The commit that the last one made.
     pub(super) fn commit(&self, task: &TaskId) -> Option<&str> {
-        let all = self.of(task).iter().rev().filter(|followed| !followed.retired);
-        all.filter_map(|followed| followed.end.as_ref()?.0.commit.as_deref()).next()
+        let mut all = self.of(task).iter().rev().filter(|followed| !followed.retired);
+        all.find_map(|followed| followed.end.as_ref()?.0.commit.as_deref())
     }
 
     pub(super) fn logs(&self, task: &TaskId) -> impl Iterator<Item = LogView> + '_ {
@@ -198,7 +198,9 @@ mod tests {
             ended(None, Some("2")),
             starting(FollowUpKind::Fix, 3),
         ];
-        events.iter().for_each(|event| all.apply(event, Timestamp(0)));
+        for event in &events {
+            all.apply(event, Timestamp(0));
+        }
         assert_eq!(all.tried(&task, FollowUpKind::Fix, 7), 2, "not the one that was lost");
         assert_eq!(all.tried(&task, FollowUpKind::Fix, 8), 0, "another pull request");
         assert_eq!(all.open(&task).map(|open| open.number), Some(3));

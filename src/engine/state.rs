@@ -206,6 +206,7 @@ impl State {
     /// Folds one event into the state. Events about unknown tasks change nothing.
     pub fn apply(&mut self, recorded: &Recorded) {
         self.fold(recorded);
+        self.follow_ups.apply(&recorded.event, recorded.at);
         for task in recorded.event.tasks() {
             let Some(task) = self.position(task) else { continue };
             self.briefs[task] = Brief::of(&self.spec.tasks[task].steps, &self.tasks[task].steps);
@@ -249,7 +250,6 @@ impl State {
         }
         self.holds.apply(&recorded.event);
         self.merging.apply(&recorded.event);
-        self.follow_ups.apply(&recorded.event, at);
         match &recorded.event {
             Event::SupervisorStarted { pid } => {
                 self.worked_before = self.worked();

@@ -105,7 +105,7 @@ impl Desk<'_> {
                 all.iter_mut().filter(|c| c.outcome.is_none()).for_each(|c| c.why.clone_from(&why));
                 break;
             }
-            let looked = Instant::now();
+            let (looked, asked) = (Instant::now(), self.forge.calls().reads);
             let progress = match self.round(&mut all, options).await {
                 Ok(progress) => progress,
                 Err(SupervisorError::Forge(
@@ -134,9 +134,10 @@ impl Desk<'_> {
                 break;
             }
             let least = LOOKS.0.min(self.forge.pace().saturating_mul(2));
-            // A look at many takes a while itself.
-            let pause = (began.elapsed() / 10).min(LOOKS.1).saturating_sub(looked.elapsed());
-            tokio::time::sleep(pause.max(least)).await;
+            // A look at many takes a while itself; and GitHub allows some fifteen reads a second.
+            let paced = self.forge.pace() / 10 * (self.forge.calls().reads - asked);
+            let pause = (began.elapsed() / 10).min(LOOKS.1).max(paced);
+            tokio::time::sleep(pause.saturating_sub(looked.elapsed()).max(least)).await;
         }
         let finished = all.into_iter().filter_map(|candidate| {
             let pull = self.state().forge.pull(candidate.number)?;

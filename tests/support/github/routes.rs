@@ -123,7 +123,7 @@ pub fn answer(model: &mut Model, request: &Request) -> Reply {
             talk::answer(model, number.unwrap_or(0), to, text)
         }
         ("GET", ["check-runs", _, "annotations"]) => {
-            let check = &model.rules.checks[number.unwrap_or(1) as usize - 1];
+            let check = &model.rules.checks[usize::try_from(number.unwrap_or(1)).unwrap() - 1];
             let file = check.fails_with.unwrap_or_default();
             page(
                 request,

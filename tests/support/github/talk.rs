@@ -128,9 +128,9 @@ pub fn discussion(model: &Model, variables: &Value) -> Value {
     let comments = model.talk.iter().filter(|(pull, _)| *pull == number);
     let comments = comments.map(|(_, said)| word(said, false));
     json!({ "repository": { "pullRequest": {
-        "reviewThreads": page(threads.collect(), &variables["threads"]),
-        "reviews": page(reviews.collect(), &variables["reviews"]),
-        "comments": page(comments.collect(), &variables["comments"]),
+        "reviewThreads": page(&threads.collect::<Vec<_>>(), &variables["threads"]),
+        "reviews": page(&reviews.collect::<Vec<_>>(), &variables["reviews"]),
+        "comments": page(&comments.collect::<Vec<_>>(), &variables["comments"]),
     } } })
 }
 
@@ -146,7 +146,7 @@ fn word(said: &Said, on_line: bool) -> Value {
     word
 }
 
-fn page(all: Vec<Value>, after: &Value) -> Value {
+fn page(all: &[Value], after: &Value) -> Value {
     let from: usize = after.as_str().and_then(|cursor| cursor.parse().ok()).unwrap_or(0);
     let to = all.len().min(from + PAGE);
     let cursor = (to > from).then(|| to.to_string());

@@ -145,8 +145,8 @@ impl Desk<'_> {
                 said = waits;
             }
             self.lock = None;
-            let least = LOOKS.0.min(self.forge.pace().saturating_mul(2));
-            tokio::time::sleep((began.elapsed() / 10).clamp(least, LOOKS.1)).await;
+            let short = LOOKS.0.min(self.forge.pace().saturating_mul(2));
+            tokio::time::sleep((began.elapsed() / 10).clamp(short, LOOKS.1)).await;
             self.regain().await?;
         }
     }

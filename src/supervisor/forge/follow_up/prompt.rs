@@ -170,7 +170,7 @@ mod tests {
             first: 1,
             path: "a.rs".to_owned(),
             line: Some((3, true)),
-            hunk: (0..40).map(|n| format!("+line {n}\n")).collect(),
+            hunk: (0..40).map(|n| format!("+line {n}")).collect::<Vec<_>>().join("\n"),
         };
         let said = vec![(by, words.to_owned())];
         let open = Open { names: vec!["remark:1".to_owned()], said, place: Some(place) };

@@ -115,11 +115,12 @@ impl Workshop<'_> {
             }
             let shown =
                 before.as_ref().map(|(failure, output)| Before { error: &failure.message, output });
+            let remembers = session.is_some();
             let (end, output) = self.once(ask, &profile, &start, session.take(), shown).await?;
             let Some(failure) = end.ending.failure().cloned() else { return Ok(Ok(end)) };
             match failure.class {
-                // Once: the next begins a new one.
-                FailureClass::SessionGone => continue,
+                // The next begins a new one.
+                FailureClass::SessionGone if remembers => {}
                 FailureClass::VerifyFailed if tried < retries => {
                     tried += 1;
                     (self.tell)(&format!("{}: {}; asking once more", task.name, failure.message));
