@@ -230,7 +230,8 @@ impl State {
     /// The commit its branch points to, once it was recorded.
     #[must_use]
     pub fn commit(&self, task: usize) -> Option<&str> {
-        self.ends(task).filter_map(|end| end.commit.as_deref()).last()
+        let made = || self.ends(task).filter_map(|end| end.commit.as_deref()).last();
+        self.follow_ups.commit(&self.spec.tasks[task].id).or_else(made)
     }
 
     /// The paths that its work differs in from where it started, once it was committed.

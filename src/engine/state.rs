@@ -48,6 +48,8 @@ pub struct State {
     pub github: Breaker,
     /// What the run has on its forge.
     pub forge: Forged,
+    /// What agents were asked for after their tasks were done.
+    pub follow_ups: super::FollowUps,
     /// What was spent.
     pub budget: Budget,
     /// What is known of merging.
@@ -103,6 +105,7 @@ impl State {
             execution: Breaker::default(),
             github: Breaker::default(),
             forge: Forged::default(),
+            follow_ups: super::FollowUps::default(),
             budget: Budget { most: spec.policy.max_cost_usd.map(budget::micros), spent: 0 },
             spec,
             tasks,
@@ -247,6 +250,7 @@ impl State {
         }
         self.holds.apply(&recorded.event);
         self.merging.apply(&recorded.event);
+        self.follow_ups.apply(&recorded.event, at);
         match &recorded.event {
             Event::SupervisorStarted { pid } => {
                 self.worked_before = self.worked();

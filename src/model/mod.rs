@@ -24,7 +24,7 @@ mod work;
 
 pub use action::Action;
 pub use event::{Event, Head, Recorded};
-pub use forge::{ForgeWork, Link, PullStanding};
+pub use forge::{FollowUp, FollowUpEnd, FollowUpKind, ForgeWork, Link, PullStanding};
 pub use ids::{AttemptId, RunId, StepId, TaskId, slug};
 pub use outcome::{
     AttemptEnd, Ending, Exit, Failure, FailureClass, FailureContext, Resource, ResourceUse,

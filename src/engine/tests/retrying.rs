@@ -227,3 +227,18 @@ fn a_lost_verification_is_run_again_and_not_the_agent() {
     assert_eq!(run.later(10), ["start a/verify.2"]);
     assert_eq!(run.ok("a/verify.2"), ["finish succeeded"]);
 }
+
+#[test]
+fn a_skipped_step_is_no_way_around_what_it_needs() {
+    let mut spec = task("a");
+    let mut setup = step("setup", &["branch"]);
+    setup.skip = Some("there is nothing to set up".to_owned());
+    spec.steps.insert(1, setup);
+    spec.steps[2].needs = vec!["setup".into()];
+    let mut run = Run::new(1, true, vec![spec]);
+    run.act();
+    run.succeed("a");
+    assert_eq!(run.task_state("a"), TaskState::Succeeded);
+    let next = run.retry("a");
+    assert_eq!(next, ["start a/branch.2"], "the agent works in what that makes");
+}
