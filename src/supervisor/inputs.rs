@@ -6,7 +6,7 @@ use crate::analysis::score::WRITE_FROM;
 use crate::analysis::{self, Analysis, Ground, Request, Sources, TextDependencies, Tree};
 use crate::config::Config;
 use crate::git::{PathHistory, Repo};
-use crate::journal::{Cache, EntryKind, Journal, Layout};
+use crate::journal::{Cache, EntryKind, FinishedTask, Journal, Layout};
 use crate::model::{Access, PastChange, Target};
 use crate::plan::{self, Declared, Finished, History, HotFacts, PlanInput, Risk};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -139,17 +139,21 @@ fn is_pattern(path: &str) -> bool {
     path.contains(['*', '?', '[', '{'])
 }
 
-/// How long tasks took before. A journal that cannot be read makes no plan impossible.
-pub(super) fn history(repo: &Repo) -> History {
+/// What tasks of earlier runs did. A journal that cannot be read makes no plan impossible.
+pub(super) fn finished(repo: &Repo) -> Vec<FinishedTask> {
     let journal = Journal::open_existing(&Layout::new(repo.state_dir()).journal());
     let finished =
         journal.and_then(|journal| journal.map_or(Ok(Vec::new()), |j| j.finished_tasks()));
-    let finished = finished.unwrap_or_else(|error| {
-        tracing::warn!("estimates are by size only: {error}");
+    finished.unwrap_or_else(|error| {
+        tracing::warn!("nothing is known of earlier runs: {error}");
         Vec::new()
-    });
-    History::new(finished.into_iter().map(|task| Finished {
-        agent: task.agent,
+    })
+}
+
+/// How long tasks took before.
+pub(super) fn history(finished: &[FinishedTask]) -> History {
+    History::new(finished.iter().map(|task| Finished {
+        agent: task.agent.clone(),
         work_type: task.work_type,
         complexity: task.complexity,
         seconds: task.seconds,

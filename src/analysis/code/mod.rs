@@ -43,8 +43,8 @@ const MAX_IMPORTS: usize = 2_000;
 
 /// What the analysis asks the outside for, by the place of the file in the [`Tree`].
 pub trait Library {
-    /// Hands over the sketch of every file that is code and can be read.
-    fn sketches(&self, each: &mut dyn FnMut(usize, &Sketch));
+    /// The sketch of every file that is code and can be read.
+    fn sketches(&self) -> HashMap<usize, Sketch>;
 
     /// The outlines of some files, in that order; an empty one for what cannot be read.
     fn outlines(&self, files: &[usize]) -> Vec<Outline>;
@@ -76,6 +76,7 @@ pub struct Import<'a> {
 pub struct Code<'a> {
     tree: &'a Tree,
     library: &'a dyn Library,
+    sketches: OnceCell<HashMap<usize, Sketch>>,
     outlines: RefCell<HashMap<usize, Rc<Outline>>>,
     imports: RefCell<HashMap<usize, Rc<Vec<Import<'a>>>>>,
     packages: OnceCell<Packages>,
@@ -97,6 +98,7 @@ impl<'a> Code<'a> {
         Self {
             tree,
             library,
+            sketches: OnceCell::new(),
             outlines: RefCell::default(),
             imports: RefCell::default(),
             packages: OnceCell::new(),
@@ -116,7 +118,7 @@ impl<'a> Code<'a> {
             return BTreeMap::new();
         }
         let mut files: HashMap<u32, Vec<usize>> = HashMap::new();
-        self.library.sketches(&mut |file, sketch| {
+        for (&file, sketch) in self.sketches.get_or_init(|| self.library.sketches()) {
             for hash in sketch.hashes().filter(|hash| by_hash.contains_key(hash)) {
                 let files = files.entry(hash).or_default();
                 // One more says that there are too many.
@@ -124,7 +126,7 @@ impl<'a> Code<'a> {
                     files.push(file);
                 }
             }
-        });
+        }
         files.retain(|_, files| files.len() <= MAX_FILES);
         let all: BTreeSet<usize> = files.values().flatten().copied().collect();
         self.load(all);
@@ -203,6 +205,17 @@ impl<'a> Code<'a> {
 
     fn tree(&self) -> &'a Tree {
         self.tree
+    }
+
+    /// Whether a file may define a name. Where the sketches were read, which is so as soon as a prompt names
+    /// anything, it spares parsing most of the files that do not.
+    fn may_define(&self, file: usize, name: &str) -> bool {
+        let sketch = self.sketches.get().filter(|_| name.len() >= sketch::SHORTEST);
+        sketch.is_none_or(|known| known.get(&file).is_some_and(|s| s.may_hold(name)))
+    }
+
+    fn defines(&self, file: usize, name: &str) -> bool {
+        self.may_define(file, name) && self.outline(file).definitions.iter().any(|d| d.name == name)
     }
 
     fn load(&self, files: impl IntoIterator<Item = usize>) {

@@ -31,6 +31,13 @@ impl Sketch {
         &self.0
     }
 
+    /// Whether the file may define `name`, which is at least [`SHORTEST`] long; if not, it does not.
+    pub(super) fn may_hold(&self, name: &str) -> bool {
+        let (chunks, _) = self.0.as_chunks::<4>();
+        let wanted = hash(name.as_bytes());
+        chunks.binary_search_by_key(&wanted, |bytes| u32::from_le_bytes(*bytes)).is_ok()
+    }
+
     pub(super) fn hashes(&self) -> impl Iterator<Item = u32> {
         let (chunks, _) = self.0.as_chunks::<4>();
         chunks.iter().map(|bytes| u32::from_le_bytes(*bytes))
@@ -47,32 +54,53 @@ const DEEPEST: i32 = 200;
 
 /// Whether a person may have written it, and it can be read in reasonable time.
 pub(super) fn is_readable(content: &[u8]) -> bool {
-    if content.len() > LARGEST || content[..content.len().min(BINARY_WITHIN)].contains(&0) {
-        return false;
-    }
-    let (mut lines, mut open, mut deepest) = (1, 0, 0);
-    for byte in content {
+    let mut shape = Shape::default();
+    content.iter().for_each(|byte| shape.see(*byte));
+    is_text(content) && shape.is_written(content.len())
+}
+
+fn is_text(content: &[u8]) -> bool {
+    content.len() <= LARGEST && !content[..content.len().min(BINARY_WITHIN)].contains(&0)
+}
+
+/// How long its lines and how deep its brackets are.
+#[derive(Default)]
+struct Shape {
+    line_ends: usize,
+    open: i32,
+    deepest: i32,
+}
+
+impl Shape {
+    fn see(&mut self, byte: u8) {
         match byte {
-            b'\n' => lines += 1,
+            b'\n' => self.line_ends += 1,
             b'(' | b'[' | b'{' => {
-                open += 1;
-                deepest = deepest.max(open);
+                self.open += 1;
+                self.deepest = self.deepest.max(self.open);
             }
-            b')' | b']' | b'}' => open -= 1,
+            b')' | b']' | b'}' => self.open -= 1,
             _ => {}
         }
     }
-    deepest <= DEEPEST && (content.len() < 10 * MINIFIED || content.len() / lines <= MINIFIED)
+
+    fn is_written(&self, length: usize) -> bool {
+        let line = length / (self.line_ends + 1);
+        self.deepest <= DEEPEST && (length < 10 * MINIFIED || line <= MINIFIED)
+    }
 }
 
 /// Reads a file.
 #[must_use]
 pub fn sketch(language: Language, content: &[u8]) -> Sketch {
-    if language.is_manifest() || !is_readable(content) {
+    if language.is_manifest() || !is_text(content) {
         return Sketch::default();
     }
-    let mut scan = Scan { language, text: content, found: Vec::new() };
+    let mut scan = Scan { language, text: content, found: Vec::new(), shape: Shape::default() };
     scan.run();
+    if !scan.shape.is_written(content.len()) {
+        return Sketch::default();
+    }
     let mut found = scan.found;
     found.sort_unstable();
     found.dedup();
@@ -109,6 +137,7 @@ struct Scan<'a> {
     language: Language,
     text: &'a [u8],
     found: Vec<u32>,
+    shape: Shape,
 }
 
 impl Scan<'_> {
@@ -121,6 +150,7 @@ impl Scan<'_> {
         while at < text.len() {
             let byte = text[at];
             if !IN_NAME[usize::from(byte)] {
+                self.shape.see(byte);
                 if byte == b'\n' {
                     line = at + 1;
                     first = true;

@@ -80,7 +80,7 @@ impl<'a> From<'_, 'a> {
 
     /// Whether `file` defines `name`.
     fn defines(&self, file: usize, name: &str) -> bool {
-        self.code.outline(file).definitions.iter().any(|d| d.name == name)
+        self.code.defines(file, name)
     }
 
     /// The files whose path ends with `end` at a border; where there are several, the one that is nearest

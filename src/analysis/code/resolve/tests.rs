@@ -6,12 +6,11 @@ use std::collections::BTreeSet;
 struct Files(Vec<(&'static str, &'static str)>);
 
 impl Library for Files {
-    fn sketches(&self, each: &mut dyn FnMut(usize, &Sketch)) {
-        for (file, (path, content)) in self.0.iter().enumerate() {
-            if let Some(language) = Language::of(path) {
-                each(file, &sketch(language, content.as_bytes()));
-            }
-        }
+    fn sketches(&self) -> HashMap<usize, Sketch> {
+        let sketch = |(file, (path, content)): (usize, &(&str, &str))| {
+            Some((file, sketch(Language::of(path)?, content.as_bytes())))
+        };
+        self.0.iter().enumerate().filter_map(sketch).collect()
     }
 
     fn outlines(&self, files: &[usize]) -> Vec<Outline> {
