@@ -7,7 +7,9 @@
 
 use super::SupervisorError;
 use crate::analysis::Tree;
-use crate::analysis::code::{self, Code, Language, Library, Outline, Sketch, outline, sketch};
+use crate::analysis::code::{
+    self, Code, Language, Library, Outline, Sketch, Written, outline, sketch,
+};
 use crate::git::Repo;
 use crate::journal::{Cache, EntryKind, Layout};
 use crate::model::{Access, Target};
@@ -187,16 +189,19 @@ impl Drop for Keeper {
 enum What {
     Sketch,
     Outline,
+    Imports,
 }
 
 impl What {
     /// The cache's number for it: another for each form, language and kind.
     fn kind(self, language: Language) -> EntryKind {
-        let what = match self {
-            Self::Sketch => 0,
-            Self::Outline => 1,
+        let language = EntryKind::from(language as u8);
+        let number = match self {
+            Self::Sketch => 2 * language,
+            Self::Outline => 2 * language + 1,
+            Self::Imports => 500 + language,
         };
-        EntryKind::from(code::FORMAT) * 1_000 + EntryKind::from(language as u8) * 2 + what
+        EntryKind::from(code::FORMAT) * 1_000 + number
     }
 }
 
@@ -215,6 +220,13 @@ impl Library for Survey<'_> {
         let to_bytes = |outline: &Outline| serde_json::to_vec(outline).unwrap_or_default();
         let from_bytes = |bytes: Vec<u8>| serde_json::from_slice(&bytes).ok();
         let mut known = self.know(files, What::Outline, outline, to_bytes, from_bytes);
+        files.iter().map(|file| known.remove(file).unwrap_or_default()).collect()
+    }
+
+    fn imports(&self, files: &[usize]) -> Vec<Vec<Written>> {
+        let to_bytes = |imports: &Vec<Written>| serde_json::to_vec(imports).unwrap_or_default();
+        let from_bytes = |bytes: Vec<u8>| serde_json::from_slice(&bytes).ok();
+        let mut known = self.know(files, What::Imports, code::imports, to_bytes, from_bytes);
         files.iter().map(|file| known.remove(file).unwrap_or_default()).collect()
     }
 }

@@ -1,4 +1,4 @@
-use super::super::{Code, Language, Library, Outline, Sketch, outline, sketch};
+use super::super::{Code, Language, Library, Outline, Sketch, imports, outline, sketch};
 use super::*;
 use std::collections::BTreeSet;
 
@@ -16,6 +16,13 @@ impl Library for Files {
     fn outlines(&self, files: &[usize]) -> Vec<Outline> {
         let read = |(path, content): &(&str, &str)| {
             Language::of(path).map(|language| outline(language, content.as_bytes()))
+        };
+        files.iter().map(|file| read(&self.0[*file]).unwrap_or_default()).collect()
+    }
+
+    fn imports(&self, files: &[usize]) -> Vec<Vec<Written>> {
+        let read = |(path, content): &(&str, &str)| {
+            Language::of(path).map(|language| imports(language, content.as_bytes()))
         };
         files.iter().map(|file| read(&self.0[*file]).unwrap_or_default()).collect()
     }
