@@ -102,3 +102,52 @@ fn walk(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{Fixture, write};
+    use super::*;
+
+    /// What `git diff-tree` says of two commits.
+    fn by_git(fixture: &Fixture, old: &str, new: &str) -> Vec<String> {
+        let told = fixture.git(&["diff-tree", "-r", "--no-renames", "--name-only", old, new]);
+        let mut paths: Vec<String> = told.lines().map(str::to_owned).collect();
+        paths.sort();
+        paths
+    }
+
+    #[test]
+    fn it_says_what_git_says_also_where_files_and_folders_change_places() {
+        let fixture = Fixture::new();
+        let commit = |files: &[&str]| {
+            fixture.git(&["rm", "-rqf", "."]);
+            for file in files {
+                write(&fixture.root, file, file);
+            }
+            fixture.git(&["add", "-A"]);
+            fixture.git(&["commit", "-qm", "next"]);
+            fixture.oid("HEAD")
+        };
+        // In git's order a folder stands behind `a-b` and `a.b`, before `a0`.
+        let commits = [
+            commit(&["a", "a-b", "a.b", "a0", "d/e/f", "d/g"]),
+            commit(&["a/x", "a/y/z", "a-b", "a0", "d/e", "d/g"]),
+            commit(&["a", "a.b", "a0/a0", "d"]),
+            commit(&["a/x", "a-b/c", "b"]),
+        ];
+        let repo = fixture.repo.open().unwrap();
+        let tree = |id: &str| repo.find_commit(Oid::from_str(id).unwrap()).unwrap().tree().unwrap();
+        for old in &commits {
+            for new in &commits {
+                let found = differences(&repo, &tree(old), &tree(new)).unwrap();
+                let mut paths: Vec<String> = found
+                    .iter()
+                    .map(|(path, ..)| String::from_utf8_lossy(path).into_owned())
+                    .collect();
+                paths.dedup();
+                assert_eq!(paths, by_git(&fixture, old, new));
+                assert!(found.iter().all(|(_, was, is)| was != is));
+            }
+        }
+    }
+}

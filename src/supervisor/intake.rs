@@ -134,7 +134,7 @@ pub fn intake(
     let mut inputs = inputs::inputs(config, options, sources, &decomposed)?;
     survey::add_code(&code, &mut inputs);
     let hot = inputs::hot(repo, &base, &inputs);
-    inputs::grade(&changes, &mut inputs);
+    inputs::grade(&code, &changes, &mut inputs);
     let jobs = if options.parallel { options.jobs.max(1) } else { 1 };
     let plan_options = PlanOptions {
         ignore: config.ignore_conflicts.clone(),

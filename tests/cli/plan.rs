@@ -188,3 +188,26 @@ fn thresholds_come_from_the_configuration() {
     sandbox.write("orch.toml", "[conflicts]\norder_from = 2\n");
     sandbox.orch("plan --all-prompts").exits(2).complains("orch.toml:2: `order_from`");
 }
+
+#[test]
+fn what_a_run_changed_teaches_the_next_plan() {
+    let sandbox = Sandbox::new();
+    let both = "echo more >> src/count.txt; echo more >> src/deep/er/list.txt";
+    sandbox.task("a", &["files: [src/count.txt]"], both);
+    sandbox.task("b", &["files: [src/count.txt]", "depends_on: [a]"], both);
+    sandbox.prompt("next", &[], "# Go on\n\nChange `src/count.txt`.\n");
+    sandbox.commit_all("Prompts");
+    let evidence = || {
+        let plan = plan(&sandbox, "--tasks prompts/next.md");
+        let target = target(&plan, "next", "src/deep/er/list.txt").cloned();
+        target.map(|target| target["evidence"].to_string())
+    };
+    assert_eq!(evidence(), None, "nothing has ever changed both");
+
+    sandbox.orch("execute --tasks prompts/a.md prompts/b.md").exits(0);
+    let taught = evidence().expect("both tasks changed it");
+    assert!(taught.contains("in 2 of the 2 changes of src/count.txt"), "{taught}");
+
+    sandbox.orch("merge a b").exits(0);
+    assert_eq!(evidence(), Some(taught), "what landed is in the history, and counted once");
+}

@@ -2,7 +2,8 @@
 //! a file belongs to.
 //!
 //! Three things are known of a file by its content alone, and so kept by its blob: its *sketch*, hashes of
-//! all names that look as if they were defined in it (a scan without a grammar, cheap enough for every file),
+//! all names that look as if they were defined in it and of the words of its imports (a scan without a grammar,
+//! cheap enough for every file),
 //! its *outline*, definitions and imports as tree-sitter reads them, and its imports alone, for which most
 //! languages need only the beginning. Only files whose sketch holds a name that was asked for, and files whose
 //! imports were asked for, are parsed.
@@ -10,6 +11,7 @@
 //! Promise: no content makes it panic or take long; the same content gives the same answer.
 //! Never: I/O; what it needs it asks of a [`Library`].
 
+mod fan_in;
 mod head;
 mod language;
 mod manifest;
@@ -31,7 +33,7 @@ use std::rc::Rc;
 
 /// What is computed from the content of a file may change with `orch`: it is kept under this number.
 /// Raise it with every change of [`sketch`] or [`outline`].
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// Larger files are generated or data, bytes.
 pub const LARGEST: usize = 1 << 20;
@@ -184,6 +186,17 @@ impl<'a> Code<'a> {
         let found = Rc::new(found);
         self.imports.borrow_mut().insert(file, Rc::clone(&found));
         found
+    }
+
+    /// About how many files of the tree import each of `paths`; those that none does are left out. Only where names
+    /// were looked up, as it is known by the way then; otherwise nothing is known.
+    #[must_use]
+    pub fn importers<'p>(&self, paths: &BTreeSet<&'p str>) -> HashMap<&'p str, usize> {
+        let Some(sketches) = self.sketches.get() else { return HashMap::new() };
+        let places: HashMap<usize, &str> =
+            paths.iter().filter_map(|path| Some((self.tree.place(path)?, *path))).collect();
+        let counts = fan_in::count(self.tree, sketches, places.keys().copied());
+        counts.into_iter().map(|(place, count)| (places[&place], count)).collect()
     }
 
     /// Reads what [`Code::imports`] will need for these files, all at once: several threads, one look
