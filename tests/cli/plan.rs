@@ -206,7 +206,7 @@ fn what_a_run_changed_teaches_the_next_plan() {
 
     sandbox.orch("execute --tasks prompts/a.md prompts/b.md").exits(0);
     let taught = evidence().expect("both tasks changed it");
-    assert!(taught.contains("in 2 of the 2 changes of src/count.txt"), "{taught}");
+    assert!(taught.contains("in 2 of the 3 changes of src/count.txt"), "{taught}");
 
     sandbox.orch("merge a b").exits(0);
     assert_eq!(evidence(), Some(taught), "what landed is in the history, and counted once");

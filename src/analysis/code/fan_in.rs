@@ -43,7 +43,7 @@ pub(super) fn count(
     let mut counts: HashMap<usize, usize> = HashMap::new();
     for (&file, sketch) in sketches {
         for one in sketch.imported().filter_map(|word| by_word.get(&word)).flatten() {
-            if one.is_imported_by(tree.path(file), sketch) {
+            if one.place != file && one.is_imported_by(tree.path(file), sketch) {
                 *counts.entry(one.place).or_default() += 1;
             }
         }

@@ -37,6 +37,9 @@ impl Sketch {
     }
 
     fn of(mut names: Vec<u32>, mut words: Vec<u32>) -> Self {
+        if names.is_empty() && words.is_empty() {
+            return Self::default();
+        }
         for list in [&mut names, &mut words] {
             list.sort_unstable();
             list.dedup();
