@@ -192,22 +192,27 @@ fn thresholds_come_from_the_configuration() {
 #[test]
 fn what_a_run_changed_teaches_the_next_plan() {
     let sandbox = Sandbox::new();
-    let both = "echo more >> src/count.txt; echo more >> src/deep/er/list.txt";
-    sandbox.task("a", &["files: [src/count.txt]"], both);
-    sandbox.task("b", &["files: [src/count.txt]", "depends_on: [a]"], both);
-    sandbox.prompt("next", &[], "# Go on\n\nChange `src/count.txt`.\n");
+    sandbox.write("src/deep/test_count.txt", "four\n");
+    let both = "echo more >> src/count.txt; echo more >> src/deep/test_count.txt";
+    for n in 1..=8 {
+        let after =
+            format!("depends_on: [{}]", if n > 1 { format!("t{}", n - 1) } else { String::new() });
+        sandbox.task(&format!("t{n}"), &["files: [src/count.txt]", &after], both);
+    }
+    sandbox.prompt("next", &[], "# Count further\n\nChange `src/count.txt`.\n");
     sandbox.commit_all("Prompts");
     let evidence = || {
         let plan = plan(&sandbox, "--tasks prompts/next.md");
-        let target = target(&plan, "next", "src/deep/er/list.txt").cloned();
+        let target = target(&plan, "next", "src/deep/test_count.txt").cloned();
         target.map(|target| target["evidence"].to_string())
     };
     assert_eq!(evidence(), None, "nothing has ever changed both");
 
-    sandbox.orch("execute --tasks prompts/a.md prompts/b.md").exits(0);
-    let taught = evidence().expect("both tasks changed it");
-    assert!(taught.contains("in 2 of the 3 changes of src/count.txt"), "{taught}");
+    let tasks: String = (1..=8).map(|n| format!(" prompts/t{n}.md")).collect();
+    sandbox.orch(&format!("execute --tasks{tasks}")).exits(0);
+    let taught = evidence().expect("all eight changed both");
+    assert!(taught.contains("in 8 of the 9 changes of src/count.txt"), "{taught}");
 
-    sandbox.orch("merge a b").exits(0);
+    sandbox.orch("merge").exits(0);
     assert_eq!(evidence(), Some(taught), "what landed is in the history, and counted once");
 }
