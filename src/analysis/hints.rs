@@ -45,8 +45,8 @@ pub(super) fn add(
     }
     let Some(past) = survey.sources.past else { return Trail::default() };
     let changes = best(past.messages().scores(&said.question), MOST_CHANGES);
-    let changed = by_changes(past, &changes).into_iter().collect();
-    for (file, share) in shares(changed, MOST_SIMILAR) {
+    let files = by_changes(past, &changes).into_iter().collect();
+    for (file, share) in shares(files, MOST_SIMILAR) {
         evidence.signal(tree.path(file as usize), Factor::Past, share);
     }
     Trail { changes, ..Trail::default() }

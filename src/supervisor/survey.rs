@@ -147,16 +147,19 @@ impl std::fmt::Debug for Survey<'_> {
 /// Entries of the cache: the blob, and what was found in it.
 type Entries = Vec<(String, Vec<u8>)>;
 
+/// Entries of one kind.
+type Kept = (EntryKind, Entries);
+
 /// Writes into the cache while the analysis goes on; done when it is dropped.
 struct Keeper {
     layout: Layout,
-    thread: OnceCell<(Sender<(EntryKind, Entries)>, JoinHandle<()>)>,
+    thread: OnceCell<(Sender<Kept>, JoinHandle<()>)>,
 }
 
 impl Keeper {
     fn keep(&self, kind: EntryKind, entries: Entries) {
         let (sender, _) = self.thread.get_or_init(|| {
-            let (sender, receiver) = std::sync::mpsc::channel::<(EntryKind, Entries)>();
+            let (sender, receiver) = std::sync::mpsc::channel::<Kept>();
             let layout = self.layout.clone();
             let work = move || {
                 let cache = Cache::open(&layout);

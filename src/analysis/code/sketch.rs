@@ -101,7 +101,9 @@ const DEEPEST: i32 = 200;
 /// Whether a person may have written it, and it can be read in reasonable time.
 pub(super) fn is_readable(content: &[u8]) -> bool {
     let mut shape = Shape::default();
-    content.iter().for_each(|byte| shape.see(*byte));
+    for byte in content {
+        shape.see(*byte);
+    }
     is_text(content) && shape.is_written(content.len())
 }
 
@@ -268,7 +270,7 @@ impl Scan<'_> {
         let before = || &self.text[line..at - word.len()];
         let in_code = |comment: &[u8]| !before().iter().any(|byte| comment.contains(byte));
         match (word, self.language) {
-            (b"import", L::Python) | (b"from", L::Python) => first && in_code(b"#"),
+            (b"import" | b"from", L::Python) => first && in_code(b"#"),
             (b"use" | b"mod", L::Rust) | (b"import", L::Java | L::Go) => first && in_code(b"/*"),
             (b"include", L::C | L::Cpp) => before().trim_ascii().starts_with(b"#"),
             (b"import", language) if language.is_script() => {
