@@ -138,6 +138,9 @@ impl<'o> Supervisor<'o> {
                     self.tell(&new);
                     let mut news = self.background.tick(self.ledger.state());
                     news.extend(self.overlaps.tick(self.ledger.state()));
+                    if let Some(notice) = self.overlaps.notice() {
+                        self.observer.notice(notice);
+                    }
                     self.observer.tick(self.ledger.state());
                     let now = clock::now();
                     news.extend(self.limits.news(&self.ledger.state().spec.agents, now));

@@ -5,7 +5,7 @@ mod files;
 mod finding;
 mod finishing;
 mod power;
-mod truths;
+mod spec;
 mod writing;
 
 use super::{Journal, Projection};
