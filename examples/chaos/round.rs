@@ -183,10 +183,9 @@ impl Run<'_> {
         self.tally.races += 1;
         let file = self.place.root.join("prompts/second.md");
         fs::write(&file, "---\nagent: chaos\n---\n# Never\n\nDo nothing.\n").unwrap();
-        let before = self.runs();
         let out = self.place.orch(&["execute", "--tasks", &file.display().to_string()]);
-        // The supervisor may just have ended; then this one was right to run, and is not looked at.
-        if out.status.code() == Some(4) && self.runs() != before {
+        // Not by the number of runs: the first may be about to record its own.
+        if self.place.orch(&["status", "second"]).status.success() {
             self.tally.duplicated.push("a refused execute recorded a run".to_owned());
         }
         if out.status.code() != Some(4) {

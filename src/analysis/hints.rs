@@ -44,10 +44,9 @@ pub(super) fn add(
         evidence.signal(tree.path(file as usize), Factor::Words, share);
     }
     let Some(past) = survey.sources.past else { return Trail::default() };
-    let mut changes: Vec<(u32, f64)> = past.messages().scores(&said.question).into_iter().collect();
-    changes.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-    changes.truncate(MOST_CHANGES);
-    for (file, share) in shares(by_changes(past, &changes), MOST_SIMILAR) {
+    let changes = best(past.messages().scores(&said.question), MOST_CHANGES);
+    let files = by_changes(past, &changes).into_iter().collect();
+    for (file, share) in shares(files, MOST_SIMILAR) {
         evidence.signal(tree.path(file as usize), Factor::Past, share);
     }
     Trail { changes, ..Trail::default() }
@@ -98,12 +97,21 @@ fn by_changes(past: &Past, changes: &[(u32, f64)]) -> HashMap<u32, f64> {
 }
 
 /// The best `most` as shares of the best.
-fn shares(scores: HashMap<u32, f64>, most: usize) -> Vec<(u32, f64)> {
-    let mut best: Vec<(u32, f64)> = scores.into_iter().collect();
-    best.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-    best.truncate(most);
+fn shares(scores: Vec<(u32, f64)>, most: usize) -> Vec<(u32, f64)> {
+    let best = best(scores, most);
     let top = best.first().map_or(1.0, |(_, score)| *score);
     best.iter().map(|(file, score)| (*file, score / top)).collect()
+}
+
+/// The best `most`, the best first. Few of thousands: the others need no order.
+fn best(mut scores: Vec<(u32, f64)>, most: usize) -> Vec<(u32, f64)> {
+    let order = |a: &(u32, f64), b: &(u32, f64)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
+    if scores.len() > most {
+        scores.select_nth_unstable_by(most, order);
+        scores.truncate(most);
+    }
+    scores.sort_unstable_by(order);
+    scores
 }
 
 /// What evidence is told from.

@@ -80,19 +80,18 @@ fn features(title: &str, body: &str) -> Features {
         for word in &words {
             note(word.clone(), weight, MAX_REPEATS);
         }
-        for work_type in TYPES {
-            let found = STEMS_BY_TYPE.count(work_type, &part, &words).min(2);
+        for (work_type, found) in TYPES.into_iter().zip(STEMS_BY_TYPE.count(&part, &words)) {
             if found > 0 {
                 // One after the other, so that title and body add up.
-                note(format!("@{work_type}"), weight * STEM * found as f64, f64::INFINITY);
+                note(format!("@{work_type}"), weight * STEM * found.min(2) as f64, f64::INFINITY);
             }
         }
     }
     let title = title.to_lowercase();
     if let Some(first) = words(&title).first() {
         note(format!("^{first}"), TITLE, TITLE);
-        for work_type in TYPES {
-            if STEMS_BY_TYPE.leads(work_type, first, &title) {
+        for (work_type, leads) in TYPES.into_iter().zip(STEMS_BY_TYPE.leads(first, &title)) {
+            if leads {
                 note(format!("^@{work_type}"), STEM, STEM);
             }
         }
@@ -161,59 +160,98 @@ fn type_of(name: &str) -> Option<WorkType> {
     TYPES.into_iter().find(|work_type| work_type.to_string() == name)
 }
 
+/// A set of types: the bit of each place in [`TYPES`].
+type TypeSet = u16;
+
+/// Something for each type, in the order of [`TYPES`].
+type ByType<T> = [T; TYPES.len()];
+
 /// Beginnings of words by type.
-struct Stems(HashMap<WorkType, (HashSet<&'static str>, Vec<&'static str>)>);
+#[derive(Default)]
+struct Stems {
+    /// What a word begins with.
+    beginnings: HashMap<&'static str, TypeSet>,
+    /// Whole words, with how they are written in the list.
+    whole: HashMap<&'static str, (&'static str, TypeSet)>,
+    /// In scripts without spaces: anywhere in the text.
+    unspaced: ByType<Vec<&'static str>>,
+}
 
 static STEMS_BY_TYPE: LazyLock<Stems> = LazyLock::new(|| {
-    let mut all: HashMap<WorkType, (HashSet<&str>, Vec<&str>)> = HashMap::new();
+    let mut all = Stems::default();
     for line in STEMS.lines().filter(|line| !line.starts_with('#')) {
         let Some((work_type, stems)) = line.split_once('\t') else { continue };
-        let Some(work_type) = type_of(work_type) else { continue };
+        let Some(place) = TYPES.iter().position(|t| t.to_string() == work_type) else { continue };
         for stem in stems.split_whitespace() {
-            let place = all.entry(work_type).or_default();
             if stem.starts_with(is_unspaced) {
-                place.1.push(stem);
+                all.unspaced[place].push(stem);
+            } else if let Some(word) = stem.strip_prefix('=') {
+                all.whole.entry(word).or_insert((stem, 0)).1 |= 1 << place;
             } else {
-                place.0.insert(stem);
+                *all.beginnings.entry(stem).or_default() |= 1 << place;
             }
         }
     }
-    Stems(all)
+    all
 });
 
 impl Stems {
-    /// How many different ones are in a text.
-    fn count(&self, work_type: WorkType, text: &str, words: &[String]) -> usize {
-        let Some((_, unspaced)) = self.0.get(&work_type) else { return 0 };
-        let wide = unspaced.iter().filter(|stem| text.contains(**stem)).count();
-        let found: HashSet<&str> =
-            words.iter().filter_map(|w| self.beginning(work_type, w)).collect();
-        wide + found.len()
+    /// How many different ones of each type are in a text.
+    fn count(&self, text: &str, words: &[String]) -> ByType<usize> {
+        let mut counts = ByType::default();
+        if text.contains(is_unspaced) {
+            for (count, stems) in counts.iter_mut().zip(&self.unspaced) {
+                *count = stems.iter().filter(|stem| text.contains(**stem)).count();
+            }
+        }
+        let mut seen: HashSet<(usize, &str)> = HashSet::new();
+        for word in words {
+            for (place, stem) in self.beginning(word).into_iter().enumerate() {
+                if stem.is_some_and(|stem| seen.insert((place, stem))) {
+                    counts[place] += 1;
+                }
+            }
+        }
+        counts
     }
 
-    /// Whether the title's main word is one: its first, and in scripts without spaces, where the verb comes
-    /// last, one of its last letters.
-    fn leads(&self, work_type: WorkType, first: &str, title: &str) -> bool {
+    /// For each type, whether the title's main word is one: its first, and in scripts without spaces, where the
+    /// verb comes last, one of its last letters.
+    fn leads(&self, first: &str, title: &str) -> ByType<bool> {
         /// A verb with its ending, letters.
         const VERB: usize = 12;
-        if self.beginning(work_type, first).is_some() {
-            return true;
-        }
         let from = title.char_indices().rev().nth(VERB - 1).map_or(0, |(i, _)| i);
-        let Some((_, unspaced)) = self.0.get(&work_type) else { return false };
-        unspaced.iter().any(|stem| title[from..].contains(stem))
+        let mut leads = self.beginning(first).map(|stem| stem.is_some());
+        for (leads, stems) in leads.iter_mut().zip(&self.unspaced) {
+            *leads = *leads || stems.iter().any(|stem| title[from..].contains(stem));
+        }
+        leads
     }
 
-    /// The one that a word begins with, or is.
-    fn beginning(&self, work_type: WorkType, word: &str) -> Option<&'static str> {
-        let (stems, unspaced) = self.0.get(&work_type)?;
-        if let Some(stem) = unspaced.iter().find(|stem| **stem == word) {
-            return Some(stem);
+    /// For each type the one that a word begins with, or is.
+    fn beginning(&self, word: &str) -> ByType<Option<&'static str>> {
+        let mut found: ByType<Option<&'static str>> = ByType::default();
+        if word.starts_with(is_unspaced) {
+            for (found, stems) in found.iter_mut().zip(&self.unspaced) {
+                *found = stems.iter().find(|stem| **stem == word).copied();
+            }
         }
-        let mut ends = word.char_indices().map(|(i, c)| i + c.len_utf8());
-        let whole = format!("={word}");
-        let known = |text: &str| stems.get(text).copied();
-        known(&whole).or_else(|| ends.find_map(|end| known(&word[..end])))
+        let mut note = |stem: &'static str, types: TypeSet| {
+            for (place, found) in found.iter_mut().enumerate() {
+                if types & (1 << place) != 0 {
+                    found.get_or_insert(stem);
+                }
+            }
+        };
+        if let Some((stem, types)) = self.whole.get(word) {
+            note(stem, *types);
+        }
+        for end in word.char_indices().map(|(i, c)| i + c.len_utf8()) {
+            if let Some((stem, types)) = self.beginnings.get_key_value(&word[..end]) {
+                note(stem, *types);
+            }
+        }
+        found
     }
 }
 
@@ -228,11 +266,11 @@ fn examples(text: &str) -> Vec<(WorkType, Features)> {
 }
 
 /// For every feature that was seen, its logarithmic probability by type, in the order of [`TYPES`].
-struct Model(HashMap<String, [f64; TYPES.len()]>);
+struct Model(HashMap<String, ByType<f64>>);
 
 impl Model {
     fn train(examples: Vec<(WorkType, Features)>) -> Self {
-        let mut counts: HashMap<String, [f64; TYPES.len()]> = HashMap::new();
+        let mut counts: HashMap<String, ByType<f64>> = HashMap::new();
         let mut totals = [0.0; TYPES.len()];
         for (work_type, features) in examples {
             let Some(place) = TYPES.iter().position(|t| *t == work_type) else { continue };

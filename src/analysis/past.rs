@@ -112,6 +112,7 @@ mod tests {
     fn support_and_confidence_are_counted_over_the_changes_of_a_file() {
         let tree = Tree::new(["a", "b", "c"].map(str::to_owned).to_vec());
         let change = |paths: &[&str]| PastChange {
+            tasks: Vec::new(),
             message: "m".into(),
             paths: paths.iter().map(|&p| p.to_owned()).collect(),
         };

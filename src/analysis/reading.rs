@@ -8,6 +8,10 @@ use super::score::{Candidate, Signals};
 use super::survey::{Sources, Survey};
 use super::{Analysis, AnalysisError, Request, front, judge, mentions};
 use std::collections::BTreeSet;
+use std::thread::ScopedJoinHandle;
+
+/// Prompts for which another thread is worth its start.
+const A_THREAD: usize = 16;
 
 /// Prompts read, before anything is concluded.
 pub(super) struct Readings<'a> {
@@ -40,10 +44,27 @@ impl<'a> Readings<'a> {
         Ok(Self { survey: Survey::new(sources), definitions, drafts })
     }
 
-    /// What each prompt is about.
+    /// What each prompt is about. They are independent of each other by now, so several are read at a time.
     pub(super) fn analyses(self) -> Vec<Analysis> {
         let Self { survey, definitions, drafts } = self;
-        drafts.into_iter().map(|draft| draft.analysis(&survey, &definitions)).collect()
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = cores.min(drafts.len() / A_THREAD).max(1);
+        let size = drafts.len().div_ceil(threads);
+        let mut left = drafts.into_iter();
+        let read = |portion: Vec<Draft<'a>>| -> Vec<Analysis> {
+            portion.into_iter().map(|draft| draft.analysis(&survey, &definitions)).collect()
+        };
+        std::thread::scope(|scope| {
+            let others: Vec<_> = (1..threads)
+                .map(|_| left.by_ref().take(size).collect())
+                .map(|portion| scope.spawn(|| read(portion)))
+                .collect();
+            let last = read(left.collect());
+            let join = |thread: ScopedJoinHandle<'_, _>| {
+                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            };
+            others.into_iter().flat_map(join).chain(last).collect()
+        })
     }
 
     /// What speaks for each file, by prompt.

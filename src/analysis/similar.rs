@@ -61,10 +61,12 @@ impl Index {
         index
     }
 
-    /// The texts that share a telling term with the question, each with its score.
-    pub(super) fn scores(&self, question: &Question) -> HashMap<u32, f64> {
+    /// The texts that share a telling term with the question, each with its score, in no order.
+    pub(super) fn scores(&self, question: &Question) -> Vec<(u32, f64)> {
         let all = self.lengths.len() as f64;
-        let mut scores: HashMap<u32, f64> = HashMap::new();
+        // One place a text: a question touches thousands, and looking each up would be most of the work.
+        let mut scores = vec![0.0_f64; self.lengths.len()];
+        let mut found: Vec<u32> = Vec::new();
         let mut terms: Vec<_> = question.0.iter().collect();
         // Sums of floating point numbers depend on their order.
         terms.sort_unstable();
@@ -80,10 +82,14 @@ impl Index {
                 let count = f64::from(count);
                 let length = f64::from(self.lengths[id as usize]) / self.average;
                 let weight = count * (K1 + 1.0) / (count + K1 * (1.0 - B + B * length));
-                *scores.entry(id).or_default() += idf * asked * weight;
+                let score = &mut scores[id as usize];
+                if *score == 0.0 {
+                    found.push(id);
+                }
+                *score += idf * asked * weight;
             }
         }
-        scores
+        found.into_iter().map(|id| (id, scores[id as usize])).collect()
     }
 
     /// The rarest terms that the question shares with a text, at most `most`, with the question's line of the first.
@@ -125,7 +131,7 @@ mod tests {
         ]);
         let mut question = Question::default();
         question.add("Routers and queues", 3);
-        let scores = index.scores(&question);
+        let scores: HashMap<u32, f64> = index.scores(&question).into_iter().collect();
         assert!(scores[&2] > scores[&0], "{scores:?}");
         assert_eq!(scores.len(), 2);
         let (terms, line) = index.shared(&question, "the router drops its queue", 2);

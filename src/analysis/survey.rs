@@ -4,9 +4,8 @@ use super::past::Coupled;
 use super::score::{WEIGHTS, Weights};
 use super::similar::Index;
 use super::{Past, Tree};
-use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// A place where a name is defined.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,23 +45,32 @@ impl<'a> Sources<'a> {
     }
 }
 
-/// [`Sources`] with what is computed from them when it is first needed.
+/// [`Sources`] with what is computed from them when it is first needed, by whichever thread.
 pub(super) struct Survey<'a> {
-    pub(super) sources: Sources<'a>,
-    paths: OnceCell<Index>,
-    coupled: RefCell<HashMap<u32, Rc<Vec<Coupled>>>>,
+    pub(super) sources: Known<'a>,
+    paths: OnceLock<Index>,
+    coupled: Mutex<HashMap<u32, Arc<Vec<Coupled>>>>,
+}
+
+/// What is left of the [`Sources`] when the names were looked up.
+pub(super) struct Known<'a> {
+    pub(super) tree: &'a Tree,
+    pub(super) past: Option<&'a Past>,
+    pub(super) weights: &'a Weights,
 }
 
 impl<'a> Survey<'a> {
     pub(super) fn new(sources: Sources<'a>) -> Self {
-        Self { sources, paths: OnceCell::new(), coupled: RefCell::default() }
+        let Sources { tree, past, weights, .. } = sources;
+        let sources = Known { tree, past, weights };
+        Self { sources, paths: OnceLock::new(), coupled: Mutex::default() }
     }
 
     /// What changes with a file; nothing where no history is known.
-    pub(super) fn coupled(&self, file: u32) -> Rc<Vec<Coupled>> {
-        let Some(past) = self.sources.past else { return Rc::default() };
-        let mut known = self.coupled.borrow_mut();
-        Rc::clone(known.entry(file).or_insert_with(|| Rc::new(past.coupled(file))))
+    pub(super) fn coupled(&self, file: u32) -> Arc<Vec<Coupled>> {
+        let Some(past) = self.sources.past else { return Arc::default() };
+        let mut known = self.coupled.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(known.entry(file).or_insert_with(|| Arc::new(past.coupled(file))))
     }
 
     /// The paths, as texts to compare with.

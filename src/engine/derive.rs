@@ -271,7 +271,7 @@ impl State {
             .steps
             .iter()
             .flat_map(|step| &step.attempts)
-            .filter_map(|attempt| attempt.ended.as_ref().map(|(end, _)| end))
+            .filter_map(|attempt| attempt.ended.as_ref().map(|(end, _)| &**end))
     }
 
     fn next_phase(&self, task: usize) -> Option<Phase> {

@@ -16,6 +16,7 @@ use crate::model::{
     TaskSpec, Timestamp,
 };
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// After an attempt was ended for want of memory, before it takes memory again: what the others need to
@@ -405,6 +406,8 @@ impl State {
                 // Another agent's session is not its own.
                 (beginning.agent, beginning.session) = (agent.cloned(), None);
             }
+            // Mostly the only one.
+            step.attempts.reserve_exact(1);
             step.attempts.push(Attempt {
                 number: id.number,
                 started_at: at,
@@ -425,7 +428,7 @@ impl State {
         let stopped = attempt.stopping;
         // Both are told by clocks that somebody may have set.
         let ended_at = end.finished_at.map_or(at, |told| told.min(at).max(attempt.started_at));
-        attempt.ended = Some((end.clone(), ended_at));
+        attempt.ended = Some((Arc::new(end.clone()), ended_at));
         let starved = |a: &&Attempt| a.stopping == Some(StopReason::OutOfMemory);
         let ended = attempt.clone();
         step.state = match &end.ending {

@@ -64,7 +64,7 @@ pub use expected_merge::{Clash, Side};
 pub use features::{Feature, Features};
 pub use fingerprint::Fingerprint;
 pub use graveyard::{Buried, Grave, Restored};
-pub use history::HistoryLimits;
+pub use history::{HistoryLimits, PastCommit};
 pub use hot::PathHistory;
 pub use identity::Identity;
 pub use land::Landed;

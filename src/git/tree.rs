@@ -9,7 +9,7 @@ pub(super) const EXECUTABLE: u32 = 0o100_755;
 pub(super) const REGULAR: u32 = 0o100_644;
 pub(super) const SYMLINK: u32 = 0o120_000;
 pub(super) const GITLINK: u32 = 0o160_000;
-const DIRECTORY: u32 = 0o40_000;
+pub(super) const DIRECTORY: u32 = 0o40_000;
 /// The bits that say what an entry is.
 const KIND: u32 = 0o170_000;
 
@@ -152,10 +152,10 @@ pub(super) fn last_component(path: &[u8]) -> &[u8] {
     path.rsplit(|b| *b == b'/').next().unwrap_or(path)
 }
 
-type Entry<'a> = (u32, &'a [u8], Oid, usize);
+pub(super) type Entry<'a> = (u32, &'a [u8], Oid, usize);
 
 /// The entry of a tree object at `offset`: octal mode, space, name, NUL, id.
-fn entry(data: &[u8], offset: usize) -> Result<Option<Entry<'_>>, GitError> {
+pub(super) fn entry(data: &[u8], offset: usize) -> Result<Option<Entry<'_>>, GitError> {
     let rest = &data[offset..];
     if rest.is_empty() {
         return Ok(None);

@@ -26,6 +26,9 @@ const STALE: i64 = 7 * 24 * 3600;
 /// How long another process's write is waited for; after that the work is done without.
 const PATIENCE: Duration = Duration::from_millis(250);
 
+/// Bytes a page: most entries are smaller and thousands are read at a time.
+const PAGE: i64 = 16 << 10;
+
 /// Another number for another form of the table.
 const SCHEMA: i64 = 1;
 
@@ -38,6 +41,8 @@ const TABLE: &str = "
         PRIMARY KEY (kind, blob)
     ) WITHOUT ROWID;
 ";
+
+const ONE: &str = "SELECT used, body FROM entries WHERE kind = ?1 AND blob = ?2";
 
 /// The content cache of one repository, shared by its worktrees and by all `orch` processes.
 #[derive(Debug)]
@@ -68,6 +73,19 @@ impl Cache {
     #[must_use]
     pub fn get(&self, kind: EntryKind, blobs: &[&str]) -> HashMap<usize, Vec<u8>> {
         self.with(|connection| get(connection, kind, blobs)).unwrap_or_default()
+    }
+
+    /// The entry of `first` and those that follow it, each named by the one before, at most `most`: with an
+    /// entry, `next` gives what it is and the name of the one that comes after it.
+    #[must_use]
+    pub fn follow<T>(
+        &self,
+        kind: EntryKind,
+        first: &str,
+        most: usize,
+        next: impl Fn(&[u8]) -> Option<(T, String)>,
+    ) -> Vec<T> {
+        self.with(|connection| follow(connection, kind, first, most, next)).unwrap_or_default()
     }
 
     /// Keeps some entries. Nobody waits for the disk.
@@ -114,6 +132,7 @@ fn open(path: &Path) -> rusqlite::Result<Connection> {
     if version != 0 {
         return Err(rusqlite::Error::InvalidQuery);
     }
+    connection.pragma_update(None, "page_size", PAGE)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "OFF")?;
     connection.execute_batch(TABLE)?;
@@ -150,9 +169,11 @@ fn get(
     {
         // One transaction: without it each statement takes the file's lock again.
         let transaction = connection.transaction()?;
-        let mut statement = transaction
-            .prepare_cached("SELECT used, body FROM entries WHERE kind = ?1 AND blob = ?2")?;
-        for (place, blob) in blobs.iter().enumerate() {
+        let mut statement = transaction.prepare_cached(ONE)?;
+        // In the order of the key: each page is read once.
+        let mut sorted: Vec<(usize, &&str)> = blobs.iter().enumerate().collect();
+        sorted.sort_unstable_by_key(|(_, blob)| **blob);
+        for (place, blob) in sorted {
             let mut rows = statement.query(params![kind, blob])?;
             let Some(row) = rows.next()? else { continue };
             let used: i64 = row.get(0)?;
@@ -166,6 +187,39 @@ fn get(
     }
     if !stale.is_empty() {
         // Where it cannot be noted, the entry is only dropped sooner.
+        let _ = note_use(connection, kind, &stale, now);
+    }
+    Ok(found)
+}
+
+fn follow<T>(
+    connection: &mut Connection,
+    kind: EntryKind,
+    first: &str,
+    most: usize,
+    next: impl Fn(&[u8]) -> Option<(T, String)>,
+) -> rusqlite::Result<Vec<T>> {
+    let now = seconds();
+    let (mut found, mut stale) = (Vec::new(), Vec::new());
+    let mut name = first.to_owned();
+    {
+        let transaction = connection.transaction()?;
+        let mut statement = transaction.prepare_cached(ONE)?;
+        while found.len() < most {
+            let mut rows = statement.query(params![kind, name])?;
+            let Some(row) = rows.next()? else { break };
+            let used: i64 = row.get(0)?;
+            let Some(content) = proven(kind, &name, row.get_ref(1)?.as_blob()?) else { break };
+            let Some((value, after)) = next(content) else { break };
+            found.push(value);
+            let name = std::mem::replace(&mut name, after);
+            if now - used > STALE {
+                stale.push(name);
+            }
+        }
+    }
+    if !stale.is_empty() {
+        let stale: Vec<&str> = stale.iter().map(String::as_str).collect();
         let _ = note_use(connection, kind, &stale, now);
     }
     Ok(found)
@@ -283,6 +337,19 @@ mod tests {
         other.put(1, &[("a", b"new")]);
         assert_eq!(body(&cache, 1, "a").unwrap(), b"new");
         assert_eq!(body(&cache, 3, "a"), None);
+    }
+
+    #[test]
+    fn entries_that_name_each_other_are_followed() {
+        let (_dir, layout) = place();
+        let cache = Cache::open(&layout);
+        cache.put(1, &[("a", b"b"), ("b", b"c"), ("c", b"d"), ("x", b"x")]);
+        let name = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
+        let from = |first, most| cache.follow(1, first, most, |b| name(b).zip(name(b)));
+        assert_eq!(from("a", 9), ["b", "c", "d"]);
+        assert_eq!(from("b", 1), ["c"]);
+        assert_eq!(from("x", 3), ["x", "x", "x"]);
+        assert!(from("d", 9).is_empty());
     }
 
     #[test]

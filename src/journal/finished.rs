@@ -1,7 +1,7 @@
-//! How long finished tasks took: what later estimates are made from.
+//! What finished tasks changed and how long they took: what later predictions and estimates are made from.
 
 use super::{Journal, JournalError};
-use crate::model::{Complexity, TaskView, WorkType};
+use crate::model::{Complexity, TaskId, TaskView, WorkType};
 
 /// Runs that are looked at, the newest: what older ones say of today's agents and code is little.
 const MAX_RUNS: u32 = 50;
@@ -13,6 +13,14 @@ const MAX_SPEC: u32 = 4 << 20;
 /// A task that did what was asked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FinishedTask {
+    /// The task.
+    pub id: TaskId,
+    /// Its title: one line of what was asked for.
+    pub title: String,
+    /// The commit it began at.
+    pub start: Option<String>,
+    /// The paths it changed.
+    pub changed: Vec<String>,
     /// Its agent.
     pub agent: String,
     /// Type.
@@ -24,7 +32,7 @@ pub struct FinishedTask {
 }
 
 impl Journal {
-    /// Tasks of the newest runs that succeeded, with what they took.
+    /// Tasks of the newest runs that succeeded, newest run first.
     ///
     /// # Errors
     /// A damaged file.
@@ -45,6 +53,10 @@ impl Journal {
             let view: TaskView = self.parse(&view, "a task")?;
             let seconds = seconds(&view);
             out.push(FinishedTask {
+                id: view.id,
+                title: view.title,
+                start: view.start,
+                changed: view.files_changed,
                 agent: view.agent,
                 work_type: self.parse(&format!("\"{work_type}\""), "a task's type")?,
                 complexity: self.parse(&format!("\"{complexity}\""), "a task's size")?,

@@ -18,9 +18,9 @@ mod look;
 mod read;
 mod salvage;
 mod schema;
+mod spec;
 #[cfg(test)]
 mod tests;
-mod truths;
 mod write;
 
 pub use cache::{Cache, EntryKind};

@@ -37,6 +37,18 @@ impl Recorded {
         }
         serde_json::from_str(text)
     }
+
+    /// What is stored.
+    ///
+    /// # Errors
+    /// None that is known.
+    pub fn to_json(&self) -> serde_json::Result<String> {
+        if let Event::RunCreated { spec } = &self.event {
+            let event = Event::RunCreated { spec: Box::new(spec.brief()) };
+            return serde_json::to_string(&Self { event, ..*self });
+        }
+        serde_json::to_string(self)
+    }
 }
 
 /// The kinds that [`Flat`] knows, as they stand in the text.

@@ -15,6 +15,7 @@ mod problem;
 mod profile;
 mod size;
 mod spec;
+mod steps;
 mod thresholds;
 mod time;
 mod truth;
@@ -38,6 +39,7 @@ pub use spec::{
     BuiltIn, Dependency, DependencyKind, MergeMode, Phase, PlannedConflict, PlannedWrite, RunSpec,
     RunState, StepKind, StepSpec, TaskSpec, TaskState,
 };
+pub use steps::Steps;
 pub use thresholds::{Threshold, Thresholds};
 pub use time::{Timestamp, parse_duration};
 pub use truth::Truth;

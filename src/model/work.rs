@@ -65,10 +65,13 @@ pub struct Evidence {
 }
 
 /// A change of the past.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PastChange {
     /// What its author said, perhaps shortened.
     pub message: String,
+    /// The ids of the tasks whose work it is, where it says so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tasks: Vec<String>,
     /// The paths it created, changed or removed.
     pub paths: Vec<String>,
 }

@@ -2,13 +2,15 @@
 
 use super::decompose::{Decomposed, Planned};
 use super::intake::{IntakeError, Options, input};
+use crate::analysis::code::Code;
 use crate::analysis::score::WRITE_FROM;
 use crate::analysis::{self, Analysis, Ground, Request, Sources, TextDependencies, Tree};
 use crate::config::Config;
 use crate::git::{PathHistory, Repo};
-use crate::journal::{Cache, EntryKind, Journal, Layout};
+use crate::journal::{Cache, EntryKind, FinishedTask, Journal, Layout};
 use crate::model::{Access, PastChange, Target};
 use crate::plan::{self, Declared, Finished, History, HotFacts, PlanInput, Risk};
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Analyses every prompt, or the parts it was split into.
@@ -139,17 +141,21 @@ fn is_pattern(path: &str) -> bool {
     path.contains(['*', '?', '[', '{'])
 }
 
-/// How long tasks took before. A journal that cannot be read makes no plan impossible.
-pub(super) fn history(repo: &Repo) -> History {
+/// What tasks of earlier runs did. A journal that cannot be read makes no plan impossible.
+pub(super) fn finished(repo: &Repo) -> Vec<FinishedTask> {
     let journal = Journal::open_existing(&Layout::new(repo.state_dir()).journal());
     let finished =
         journal.and_then(|journal| journal.map_or(Ok(Vec::new()), |j| j.finished_tasks()));
-    let finished = finished.unwrap_or_else(|error| {
-        tracing::warn!("estimates are by size only: {error}");
+    finished.unwrap_or_else(|error| {
+        tracing::warn!("nothing is known of earlier runs: {error}");
         Vec::new()
-    });
-    History::new(finished.into_iter().map(|task| Finished {
-        agent: task.agent,
+    })
+}
+
+/// How long tasks took before.
+pub(super) fn history(finished: &[FinishedTask]) -> History {
+    History::new(finished.iter().map(|task| Finished {
+        agent: task.agent.clone(),
         work_type: task.work_type,
         complexity: task.complexity,
         seconds: task.seconds,
@@ -214,7 +220,14 @@ pub(super) fn hot(repo: &Repo, base: &str, inputs: &[PlanInput]) -> BTreeMap<Str
 }
 
 /// Makes tasks larger whose files matter to many others.
-pub(super) fn grade(past: &[PastChange], inputs: &mut [PlanInput]) {
+pub(super) fn grade(code: &Code<'_>, past: &[PastChange], inputs: &mut [PlanInput]) {
+    let sure = |t: &&Target| t.access == Access::Write && t.confidence >= WRITE_FROM;
+    let written = |input: &PlanInput| -> Vec<String> {
+        input.targets.iter().filter(sure).map(|target| target.path.clone()).collect()
+    };
+    let all: Vec<String> = inputs.iter().flat_map(written).collect();
+    let fan_in = code.importers(&all.iter().map(String::as_str).collect());
+
     let mut importers: HashMap<String, HashSet<(usize, String)>> = HashMap::new();
     for (task, input) in inputs.iter().enumerate() {
         for import in &input.imports {
@@ -230,7 +243,14 @@ pub(super) fn grade(past: &[PastChange], inputs: &mut [PlanInput]) {
     for (task, input) in inputs.iter_mut().enumerate() {
         let mut others: HashSet<&str> = HashSet::new();
         let mut touched: HashSet<usize> = HashSet::new();
-        let sure = |t: &&Target| t.access == Access::Write && t.confidence >= WRITE_FROM;
+        let hub = input.targets.iter().filter(sure);
+        let hub = hub.filter_map(|t| Some((*fan_in.get(t.path.as_str())?, t.path.as_str())));
+        let hub = hub.max_by_key(|(count, path)| (*count, Reverse(*path)));
+        if let Some((count, path)) = hub {
+            let files =
+                if count == 1 { "1 file imports" } else { &format!("{count} files import") };
+            input.reasons.push(format!("fan-in: about {files} {path}"));
+        }
         for target in input.targets.iter().filter(sure) {
             let by = importers.get(&target.path).into_iter().flatten();
             others.extend(by.filter(|(other, _)| *other != task).map(|(_, by)| by.as_str()));
@@ -240,6 +260,7 @@ pub(super) fn grade(past: &[PastChange], inputs: &mut [PlanInput]) {
         let ground = Ground {
             packages: input.packages.len(),
             importers: others.len(),
+            fan_in: hub.map_or(0, |(count, _)| count),
             churn: touched.len() as f64 / all as f64,
         };
         if let Some((larger, reason)) = ground.raises(input.complexity) {

@@ -6,11 +6,11 @@ use super::clock::now;
 use super::record::RunRecord;
 use super::survey::{self, Indexing, Survey};
 use super::world::create_dir;
-use super::{SupervisorError, decompose, inputs};
+use super::{SupervisorError, decompose, inputs, past};
 use crate::agent;
 use crate::analysis::{Past, Sources};
 use crate::config::{Config, Decompose};
-use crate::git::{HistoryLimits, Repo};
+use crate::git::Repo;
 use crate::journal::Layout;
 use crate::model::{
     AgentProfile, Dependency, Dialect, MergeMode, PlannedConflict, PlannedWrite, Policy, RunId,
@@ -116,13 +116,17 @@ pub fn intake(
             }
         },
     };
-    let survey = Survey::of(repo, &base, indexing)?;
-    let decomposed = decompose::decompose(repo, config, &base, survey.tree(), prompts, options)?;
-    // A prediction does without a history that cannot be read.
-    let changes = repo.history(&base, HistoryLimits::default()).unwrap_or_else(|error| {
-        tracing::debug!(%error, "the history was not read");
-        Vec::new()
-    });
+    let (survey, decomposed, commits) = std::thread::scope(|scope| {
+        let commits = scope.spawn(|| past::commits(repo, &base));
+        let survey = Survey::of(repo, &base, indexing)?;
+        let tree = survey.tree();
+        let decomposed = decompose::decompose(repo, config, &base, tree, prompts, options)?;
+        let commits = commits.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        Ok::<_, IntakeError>((survey, decomposed, commits))
+    })?;
+    let finished = inputs::finished(repo);
+    let history = inputs::history(&finished);
+    let changes = past::changes(commits, finished);
     let past = Past::new(survey.tree(), &changes);
     let code = survey.code();
     let sources =
@@ -130,13 +134,13 @@ pub fn intake(
     let mut inputs = inputs::inputs(config, options, sources, &decomposed)?;
     survey::add_code(&code, &mut inputs);
     let hot = inputs::hot(repo, &base, &inputs);
-    inputs::grade(&changes, &mut inputs);
+    inputs::grade(&code, &changes, &mut inputs);
     let jobs = if options.parallel { options.jobs.max(1) } else { 1 };
     let plan_options = PlanOptions {
         ignore: config.ignore_conflicts.clone(),
         thresholds: config.thresholds,
         jobs,
-        history: inputs::history(repo),
+        history,
         hot,
     };
     let mut plan = plan::build(&base, inputs, &plan_options).map_err(input)?;
@@ -502,7 +506,7 @@ impl Builder<'_> {
             writes: writes().map(|t| t.path.clone()).take(20).collect(),
             targets: targets.collect(),
             skip: planned.skip_reason.clone().filter(|_| skipped),
-            steps,
+            steps: steps.into(),
             id,
         })
     }

@@ -27,6 +27,7 @@ mod land;
 mod ledger;
 mod merge_order;
 mod overlaps;
+mod past;
 mod pressure;
 mod quiet;
 mod rebuild;

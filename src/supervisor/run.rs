@@ -53,7 +53,7 @@ pub struct Supervisor<'o> {
     pub(super) sender: mpsc::UnboundedSender<Observation>,
     receiver: mpsc::UnboundedReceiver<Observation>,
     pub(super) stoppers: HashMap<AttemptId, Stopper>,
-    git: Arc<Semaphore>,
+    pub(super) git: Arc<Semaphore>,
     watch: Watch,
     background: Background,
     overlaps: Overlaps,
@@ -138,6 +138,9 @@ impl<'o> Supervisor<'o> {
                     self.tell(&new);
                     let mut news = self.background.tick(self.ledger.state());
                     news.extend(self.overlaps.tick(self.ledger.state()));
+                    if let Some(notice) = self.overlaps.notice() {
+                        self.observer.notice(notice);
+                    }
                     self.observer.tick(self.ledger.state());
                     let now = clock::now();
                     news.extend(self.limits.news(&self.ledger.state().spec.agents, now));

@@ -7,14 +7,19 @@
 
 use super::SupervisorError;
 use crate::analysis::Tree;
-use crate::analysis::code::{self, Code, Language, Library, Outline, Sketch, outline, sketch};
+use crate::analysis::code::{
+    self, Code, Language, Library, Outline, Sketch, Written, outline, sketch,
+};
 use crate::git::Repo;
 use crate::journal::{Cache, EntryKind, Layout};
 use crate::model::{Access, Target};
 use crate::plan::{Import, PlanInput};
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::Sender;
 use std::sync::{Mutex, PoisonError};
+use std::thread::JoinHandle;
 
 /// Told how many files of how many were read so far, from any thread, while the code of a repository is
 /// read for the first time.
@@ -27,6 +32,7 @@ const MAX_TARGETS: usize = 50;
 pub struct Survey<'w> {
     repo: Repo,
     cache: Cache,
+    keeper: Keeper,
     tree: Tree,
     /// By the place of the file in the tree: its language and blob, where it is read at all.
     files: Vec<Option<(Language, String)>>,
@@ -51,8 +57,10 @@ impl<'w> Survey<'w> {
             .map(|file| Some((Language::of(&file.path)?, file.blob.clone()?)))
             .collect();
         let tree = Tree::new(listed.into_iter().map(|file| file.path).collect());
-        let cache = Cache::open(&Layout::new(repo.state_dir()));
-        Ok(Self { repo: repo.clone(), cache, tree, files, indexing })
+        let layout = Layout::new(repo.state_dir());
+        let cache = Cache::open(&layout);
+        let keeper = Keeper { layout, thread: OnceCell::new() };
+        Ok(Self { repo: repo.clone(), cache, keeper, tree, files, indexing })
     }
 
     /// The files.
@@ -97,16 +105,14 @@ impl<'w> Survey<'w> {
             }
         }
         let found = self.read(&missing, read);
-        let mut entries: BTreeMap<Language, Vec<(&str, Vec<u8>)>> = BTreeMap::new();
+        let mut entries: BTreeMap<Language, Entries> = BTreeMap::new();
         for (place, value) in found {
             let (file, language, blob) = missing[place];
-            entries.entry(language).or_default().push((blob, to_bytes(&value)));
+            entries.entry(language).or_default().push((blob.to_owned(), to_bytes(&value)));
             known.insert(file, value);
         }
         for (language, entries) in entries {
-            let entries: Vec<(&str, &[u8])> =
-                entries.iter().map(|(blob, bytes)| (*blob, bytes.as_slice())).collect();
-            self.cache.put(what.kind(language), &entries);
+            self.keeper.keep(what.kind(language), entries);
         }
         known
     }
@@ -138,44 +144,92 @@ impl std::fmt::Debug for Survey<'_> {
     }
 }
 
+/// Entries of the cache: the blob, and what was found in it.
+type Entries = Vec<(String, Vec<u8>)>;
+
+/// Entries of one kind.
+type Kept = (EntryKind, Entries);
+
+/// Writes into the cache while the analysis goes on; done when it is dropped.
+struct Keeper {
+    layout: Layout,
+    thread: OnceCell<(Sender<Kept>, JoinHandle<()>)>,
+}
+
+impl Keeper {
+    fn keep(&self, kind: EntryKind, entries: Entries) {
+        let (sender, _) = self.thread.get_or_init(|| {
+            let (sender, receiver) = std::sync::mpsc::channel::<Kept>();
+            let layout = self.layout.clone();
+            let work = move || {
+                let cache = Cache::open(&layout);
+                for (kind, entries) in receiver {
+                    let entries: Vec<(&str, &[u8])> = entries
+                        .iter()
+                        .map(|(blob, bytes)| (blob.as_str(), bytes.as_slice()))
+                        .collect();
+                    cache.put(kind, &entries);
+                }
+            };
+            (sender, std::thread::spawn(work))
+        });
+        // Where nobody writes, the next plan reads again.
+        let _ = sender.send((kind, entries));
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        if let Some((sender, thread)) = self.thread.take() {
+            drop(sender);
+            let _ = thread.join();
+        }
+    }
+}
+
 /// What is kept of a file.
 #[derive(Clone, Copy)]
 enum What {
     Sketch,
     Outline,
+    Imports,
 }
 
 impl What {
     /// The cache's number for it: another for each form, language and kind.
     fn kind(self, language: Language) -> EntryKind {
-        let what = match self {
-            Self::Sketch => 0,
-            Self::Outline => 1,
+        let language = EntryKind::from(language as u8);
+        let number = match self {
+            Self::Sketch => 2 * language,
+            Self::Outline => 2 * language + 1,
+            Self::Imports => 500 + language,
         };
-        EntryKind::from(code::FORMAT) * 1_000 + EntryKind::from(language as u8) * 2 + what
+        EntryKind::from(code::FORMAT) * 1_000 + number
     }
 }
 
 impl Library for Survey<'_> {
-    fn sketches(&self, each: &mut dyn FnMut(usize, &Sketch)) {
+    fn sketches(&self) -> HashMap<usize, Sketch> {
         let is_code = |file: &usize| {
             self.files[*file].as_ref().is_some_and(|(language, _)| !language.is_manifest())
         };
         let files: Vec<usize> = (0..self.files.len()).filter(is_code).collect();
         let to_bytes = |sketch: &Sketch| sketch.as_bytes().to_vec();
         let from_bytes = |bytes| Some(Sketch::from_bytes(bytes));
-        let known = self.know(&files, What::Sketch, sketch, to_bytes, from_bytes);
-        for file in files {
-            if let Some(sketch) = known.get(&file) {
-                each(file, sketch);
-            }
-        }
+        self.know(&files, What::Sketch, sketch, to_bytes, from_bytes)
     }
 
     fn outlines(&self, files: &[usize]) -> Vec<Outline> {
         let to_bytes = |outline: &Outline| serde_json::to_vec(outline).unwrap_or_default();
         let from_bytes = |bytes: Vec<u8>| serde_json::from_slice(&bytes).ok();
         let mut known = self.know(files, What::Outline, outline, to_bytes, from_bytes);
+        files.iter().map(|file| known.remove(file).unwrap_or_default()).collect()
+    }
+
+    fn imports(&self, files: &[usize]) -> Vec<Vec<Written>> {
+        let to_bytes = |imports: &Vec<Written>| serde_json::to_vec(imports).unwrap_or_default();
+        let from_bytes = |bytes: Vec<u8>| serde_json::from_slice(&bytes).ok();
+        let mut known = self.know(files, What::Imports, code::imports, to_bytes, from_bytes);
         files.iter().map(|file| known.remove(file).unwrap_or_default()).collect()
     }
 }

@@ -188,3 +188,31 @@ fn thresholds_come_from_the_configuration() {
     sandbox.write("orch.toml", "[conflicts]\norder_from = 2\n");
     sandbox.orch("plan --all-prompts").exits(2).complains("orch.toml:2: `order_from`");
 }
+
+#[test]
+fn what_a_run_changed_teaches_the_next_plan() {
+    let sandbox = Sandbox::new();
+    sandbox.write("src/deep/test_count.txt", "four\n");
+    let both = "echo more >> src/count.txt; echo more >> src/deep/test_count.txt";
+    for n in 1..=8 {
+        let after =
+            format!("depends_on: [{}]", if n > 1 { format!("t{}", n - 1) } else { String::new() });
+        sandbox.task(&format!("t{n}"), &["files: [src/count.txt]", &after], both);
+    }
+    sandbox.prompt("next", &[], "# Count further\n\nChange `src/count.txt`.\n");
+    sandbox.commit_all("Prompts");
+    let evidence = || {
+        let plan = plan(&sandbox, "--tasks prompts/next.md");
+        let target = target(&plan, "next", "src/deep/test_count.txt").cloned();
+        target.map(|target| target["evidence"].to_string())
+    };
+    assert_eq!(evidence(), None, "nothing has ever changed both");
+
+    let tasks: String = (1..=8).map(|n| format!(" prompts/t{n}.md")).collect();
+    sandbox.orch(&format!("execute --tasks{tasks}")).exits(0);
+    let taught = evidence().expect("all eight changed both");
+    assert!(taught.contains("in 8 of the 9 changes of src/count.txt"), "{taught}");
+
+    sandbox.orch("merge").exits(0);
+    assert_eq!(evidence(), Some(taught), "what landed is in the history, and counted once");
+}

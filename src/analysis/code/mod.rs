@@ -1,14 +1,18 @@
 //! What the code of the base commit says: where names are defined, who imports whom, which package
 //! a file belongs to.
 //!
-//! Two things are known of a file by its content alone, and so kept by its blob: its *sketch*, hashes of
-//! all names that look as if they were defined in it (a scan without a grammar, cheap enough for every file),
-//! and its *outline*, definitions and imports as tree-sitter reads them. Only files whose sketch holds a
-//! name that was asked for, and files whose imports were asked for, are parsed.
+//! Three things are known of a file by its content alone, and so kept by its blob: its *sketch*, hashes of
+//! all names that look as if they were defined in it and of the words of its imports (a scan without a grammar,
+//! cheap enough for every file),
+//! its *outline*, definitions and imports as tree-sitter reads them, and its imports alone, for which most
+//! languages need only the beginning. Only files whose sketch holds a name that was asked for, and files whose
+//! imports were asked for, are parsed.
 //!
 //! Promise: no content makes it panic or take long; the same content gives the same answer.
 //! Never: I/O; what it needs it asks of a [`Library`].
 
+mod fan_in;
+mod head;
 mod language;
 mod manifest;
 mod outline;
@@ -18,7 +22,7 @@ mod sketch;
 
 pub use language::Language;
 pub use manifest::Manifest;
-pub use outline::{Defined, DefinitionKind, Outline, Written, outline};
+pub use outline::{Defined, DefinitionKind, Outline, Written, imports, outline};
 pub use packages::{Package, Packages};
 pub use sketch::{Sketch, sketch};
 
@@ -29,7 +33,7 @@ use std::rc::Rc;
 
 /// What is computed from the content of a file may change with `orch`: it is kept under this number.
 /// Raise it with every change of [`sketch`] or [`outline`].
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// Larger files are generated or data, bytes.
 pub const LARGEST: usize = 1 << 20;
@@ -43,11 +47,14 @@ const MAX_IMPORTS: usize = 2_000;
 
 /// What the analysis asks the outside for, by the place of the file in the [`Tree`].
 pub trait Library {
-    /// Hands over the sketch of every file that is code and can be read.
-    fn sketches(&self, each: &mut dyn FnMut(usize, &Sketch));
+    /// The sketch of every file that is code and can be read.
+    fn sketches(&self) -> HashMap<usize, Sketch>;
 
     /// The outlines of some files, in that order; an empty one for what cannot be read.
     fn outlines(&self, files: &[usize]) -> Vec<Outline>;
+
+    /// The imports of some files, in that order; none for what cannot be read.
+    fn imports(&self, files: &[usize]) -> Vec<Vec<Written>>;
 }
 
 /// A place where a name is defined.
@@ -76,7 +83,9 @@ pub struct Import<'a> {
 pub struct Code<'a> {
     tree: &'a Tree,
     library: &'a dyn Library,
+    sketches: OnceCell<HashMap<usize, Sketch>>,
     outlines: RefCell<HashMap<usize, Rc<Outline>>>,
+    written: RefCell<HashMap<usize, Rc<Vec<Written>>>>,
     imports: RefCell<HashMap<usize, Rc<Vec<Import<'a>>>>>,
     packages: OnceCell<Packages>,
     places: resolve::Places<'a>,
@@ -97,7 +106,9 @@ impl<'a> Code<'a> {
         Self {
             tree,
             library,
+            sketches: OnceCell::new(),
             outlines: RefCell::default(),
+            written: RefCell::default(),
             imports: RefCell::default(),
             packages: OnceCell::new(),
             places: resolve::Places::default(),
@@ -116,7 +127,7 @@ impl<'a> Code<'a> {
             return BTreeMap::new();
         }
         let mut files: HashMap<u32, Vec<usize>> = HashMap::new();
-        self.library.sketches(&mut |file, sketch| {
+        for (&file, sketch) in self.sketches.get_or_init(|| self.library.sketches()) {
             for hash in sketch.hashes().filter(|hash| by_hash.contains_key(hash)) {
                 let files = files.entry(hash).or_default();
                 // One more says that there are too many.
@@ -124,7 +135,7 @@ impl<'a> Code<'a> {
                     files.push(file);
                 }
             }
-        });
+        }
         files.retain(|_, files| files.len() <= MAX_FILES);
         let all: BTreeSet<usize> = files.values().flatten().copied().collect();
         self.load(all);
@@ -159,10 +170,10 @@ impl<'a> Code<'a> {
             return Rc::clone(known);
         }
         let mut first: BTreeMap<usize, u32> = BTreeMap::new();
-        let outline = self.outline(file);
+        let imports = self.written(file);
         if let Some(language) = Language::of(path) {
             let from = resolve::From { code: self, file, language };
-            for written in outline.imports.iter().take(MAX_IMPORTS) {
+            for written in imports.iter().take(MAX_IMPORTS) {
                 for to in from.resolve(written) {
                     if to != file {
                         first.entry(to).or_insert(written.line);
@@ -177,10 +188,21 @@ impl<'a> Code<'a> {
         found
     }
 
+    /// About how many files of the tree import each of `paths`; those that none does are left out. Only where names
+    /// were looked up, as it is known by the way then; otherwise nothing is known.
+    #[must_use]
+    pub fn importers<'p>(&self, paths: &BTreeSet<&'p str>) -> HashMap<&'p str, usize> {
+        let Some(sketches) = self.sketches.get() else { return HashMap::new() };
+        let places: HashMap<usize, &str> =
+            paths.iter().filter_map(|path| Some((self.tree.place(path)?, *path))).collect();
+        let counts = fan_in::count(self.tree, sketches, places.keys().copied());
+        counts.into_iter().map(|(place, count)| (places[&place], count)).collect()
+    }
+
     /// Reads what [`Code::imports`] will need for these files, all at once: several threads, one look
     /// into the cache.
     pub fn read_ahead<'p>(&self, paths: impl IntoIterator<Item = &'p str>) {
-        self.load(paths.into_iter().filter_map(|path| self.tree.place(path)));
+        self.load_written(paths.into_iter().filter_map(|path| self.tree.place(path)));
     }
 
     /// The packages of the tree, and which needs which.
@@ -203,6 +225,53 @@ impl<'a> Code<'a> {
 
     fn tree(&self) -> &'a Tree {
         self.tree
+    }
+
+    /// Whether a file may define a name. Where the sketches were read, which is so as soon as a prompt names
+    /// anything, it spares parsing most of the files that do not.
+    fn may_define(&self, file: usize, name: &str) -> bool {
+        self.sketched(file, name).unwrap_or(true)
+    }
+
+    /// Whether a file defines a name, for sure.
+    fn defines(&self, file: usize, name: &str) -> bool {
+        self.may_define(file, name) && self.outline(file).definitions.iter().any(|d| d.name == name)
+    }
+
+    /// Whether a file seems to define a name, at the least price.
+    fn seems_to_define(&self, file: usize, name: &str) -> bool {
+        self.sketched(file, name).unwrap_or_else(|| self.defines(file, name))
+    }
+
+    fn sketched(&self, file: usize, name: &str) -> Option<bool> {
+        let sketches = self.sketches.get().filter(|_| name.len() >= sketch::SHORTEST)?;
+        Some(sketches.get(&file).is_some_and(|sketch| sketch.may_hold(name)))
+    }
+
+    /// What a file imports, as written.
+    fn written(&self, file: usize) -> Rc<Vec<Written>> {
+        self.load_written([file]);
+        self.written.borrow().get(&file).map(Rc::clone).unwrap_or_default()
+    }
+
+    fn load_written(&self, files: impl IntoIterator<Item = usize>) {
+        let known = self.written.borrow();
+        let new: BTreeSet<usize> = files.into_iter().filter(|f| !known.contains_key(f)).collect();
+        drop(known);
+        let has_head = |file: &usize| {
+            Language::of(self.tree.path(*file)).is_some_and(head::has_head)
+                && !self.outlines.borrow().contains_key(file)
+        };
+        let (heads, whole): (Vec<usize>, Vec<usize>) = new.into_iter().partition(has_head);
+        self.load(whole.iter().copied());
+        let imports = |file: usize| (file, Rc::new(self.outline(file).imports.clone()));
+        let whole: Vec<_> = whole.into_iter().map(imports).collect();
+        let mut written = self.written.borrow_mut();
+        written.extend(whole);
+        if !heads.is_empty() {
+            let imports = self.library.imports(&heads).into_iter().map(Rc::new);
+            written.extend(heads.into_iter().zip(imports));
+        }
     }
 
     fn load(&self, files: impl IntoIterator<Item = usize>) {

@@ -1,4 +1,5 @@
-//! Which names look as if a file defined them: one pass over its bytes, without a grammar.
+//! Which names look as if a file defined them, and which words are in its imports: one pass over its bytes,
+//! without a grammar.
 //!
 //! It may say too much (a name in a comment, a local function), never too little where it matters: what
 //! tree-sitter calls a definition, this must have seen. `tests` holds the two against each other.
@@ -8,13 +9,17 @@ use super::{LARGEST, Language};
 /// Shorter names are in every file and mean none.
 pub(super) const SHORTEST: usize = 3;
 
+/// Words kept of a file's imports: more than any that a person writes.
+const MAX_IMPORTED: usize = 2_000;
+
 /// Bytes a line has on average, above which nobody wrote the file by hand.
 const MINIFIED: usize = 400;
 
 /// Bytes in which git too looks for a NUL to tell what is binary.
 const BINARY_WITHIN: usize = 8_000;
 
-/// The hashes of names, sorted, four bytes each: what the cache keeps.
+/// Hashes of names and of words, four bytes each, as the cache keeps them: how many names there are, the names, the
+/// words; both sorted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sketch(Vec<u8>);
 
@@ -31,10 +36,58 @@ impl Sketch {
         &self.0
     }
 
-    pub(super) fn hashes(&self) -> impl Iterator<Item = u32> {
-        let (chunks, _) = self.0.as_chunks::<4>();
-        chunks.iter().map(|bytes| u32::from_le_bytes(*bytes))
+    fn of(mut names: Vec<u32>, mut words: Vec<u32>) -> Self {
+        if names.is_empty() && words.is_empty() {
+            return Self::default();
+        }
+        for list in [&mut names, &mut words] {
+            list.sort_unstable();
+            list.dedup();
+        }
+        let count = u32::try_from(names.len()).unwrap_or(u32::MAX);
+        let all = std::iter::once(count).chain(names).chain(words);
+        Self(all.flat_map(u32::to_le_bytes).collect())
     }
+
+    /// The names and the words.
+    fn parts(&self) -> (&[[u8; 4]], &[[u8; 4]]) {
+        let (chunks, _) = self.0.as_chunks::<4>();
+        let Some((count, rest)) = chunks.split_first() else { return (&[], &[]) };
+        let count = usize::try_from(u32::from_le_bytes(*count)).unwrap_or(usize::MAX);
+        rest.split_at(count.min(rest.len()))
+    }
+
+    /// Whether the file may define `name`, which is at least [`SHORTEST`] long; if not, it does not.
+    pub(super) fn may_hold(&self, name: &str) -> bool {
+        is_in(self.parts().0, hash(name.as_bytes()))
+    }
+
+    /// The names it may define.
+    pub(super) fn hashes(&self) -> impl Iterator<Item = u32> {
+        self.parts().0.iter().map(|bytes| u32::from_le_bytes(*bytes))
+    }
+
+    /// Whether a word is in one of its imports.
+    pub(super) fn imports(&self, word: u32) -> bool {
+        is_in(self.parts().1, word)
+    }
+
+    /// The words of its imports.
+    pub(super) fn imported(&self) -> impl Iterator<Item = u32> {
+        self.parts().1.iter().map(|bytes| u32::from_le_bytes(*bytes))
+    }
+}
+
+fn is_in(list: &[[u8; 4]], wanted: u32) -> bool {
+    list.binary_search_by_key(&wanted, |bytes| u32::from_le_bytes(*bytes)).is_ok()
+}
+
+/// The words of a name, as [`Sketch::imports`] takes them.
+pub(super) fn words(name: &str) -> impl Iterator<Item = u32> {
+    name.as_bytes()
+        .split(|byte| !IN_NAME[usize::from(*byte)])
+        .filter(|word| !word.is_empty())
+        .map(hash)
 }
 
 /// FNV-1a: names are short, and the hash must be the same in every build that reads the cache.
@@ -47,36 +100,63 @@ const DEEPEST: i32 = 200;
 
 /// Whether a person may have written it, and it can be read in reasonable time.
 pub(super) fn is_readable(content: &[u8]) -> bool {
-    if content.len() > LARGEST || content[..content.len().min(BINARY_WITHIN)].contains(&0) {
-        return false;
-    }
-    let (mut lines, mut open, mut deepest) = (1, 0, 0);
+    let mut shape = Shape::default();
     for byte in content {
+        shape.see(*byte);
+    }
+    is_text(content) && shape.is_written(content.len())
+}
+
+fn is_text(content: &[u8]) -> bool {
+    content.len() <= LARGEST && !content[..content.len().min(BINARY_WITHIN)].contains(&0)
+}
+
+/// How long its lines and how deep its brackets are.
+#[derive(Default)]
+struct Shape {
+    line_ends: usize,
+    open: i32,
+    deepest: i32,
+}
+
+impl Shape {
+    fn see(&mut self, byte: u8) {
         match byte {
-            b'\n' => lines += 1,
+            b'\n' => self.line_ends += 1,
             b'(' | b'[' | b'{' => {
-                open += 1;
-                deepest = deepest.max(open);
+                self.open += 1;
+                self.deepest = self.deepest.max(self.open);
             }
-            b')' | b']' | b'}' => open -= 1,
+            b')' | b']' | b'}' => self.open -= 1,
             _ => {}
         }
     }
-    deepest <= DEEPEST && (content.len() < 10 * MINIFIED || content.len() / lines <= MINIFIED)
+
+    fn is_written(&self, length: usize) -> bool {
+        let line = length / (self.line_ends + 1);
+        self.deepest <= DEEPEST && (length < 10 * MINIFIED || line <= MINIFIED)
+    }
 }
 
 /// Reads a file.
 #[must_use]
 pub fn sketch(language: Language, content: &[u8]) -> Sketch {
-    if language.is_manifest() || !is_readable(content) {
+    if language.is_manifest() || !is_text(content) {
         return Sketch::default();
     }
-    let mut scan = Scan { language, text: content, found: Vec::new() };
+    let mut scan = Scan {
+        language,
+        text: content,
+        found: Vec::new(),
+        imported: Vec::new(),
+        import: None,
+        shape: Shape::default(),
+    };
     scan.run();
-    let mut found = scan.found;
-    found.sort_unstable();
-    found.dedup();
-    Sketch(found.into_iter().flat_map(u32::to_le_bytes).collect())
+    if !scan.shape.is_written(content.len()) {
+        return Sketch::default();
+    }
+    Sketch::of(scan.found, scan.imported)
 }
 
 /// What a word means for the word after it.
@@ -109,6 +189,10 @@ struct Scan<'a> {
     language: Language,
     text: &'a [u8],
     found: Vec<u32>,
+    imported: Vec<u32>,
+    /// Inside of an import: the brackets that were open when it began.
+    import: Option<i32>,
+    shape: Shape,
 }
 
 impl Scan<'_> {
@@ -121,6 +205,10 @@ impl Scan<'_> {
         while at < text.len() {
             let byte = text[at];
             if !IN_NAME[usize::from(byte)] {
+                self.shape.see(byte);
+                if self.import.is_some() && self.ends_import(at) {
+                    self.import = None;
+                }
                 if byte == b'\n' {
                     line = at + 1;
                     first = true;
@@ -138,6 +226,13 @@ impl Scan<'_> {
             }
             let word = &text[start..at];
             let kind = self.word(word);
+            if self.import.is_some() {
+                if self.imported.len() < MAX_IMPORTED {
+                    self.imported.push(hash(word));
+                }
+            } else if self.begins_import(word, line, at, first) {
+                self.import = Some(self.shape.open);
+            }
             if kind == Word::Name {
                 let gap = &text[before_end..start];
                 let close = gap.len() <= 8 && gap.iter().all(|b| b" \t\r\n*&!".contains(b));
@@ -165,6 +260,37 @@ impl Scan<'_> {
                 before = kind;
             }
             before_end = at;
+        }
+    }
+
+    /// Whether an import begins with a word that ends at `at`. In a comment none does.
+    fn begins_import(&self, word: &[u8], line: usize, at: usize, first: bool) -> bool {
+        use Language as L;
+        let next = || self.text[at..].iter().find(|byte| **byte != b' ').copied();
+        let before = || &self.text[line..at - word.len()];
+        let in_code = |comment: &[u8]| !before().iter().any(|byte| comment.contains(byte));
+        match (word, self.language) {
+            (b"import" | b"from", L::Python) => first && in_code(b"#"),
+            (b"use" | b"mod", L::Rust) | (b"import", L::Java | L::Go) => first && in_code(b"/*"),
+            (b"include", L::C | L::Cpp) => before().trim_ascii().starts_with(b"#"),
+            (b"import", language) if language.is_script() => {
+                in_code(b"*") && (first || next() == Some(b'(')) && !before().starts_with(b"//")
+            }
+            (b"require", language) if language.is_script() => next() == Some(b'('),
+            (b"from", language) if language.is_script() => {
+                matches!(next(), Some(b'\'' | b'"'))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the byte at `at` ends the import: a statement's end, or that of a line on which it may end.
+    fn ends_import(&self, at: usize) -> bool {
+        let whole = self.import.is_some_and(|open| self.shape.open <= open);
+        match self.text[at] {
+            b';' => true,
+            b'\n' => whole && (at == 0 || self.text[at - 1] != b'\\'),
+            _ => false,
         }
     }
 

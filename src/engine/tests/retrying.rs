@@ -184,7 +184,7 @@ fn a_task_asked_for_again_has_all_its_tries() {
 #[test]
 fn a_step_is_not_tried_again_while_another_of_its_task_runs() {
     let mut both = task("a");
-    both.steps = vec![step("agent1", &[]), step("agent2", &[])];
+    both.steps = vec![step("agent1", &[]), step("agent2", &[])].into();
     let mut run = Run::new(2, true, vec![retries(both, 1)]);
     run.act();
     assert_eq!(run.fail("a/agent1.1", C::Crashed), [""; 0]);
@@ -194,7 +194,7 @@ fn a_step_is_not_tried_again_while_another_of_its_task_runs() {
 #[test]
 fn a_task_that_failed_in_one_step_does_not_wait_for_another() {
     let mut both = task("a");
-    both.steps = vec![step("commit1", &[]), step("agent2", &[])];
+    both.steps = vec![step("commit1", &[]), step("agent2", &[])].into();
     both.steps[0].retries = 1;
     let mut run = Run::new(2, true, vec![both]);
     run.act();

@@ -66,6 +66,10 @@ fn what_succeeded_is_told_with_the_time_of_its_steps() {
     assert_eq!(
         journal.finished_tasks().unwrap(),
         [FinishedTask {
+            id: "t1".into(),
+            title: String::new(),
+            start: None,
+            changed: vec![],
             agent: "shell".into(),
             work_type: WorkType::Bugfix,
             complexity: Complexity::High,

@@ -56,6 +56,8 @@ pub(super) struct Lookout {
     handle: Option<JoinHandle<()>>,
     /// Nobody wants to know any more: what is under way is cut short.
     over: Arc<AtomicBool>,
+    /// The kernel would not watch some worktree.
+    unheard: Arc<AtomicBool>,
     /// How many rolls it was told, and how many it has answered.
     told: std::cell::Cell<u64>,
 }
@@ -67,15 +69,22 @@ impl Lookout {
         let (outgoing, found) = channel();
         let (world, wake) = (Arc::clone(world), notes.clone());
         let over = Arc::new(AtomicBool::new(false));
-        let is_over = Arc::clone(&over);
+        let unheard = Arc::new(AtomicBool::new(false));
+        let flags = Flags { over: Arc::clone(&over), unheard: Arc::clone(&unheard) };
         let work = move || {
             let place = world.repo.worktrees_dir();
             let touches = Touches::new(place, move || _ = wake.send(Note::Touched));
-            Watch::new(world, target, touches, is_over).work(&incoming, &outgoing);
+            Watch::new(world, target, touches, flags).work(&incoming, &outgoing);
         };
         let handle = std::thread::Builder::new().name("orch-overlaps".to_owned()).spawn(work);
         let handle = handle.inspect_err(|error| tracing::warn!(%error, "no thread")).ok()?;
-        Some(Self { notes, found, handle: Some(handle), over, told: std::cell::Cell::new(0) })
+        let told = std::cell::Cell::new(0);
+        Some(Self { notes, found, handle: Some(handle), over, unheard, told })
+    }
+
+    /// Whether there are worktrees that the kernel will not watch.
+    pub(super) fn is_deaf(&self) -> bool {
+        self.unheard.load(Ordering::Relaxed)
     }
 
     pub(super) fn tell(&self, roll: Roll) {
@@ -114,6 +123,12 @@ impl Drop for Lookout {
     }
 }
 
+/// What both sides of the thread see.
+struct Flags {
+    over: Arc<AtomicBool>,
+    unheard: Arc<AtomicBool>,
+}
+
 /// What is known of a worktree that somebody is at work in.
 struct Place {
     party: Party,
@@ -138,16 +153,11 @@ struct Watch {
     rolls: u64,
     /// Something was looked at since the last comparison.
     looked: bool,
-    over: Arc<AtomicBool>,
+    flags: Flags,
 }
 
 impl Watch {
-    fn new(
-        world: Arc<World>,
-        target: Option<String>,
-        touches: Touches,
-        over: Arc<AtomicBool>,
-    ) -> Self {
+    fn new(world: Arc<World>, target: Option<String>, touches: Touches, flags: Flags) -> Self {
         Self {
             world,
             target,
@@ -159,7 +169,7 @@ impl Watch {
             tip: None,
             rolls: 0,
             looked: false,
-            over,
+            flags,
         }
     }
 
@@ -227,7 +237,7 @@ impl Watch {
             self.sides.remove(&task);
         }
         for party in roll.0 {
-            if self.over.load(Ordering::Relaxed) {
+            if self.flags.over.load(Ordering::Relaxed) {
                 return;
             }
             match &party.work {
@@ -309,6 +319,7 @@ impl Watch {
         let Some(place) = self.places.get_mut(&task) else { return };
         tracing::debug!(worktree = %place.worktree.display(), "not watched: no watches are left");
         place.unwatched = Some(Instant::now());
+        self.flags.unheard.store(true, Ordering::Relaxed);
         let (start, worktree) = (place.party.start.clone(), place.worktree.clone());
         let more = std::mem::take(&mut place.more);
         let folders = self.folders_of(&start);
@@ -353,7 +364,7 @@ impl Watch {
     fn look(&mut self, task: usize, mut touched: Option<BTreeSet<PathBuf>>) {
         self.looked = true;
         loop {
-            if self.over.load(Ordering::Relaxed) {
+            if self.flags.over.load(Ordering::Relaxed) {
                 return;
             }
             let (Some(place), Some(seen)) = (self.places.get_mut(&task), self.sides.get_mut(&task))

@@ -26,6 +26,10 @@ const NEWS: Duration = Duration::from_secs(10);
 /// At the end of a run, what was not compared yet may take this long.
 const LAST: Duration = Duration::from_secs(2);
 
+/// Said where watches ran out.
+const UNWATCHED: &str = "the kernel watches no more folders: some worktrees are looked at every few seconds instead, and \
+                         overlaps are found later; more watches: sysctl fs.inotify.max_user_watches";
+
 /// See the [module documentation](self).
 pub(super) struct Overlaps {
     world: Arc<World>,
@@ -35,6 +39,8 @@ pub(super) struct Overlaps {
     found: Option<Vec<Found>>,
     /// The state differs from it: some of it is told later.
     waits: bool,
+    /// It was said that worktrees are not watched.
+    is_told: bool,
 }
 
 impl Overlaps {
@@ -45,7 +51,18 @@ impl Overlaps {
             parties: Parties::default(),
             found: None,
             waits: false,
+            is_told: false,
         }
+    }
+
+    /// What a person should know of the watching, once.
+    pub(super) fn notice(&mut self) -> Option<&'static str> {
+        let is_deaf = self.lookout.as_ref().is_some_and(Lookout::is_deaf);
+        if !is_deaf || self.is_told {
+            return None;
+        }
+        self.is_told = true;
+        Some(UNWATCHED)
     }
 
     /// Tells the lookout who is at work, and what it found that is to be recorded.

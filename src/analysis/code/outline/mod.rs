@@ -66,6 +66,16 @@ pub struct Outline {
     pub manifest: Option<Manifest>,
 }
 
+/// What a file imports, as its [`outline`] says it, but cheaper where that can be read from its beginning.
+#[must_use]
+pub fn imports(language: Language, content: &[u8]) -> Vec<Written> {
+    if language.is_manifest() || !super::sketch::is_readable(content) {
+        return Vec::new();
+    }
+    let head = super::head::head(language, content);
+    walk::read(language, head).map(|outline| outline.imports).unwrap_or_default()
+}
+
 /// Reads a file. What cannot be parsed, or is too much, gives less and never fails.
 #[must_use]
 pub fn outline(language: Language, content: &[u8]) -> Outline {

@@ -21,7 +21,8 @@ pub(super) fn resolve(from: &From<'_, '_>, written: &Written, found: &mut BTreeS
     let mut files = from.directly_in(&dir, ".go", MAX_FILES);
     files.retain(|file| !from.tree().path(*file).ends_with("_test.go"));
     if files.len() > 1 && !written.names.is_empty() {
-        from.code.load(files.iter().copied());
+        let may_use = |file: &usize| written.names.iter().any(|n| from.code.may_define(*file, n));
+        from.code.load(files.iter().copied().filter(may_use));
         let uses = |file: &usize| written.names.iter().any(|name| from.defines(*file, name));
         let wanted: Vec<usize> = files.iter().copied().filter(uses).collect();
         // Nothing found: what is used is made in a way that is not seen.

@@ -78,9 +78,14 @@ impl<'a> From<'_, 'a> {
         paths.into_iter().find_map(|path| self.tree().place(&path))
     }
 
-    /// Whether `file` defines `name`.
+    /// Whether `file` defines `name`, for sure.
     fn defines(&self, file: usize, name: &str) -> bool {
-        self.code.outline(file).definitions.iter().any(|d| d.name == name)
+        self.code.defines(file, name)
+    }
+
+    /// Whether `file` seems to define `name`.
+    fn seems_to_define(&self, file: usize, name: &str) -> bool {
+        self.code.seems_to_define(file, name)
     }
 
     /// The files whose path ends with `end` at a border; where there are several, the one that is nearest

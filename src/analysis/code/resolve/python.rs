@@ -58,11 +58,11 @@ fn passed_on(
     found: &mut BTreeSet<usize>,
 ) {
     let is_package = from.tree().path(file).ends_with("__init__.py");
-    if depth >= MAX_PASSED_ON || !is_package || from.defines(file, name) {
+    if depth >= MAX_PASSED_ON || !is_package || from.seems_to_define(file, name) {
         return;
     }
     let there = from.at(file);
-    for written in &from.code.outline(file).imports {
+    for written in from.code.written(file).iter() {
         if written.names.iter().any(|n| n == name) {
             let one = Written { names: vec![name.to_owned()], ..written.clone() };
             resolve(&there, &one, depth + 1, found);

@@ -75,12 +75,12 @@ fn passed_on(
     depth: usize,
     found: &mut BTreeSet<usize>,
 ) {
-    if depth >= MAX_PASSED_ON || from.defines(file, name) {
+    if depth >= MAX_PASSED_ON || from.seems_to_define(file, name) {
         return;
     }
     let there = from.at(file);
-    let outline = from.code.outline(file);
-    let public = outline.imports.iter().filter(|w| w.names.iter().any(|n| n == "pub"));
+    let written = from.code.written(file);
+    let public = written.iter().filter(|w| w.names.iter().any(|n| n == "pub"));
     let mut globs = Vec::new();
     for written in public {
         match written.text.rsplit("::").next() {

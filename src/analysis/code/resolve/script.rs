@@ -53,11 +53,11 @@ fn passed_on(
     found: &mut BTreeSet<usize>,
 ) {
     let is_script = Language::of(from.tree().path(file)).is_some_and(Language::is_script);
-    if depth >= MAX_PASSED_ON || !is_script || from.defines(file, name) {
+    if depth >= MAX_PASSED_ON || !is_script || from.seems_to_define(file, name) {
         return;
     }
     let there = from.at(file);
-    for written in &from.code.outline(file).imports {
+    for written in from.code.written(file).iter() {
         let has = |wanted: &str| written.names.iter().any(|n| n == wanted);
         if !has("export") {
             continue;
@@ -70,7 +70,7 @@ fn passed_on(
         if has("*")
             && let Some(behind) = one(&there, &written.text)
         {
-            if from.defines(behind, name) {
+            if from.seems_to_define(behind, name) {
                 found.insert(behind);
                 return;
             }

@@ -1,4 +1,4 @@
-use super::super::{Code, Language, Library, Outline, Sketch, outline, sketch};
+use super::super::{Code, Language, Library, Outline, Sketch, imports, outline, sketch};
 use super::*;
 use std::collections::BTreeSet;
 
@@ -6,17 +6,23 @@ use std::collections::BTreeSet;
 struct Files(Vec<(&'static str, &'static str)>);
 
 impl Library for Files {
-    fn sketches(&self, each: &mut dyn FnMut(usize, &Sketch)) {
-        for (file, (path, content)) in self.0.iter().enumerate() {
-            if let Some(language) = Language::of(path) {
-                each(file, &sketch(language, content.as_bytes()));
-            }
-        }
+    fn sketches(&self) -> HashMap<usize, Sketch> {
+        let sketch = |(file, (path, content)): (usize, &(&str, &str))| {
+            Some((file, sketch(Language::of(path)?, content.as_bytes())))
+        };
+        self.0.iter().enumerate().filter_map(sketch).collect()
     }
 
     fn outlines(&self, files: &[usize]) -> Vec<Outline> {
         let read = |(path, content): &(&str, &str)| {
             Language::of(path).map(|language| outline(language, content.as_bytes()))
+        };
+        files.iter().map(|file| read(&self.0[*file]).unwrap_or_default()).collect()
+    }
+
+    fn imports(&self, files: &[usize]) -> Vec<Vec<Written>> {
+        let read = |(path, content): &(&str, &str)| {
+            Language::of(path).map(|language| imports(language, content.as_bytes()))
         };
         files.iter().map(|file| read(&self.0[*file]).unwrap_or_default()).collect()
     }

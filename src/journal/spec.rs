@@ -1,7 +1,7 @@
-//! What finished tasks were expected to change and what they did: the experience that a repository has.
+//! What a run was asked to do.
 
 use super::{Journal, JournalError};
-use crate::model::{Event, Recorded, RunId, RunSpec, Truth};
+use crate::model::{Event, Recorded, RunId, RunSpec};
 use rusqlite::{OptionalExtension, params};
 
 impl Journal {
@@ -29,21 +29,5 @@ impl Journal {
             Event::RunCreated { spec } => Ok(*spec),
             _ => Err(none()),
         }
-    }
-
-    /// The finished tasks of the newest runs, newest run first, at most `runs` of them: sets of files that
-    /// were changed together, each with what had been expected.
-    ///
-    /// # Errors
-    /// A damaged file.
-    pub fn truths(&self, runs: u32) -> Result<Vec<Truth>, JournalError> {
-        let mut found = Vec::new();
-        for run in self.runs(runs)? {
-            let spec = self.run_spec(&run.id)?;
-            let views = self.tasks(&run.id)?;
-            let tasks = spec.tasks.iter().zip(&views);
-            found.extend(tasks.filter_map(|(task, view)| Truth::of(&run.id, task, view)));
-        }
-        Ok(found)
     }
 }
