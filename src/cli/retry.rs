@@ -7,7 +7,7 @@ use crate::engine::State;
 use crate::journal::{Journal, JournalError};
 use crate::model::{Event, RunId, TaskId, TaskState};
 use crate::report::money;
-use crate::supervisor::{Ledger, World};
+use crate::supervisor::{Ledger, World, follow_up_at_work};
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
@@ -52,6 +52,14 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     let state = ledger.state();
     let standings = state.standings();
     let mut again = Vec::new();
+    for id in &ids {
+        if let Some(step) = follow_up_at_work(&world, state, id)? {
+            let name = state.position(id).map_or("it", |at| &state.spec.tasks[at].name);
+            return Err(CliError::usage(format!(
+                "the {step} of {name} is at work in its worktree; wait for it: orch pr {step} {name}"
+            )));
+        }
+    }
     for (position, task) in state.spec.tasks.iter().enumerate() {
         let now_is = state.task_state(position, &standings);
         let ended_badly = matches!(

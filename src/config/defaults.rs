@@ -140,6 +140,12 @@ pub struct GitHub {
     pub pace: Duration,
     /// How long an answer may take.
     pub timeout: Duration,
+    /// Whose remarks are given to agents, beside those of owners, members and collaborators.
+    pub reviewers: Vec<String>,
+    /// How often an agent is asked about the checks of a pull request.
+    pub fixes: u32,
+    /// How long after a push checks may take to show up.
+    pub checks_grace: Duration,
     /// Whether what `orch` starts inherits the user's tokens.
     pub token_for_agents: bool,
 }
@@ -156,6 +162,12 @@ impl Default for GitHub {
             pace: Duration::from_secs(1),
             // GitHub ends a request after ten.
             timeout: Duration::from_secs(15),
+            reviewers: Vec::new(),
+            // Each costs money and minutes of checks; what three did not mend needs a person.
+            fixes: 3,
+            // GitHub Actions shows a job as queued within seconds of the push; other services answer a
+            // webhook, for which GitHub allows ten seconds.
+            checks_grace: Duration::from_mins(1),
             token_for_agents: false,
         }
     }

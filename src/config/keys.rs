@@ -358,6 +358,27 @@ pub(super) const GITHUB: &[Key] = &[
         doc: &["How long an answer may take. GitHub itself gives up after ten seconds."],
     },
     Key {
+        name: "reviewers",
+        value: "[\"some-login\", \"some-bot\"]",
+        doc: &[
+            "Whose remarks `orch pr address` gives to agents, beside those of people who are an owner, member",
+            "or collaborator: with what they write they steer an agent on your machine.",
+        ],
+    },
+    Key {
+        name: "fixes",
+        value: "3",
+        doc: &["How often `orch pr fix` asks an agent about the checks of one pull request."],
+    },
+    Key {
+        name: "checks_grace",
+        value: "\"1m\"",
+        doc: &[
+            "How long after a push checks may take to show up, where others show that there are some: before,",
+            "no pull request is merged without them.",
+        ],
+    },
+    Key {
         name: "token_for_agents",
         value: "false",
         doc: &[

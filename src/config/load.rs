@@ -171,6 +171,13 @@ impl Config {
                 ("github", "issues") => set(&mut self.github.issues, r.truth(inner)),
                 ("github", "pace") => set(&mut self.github.pace, r.duration(inner)),
                 ("github", "timeout") => set(&mut self.github.timeout, r.duration(inner)),
+                ("github", "reviewers") => {
+                    set(&mut self.github.reviewers, r.list(inner, "\"some-login\""));
+                }
+                ("github", "fixes") => set(&mut self.github.fixes, r.number(inner, 0, 100)),
+                ("github", "checks_grace") => {
+                    set(&mut self.github.checks_grace, r.duration(inner));
+                }
                 ("github", "token_for_agents") => {
                     set(&mut self.github.token_for_agents, r.truth(inner));
                 }

@@ -38,6 +38,7 @@ fn the_template_has_every_key_with_its_default() {
             remote: Some("origin".into()),
             repository: Some("owner/name".into()),
             api_url: Some("https://github.example.com/api/v3".into()),
+            reviewers: vec!["some-login".into(), "some-bot".into()],
             ..GitHub::default()
         },
         agents: all.agents.clone(),
@@ -267,6 +268,17 @@ fn the_template_reads_well() {
 
     # How long an answer may take. GitHub itself gives up after ten seconds.
     #timeout = "15s"
+
+    # Whose remarks `orch pr address` gives to agents, beside those of people who are an owner, member
+    # or collaborator: with what they write they steer an agent on your machine.
+    #reviewers = ["some-login", "some-bot"]
+
+    # How often `orch pr fix` asks an agent about the checks of one pull request.
+    #fixes = 3
+
+    # How long after a push checks may take to show up, where others show that there are some: before,
+    # no pull request is merged without them.
+    #checks_grace = "1m"
 
     # Whether agents and commands find GITHUB_TOKEN, GH_TOKEN and the like in their environment
     # where you have them in yours.

@@ -97,6 +97,9 @@ fn every_key_is_read() {
         issues = false
         pace = "2s"
         timeout = 5
+        reviewers = ["ada"]
+        fixes = 7
+        checks_grace = "3s"
         token_for_agents = true
         "#,
     )
@@ -108,6 +111,9 @@ fn every_key_is_read() {
         issues: false,
         pace: Duration::from_secs(2),
         timeout: Duration::from_secs(5),
+        reviewers: vec!["ada".into()],
+        fixes: 7,
+        checks_grace: Duration::from_secs(3),
         token_for_agents: true,
     };
     let own = AgentOverride {

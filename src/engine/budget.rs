@@ -78,7 +78,8 @@ impl State {
     }
 
     /// Why no further attempt of the agent can ever be paid for this task.
-    pub(super) fn unpayable(&self, task: usize, agent: &str) -> Option<Failure> {
+    #[must_use]
+    pub fn unpayable(&self, task: usize, agent: &str) -> Option<Failure> {
         let price = self.agent(agent).and_then(|known| known.dearest);
         let spent = self.budget.spent;
         if let Some(most) = self.budget.most

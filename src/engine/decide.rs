@@ -237,8 +237,12 @@ fn start_ready_steps(
             StepState::Pending => true,
             // Trying again is something new, and a draining run starts nothing new.
             StepState::Waiting(until) => until <= now && !state.draining,
+            // A step that is skipped for good stays so when what it needs is done anew, and is no way around
+            // that.
             StepState::Done | StepState::Skipped(_) => {
-                through.insert(&step_spec.id);
+                if step_spec.needs.iter().all(|need| through.contains(need)) {
+                    through.insert(&step_spec.id);
+                }
                 false
             }
             StepState::Running | StepState::Failed => false,

@@ -230,7 +230,8 @@ impl State {
     /// The commit its branch points to, once it was recorded.
     #[must_use]
     pub fn commit(&self, task: usize) -> Option<&str> {
-        self.ends(task).filter_map(|end| end.commit.as_deref()).last()
+        let made = || self.ends(task).filter_map(|end| end.commit.as_deref()).last();
+        self.follow_ups.commit(&self.spec.tasks[task].id).or_else(made)
     }
 
     /// The paths that its work differs in from where it started, once it was committed.
@@ -270,7 +271,7 @@ impl State {
             .steps
             .iter()
             .flat_map(|step| &step.attempts)
-            .filter_map(|attempt| attempt.ended.as_ref().map(|(end, _)| end))
+            .filter_map(|attempt| attempt.ended.as_ref().map(|(end, _)| &**end))
     }
 
     fn next_phase(&self, task: usize) -> Option<Phase> {

@@ -5,7 +5,7 @@ use super::state::State;
 use crate::model::{
     Event, Failure, FailureClass, ForgeWork, Link, PullStanding, TaskId, Timestamp,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything known about the run's issues and pull requests.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -24,6 +24,8 @@ pub struct Forged {
     pub ours: BTreeMap<String, Vec<String>>,
     /// Pull requests whose branch GitHub was told to bring up to date, and its commit before.
     pub updating: BTreeMap<u64, String>,
+    /// Threads of remarks that we closed: one that is open again was opened by somebody.
+    pub closed: BTreeSet<String>,
     /// What is wanted.
     pub wanted: Option<Wanted>,
     /// What was asked without anybody knowing what came of it, and when.
@@ -56,6 +58,8 @@ pub struct PullRequest {
     pub branch: String,
     /// The commit there, as far as it is ours.
     pub head: String,
+    /// Since when, at the latest.
+    pub since: Timestamp,
     /// The branch it goes to.
     pub into: String,
     /// Not to be merged yet.
@@ -64,6 +68,14 @@ pub struct PullRequest {
     pub text: Option<String>,
     /// Whether it is open.
     pub standing: PullStanding,
+}
+
+impl PullRequest {
+    fn is_at(&mut self, head: &str, at: Timestamp) {
+        if self.head != head {
+            (self.head, self.since) = (head.to_owned(), at);
+        }
+    }
 }
 
 impl Forged {
@@ -115,7 +127,11 @@ impl Forged {
                 }
                 return;
             }
-            Event::ForgeDone => {}
+            Event::ForgeDone => {
+                if let Some((ForgeWork::ResolveThread { thread, .. }, _)) = &self.open {
+                    self.closed.insert(thread.clone());
+                }
+            }
             Event::IssueOpened { task: None, issue } => self.parent = Some(issue.clone()),
             Event::IssueOpened { task: Some(task), issue } => {
                 self.issues.insert(task.clone(), issue.clone());
@@ -125,16 +141,20 @@ impl Forged {
                 self.pushed.insert(branch.clone(), commit.clone());
                 self.ours.entry(branch.clone()).or_default().push(commit.clone());
                 for pull in self.pulls.iter_mut().filter(|pull| pull.branch == *branch) {
-                    pull.head.clone_from(commit);
+                    pull.is_at(commit, at);
                 }
             }
             Event::PullRequestOpened { tasks, pull, branch, head, into, draft, text } => {
+                let same =
+                    |known: &&PullRequest| known.link.number == pull.number && known.head == *head;
+                let since = self.pulls.iter().find(same).map_or(at, |known| known.since);
                 self.pulls.retain(|known| known.link.number != pull.number);
                 self.pulls.push(PullRequest {
                     link: pull.clone(),
                     tasks: tasks.clone(),
                     branch: branch.clone(),
                     head: head.clone(),
+                    since,
                     into: into.clone(),
                     draft: *draft,
                     text: text.clone(),
@@ -146,7 +166,7 @@ impl Forged {
                     pull.standing = *standing;
                     pull.draft = *draft;
                     pull.text.clone_from(text);
-                    pull.head.clone_from(head);
+                    pull.is_at(head, at);
                     self.pushed.insert(pull.branch.clone(), head.clone());
                     self.ours.entry(pull.branch.clone()).or_default().push(head.clone());
                 }
@@ -168,6 +188,9 @@ impl State {
         self.forge.apply(event, at);
         let rule = self.spec.policy.github;
         match event {
+            Event::FollowUpEnded { end } => {
+                self.budget.spent += end.usage.cost_usd.map_or(0, super::budget::micros);
+            }
             Event::ForgeFailed { message, down, until } => {
                 let signal = match until {
                     Some(until) => Signal::Limited(*until),

@@ -1,6 +1,7 @@
 //! What became of a task, its steps and their attempts.
 
 use crate::model::{AttemptEnd, Failure, StepKind, StepSpec, StopReason, Timestamp};
+use std::sync::Arc;
 
 /// What became of a task so far.
 #[expect(clippy::struct_excessive_bools, reason = "independent facts, each with its own event")]
@@ -114,7 +115,7 @@ pub struct Attempt {
     /// Set once its stop was asked for.
     pub stopping: Option<StopReason>,
     /// How and when it ended.
-    pub ended: Option<(AttemptEnd, Timestamp)>,
+    pub ended: Option<(Arc<AttemptEnd>, Timestamp)>,
 }
 
 /// What follows from the steps of a task, kept up with each event about it.

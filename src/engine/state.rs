@@ -16,6 +16,7 @@ use crate::model::{
     TaskSpec, Timestamp,
 };
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// After an attempt was ended for want of memory, before it takes memory again: what the others need to
@@ -47,6 +48,8 @@ pub struct State {
     pub github: Breaker,
     /// What the run has on its forge.
     pub forge: Forged,
+    /// What agents were asked for after their tasks were done.
+    pub follow_ups: super::FollowUps,
     /// What was spent.
     pub budget: Budget,
     /// What is known of merging.
@@ -102,6 +105,7 @@ impl State {
             execution: Breaker::default(),
             github: Breaker::default(),
             forge: Forged::default(),
+            follow_ups: super::FollowUps::default(),
             budget: Budget { most: spec.policy.max_cost_usd.map(budget::micros), spent: 0 },
             spec,
             tasks,
@@ -246,6 +250,7 @@ impl State {
         }
         self.holds.apply(&recorded.event);
         self.merging.apply(&recorded.event);
+        self.follow_ups.apply(&recorded.event, at);
         match &recorded.event {
             Event::SupervisorStarted { pid } => {
                 self.worked_before = self.worked();
@@ -401,6 +406,8 @@ impl State {
                 // Another agent's session is not its own.
                 (beginning.agent, beginning.session) = (agent.cloned(), None);
             }
+            // Mostly the only one.
+            step.attempts.reserve_exact(1);
             step.attempts.push(Attempt {
                 number: id.number,
                 started_at: at,
@@ -421,7 +428,7 @@ impl State {
         let stopped = attempt.stopping;
         // Both are told by clocks that somebody may have set.
         let ended_at = end.finished_at.map_or(at, |told| told.min(at).max(attempt.started_at));
-        attempt.ended = Some((end.clone(), ended_at));
+        attempt.ended = Some((Arc::new(end.clone()), ended_at));
         let starved = |a: &&Attempt| a.stopping == Some(StopReason::OutOfMemory);
         let ended = attempt.clone();
         step.state = match &end.ending {

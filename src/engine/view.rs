@@ -83,7 +83,10 @@ impl State {
             title: spec.title.clone(),
             agent: spec.agent.clone(),
             state,
-            attempts: attempts(&spec.steps, &progress.steps),
+            attempts: attempts(&spec.steps, &progress.steps)
+                .into_iter()
+                .chain(self.follow_ups.attempts(&spec.id))
+                .collect(),
             branch: start.is_some().then(|| spec.branch.clone()),
             worktree: (start.is_some() && !progress.cleaned).then(|| spec.worktree.clone()),
             commit: self.commit(task).map(str::to_owned),
@@ -187,6 +190,7 @@ impl State {
         all.into_iter()
             .map(|(_, step, attempt)| LogView { step: step.to_string(), attempt: attempt.number })
             .chain(resolving)
+            .chain(self.follow_ups.logs(&spec.id))
             .collect()
     }
 }

@@ -68,6 +68,14 @@ pub(super) enum Verb {
     Patch(Value),
     Delete,
     GraphQl(Value),
+    /// GraphQL that only reads.
+    Query(Value),
+}
+
+impl Verb {
+    fn is_read(&self) -> bool {
+        matches!(self, Self::Get | Self::Query(_))
+    }
 }
 
 /// A request, and how it is called in messages.
@@ -208,7 +216,7 @@ impl Forge {
                     refused += 1;
                     until.since(clock())
                 }
-                ForgeError::Down { .. } if matches!(call.verb, Verb::Get) && failed + 1 < READS => {
+                ForgeError::Down { .. } if call.verb.is_read() && failed + 1 < READS => {
                     failed += 1;
                     READ_AGAIN * (1 << (failed - 1))
                 }
@@ -225,7 +233,7 @@ impl Forge {
     }
 
     async fn once(&mut self, call: &Call<'_>, refused: u32) -> Result<Reply, ForgeError> {
-        let is_read = matches!(call.verb, Verb::Get);
+        let is_read = call.verb.is_read();
         if is_read {
             self.calls.reads += 1;
         } else {
@@ -257,7 +265,7 @@ impl Forge {
             Verb::Put(body) => self.rest._put(path, Some(body)).await?,
             Verb::Patch(body) => self.rest._patch(path, Some(body)).await?,
             Verb::Delete => self.rest._delete(path, None::<&()>).await?,
-            Verb::GraphQl(body) => self.graphql._post(path, Some(body)).await?,
+            Verb::GraphQl(body) | Verb::Query(body) => self.graphql._post(path, Some(body)).await?,
         };
         let status = response.status().as_u16();
         let header =

@@ -77,7 +77,7 @@ impl Forge {
     pub async fn has_merge_queue(&mut self, branch: &str) -> Result<bool, ForgeError> {
         let variables =
             json!({ "owner": self.slug.owner, "name": self.slug.name, "branch": branch });
-        match self.graphql(QUEUE, variables, "the merge queue").await {
+        match self.query(QUEUE, variables, "the merge queue").await {
             Ok(data) => Ok(!data["repository"]["mergeQueue"].is_null()),
             Err(
                 error
@@ -87,13 +87,28 @@ impl Forge {
         }
     }
 
-    async fn graphql(
+    /// Sends a mutation.
+    pub(super) async fn graphql(
         &mut self,
         query: &str,
         variables: Value,
         doing: &str,
     ) -> Result<Value, ForgeError> {
         let verb = Verb::GraphQl(json!({ "query": query, "variables": variables }));
+        self.asked(verb, doing).await
+    }
+
+    /// Sends a query, which changes nothing.
+    pub(super) async fn query(
+        &mut self,
+        query: &str,
+        variables: Value,
+        doing: &str,
+    ) -> Result<Value, ForgeError> {
+        self.asked(Verb::Query(json!({ "query": query, "variables": variables })), doing).await
+    }
+
+    async fn asked(&mut self, verb: Verb, doing: &str) -> Result<Value, ForgeError> {
         let reply = self.send(&Call { verb, path: "/graphql".to_owned(), doing }).await?;
         let answer: Answer = read(&reply.text, doing)?;
         match answer.errors.into_iter().next() {

@@ -10,6 +10,7 @@
 
 mod checks;
 mod client;
+mod discussion;
 mod error;
 mod graphql;
 mod issues;
@@ -19,11 +20,12 @@ mod repository;
 mod reviews;
 mod token;
 
-pub use checks::{Check, CheckState, Checks};
+pub use checks::{Annotation, Check, CheckRun, CheckState, Checks};
 pub use client::{Access, Calls, Forge};
+pub use discussion::{Discussion, Remark, Speaker, Thread, Verdict};
 pub use error::ForgeError;
 pub use issues::Issue;
 pub use pulls::{Merging, Method, NewPull, Pull, PullState};
 pub use repository::{Facts, Place, Slug};
-pub use reviews::{Review, Thread};
+pub use reviews::Review;
 pub use token::{TOKEN_VARIABLES, Token};

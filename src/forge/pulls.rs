@@ -35,6 +35,8 @@ pub struct Pull {
     pub head_sha: String,
     /// The branch it goes to.
     pub base: String,
+    /// Where that was when GitHub last looked.
+    pub base_sha: String,
     /// Its text.
     pub body: String,
     /// Whether it merges without conflicts; `None` while GitHub finds out.
@@ -94,6 +96,7 @@ impl From<Raw> for Pull {
             head: raw.head.branch,
             head_sha: raw.head.sha,
             base: raw.base.branch,
+            base_sha: raw.base.sha,
             body: raw.body.unwrap_or_default(),
             mergeable: raw.mergeable,
             mergeable_state: raw.mergeable_state.unwrap_or_else(|| "unknown".to_owned()),

@@ -18,23 +18,6 @@ pub struct Review {
     pub commit: Option<String>,
 }
 
-/// A remark on a line.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Thread {
-    /// The remark's id.
-    pub id: u64,
-    /// The file.
-    pub path: String,
-    /// The line, where it still exists.
-    #[serde(default)]
-    pub line: Option<u64>,
-    /// What it says.
-    pub body: String,
-    /// The remark that it answers.
-    #[serde(default)]
-    pub in_reply_to_id: Option<u64>,
-}
-
 #[derive(Deserialize)]
 struct Raw {
     user: Option<User>,
@@ -59,15 +42,6 @@ impl Forge {
         let (path, doing) = self.pull_path(number, "/reviews?per_page=100");
         let raw: Vec<Raw> = self.list(path, &doing, |_| false).await?;
         Ok(last_words(raw))
-    }
-
-    /// Remarks on lines, oldest first.
-    ///
-    /// # Errors
-    /// As every request.
-    pub async fn remarks(&mut self, number: u64) -> Result<Vec<Thread>, ForgeError> {
-        let (path, doing) = self.pull_path(number, "/comments?per_page=100");
-        self.list(path, &doing, |_| false).await
     }
 }
 

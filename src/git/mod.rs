@@ -20,6 +20,7 @@ mod features;
 mod fingerprint;
 #[cfg(test)]
 mod fixture;
+mod forward;
 mod gone;
 mod graveyard;
 mod history;

@@ -200,7 +200,9 @@ fn write_run(
     let mut insert =
         transaction.prepare_cached("INSERT INTO events (run, seq, body) VALUES (?1, ?2, ?3)")?;
     for event in events {
-        insert.execute(params![ord, event.seq.cast_signed(), text(event)?])?;
+        let body =
+            event.to_json().map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))?;
+        insert.execute(params![ord, event.seq.cast_signed(), body])?;
     }
     let mut upsert = transaction.prepare_cached(
         "INSERT INTO tasks (run, idx, id, name, state, view) VALUES (?1, ?2, ?3, ?4, ?5, ?6)

@@ -1,8 +1,8 @@
 //! Facts. Everything the program knows about a run is a fold over these.
 
 use super::{
-    AttemptEnd, AttemptId, ForgeWork, Link, OverlapPath, PullStanding, Resource, RunSpec, RunState,
-    StepId, StopReason, TaskId, Timestamp, Usage,
+    AttemptEnd, AttemptId, FollowUp, FollowUpEnd, ForgeWork, Link, OverlapPath, PullStanding,
+    Resource, RunSpec, RunState, StepId, StopReason, TaskId, Timestamp, Usage,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -36,6 +36,18 @@ impl Recorded {
             return Ok(recorded);
         }
         serde_json::from_str(text)
+    }
+
+    /// What is stored.
+    ///
+    /// # Errors
+    /// None that is known.
+    pub fn to_json(&self) -> serde_json::Result<String> {
+        if let Event::RunCreated { spec } = &self.event {
+            let event = Event::RunCreated { spec: Box::new(spec.brief()) };
+            return serde_json::to_string(&Self { event, ..*self });
+        }
+        serde_json::to_string(self)
     }
 }
 
@@ -444,6 +456,16 @@ pub enum Event {
         /// The commit that merged it.
         commit: String,
     },
+    /// Intent: a task's agent is about to be asked for more, because of its pull request.
+    FollowUpStarting {
+        /// What for.
+        follow_up: Box<FollowUp>,
+    },
+    /// It has ended, and what it did was verified.
+    FollowUpEnded {
+        /// How.
+        end: Box<FollowUpEnd>,
+    },
 }
 
 /// A task and where its branch is.
@@ -508,6 +530,8 @@ impl Event {
             | Self::PullRequestUpdated { tasks, .. }
             | Self::PullRequestMerged { tasks, .. } => Box::new(tasks.iter()),
             Self::IssueOpened { task, .. } => Box::new(task.iter()),
+            Self::FollowUpStarting { follow_up } => Box::new(std::iter::once(&follow_up.task)),
+            Self::FollowUpEnded { end } => Box::new(std::iter::once(&end.task)),
             Self::RunCreated { .. }
             | Self::SupervisorStarted { .. }
             | Self::PauseRequested

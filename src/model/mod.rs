@@ -15,6 +15,7 @@ mod problem;
 mod profile;
 mod size;
 mod spec;
+mod steps;
 mod thresholds;
 mod time;
 mod truth;
@@ -23,7 +24,7 @@ mod work;
 
 pub use action::Action;
 pub use event::{Event, Head, Recorded};
-pub use forge::{ForgeWork, Link, PullStanding};
+pub use forge::{FollowUp, FollowUpEnd, FollowUpKind, ForgeWork, Link, PullStanding};
 pub use ids::{AttemptId, RunId, StepId, TaskId, slug};
 pub use outcome::{
     AttemptEnd, Ending, Exit, Failure, FailureClass, FailureContext, Resource, ResourceUse,
@@ -38,6 +39,7 @@ pub use spec::{
     BuiltIn, Dependency, DependencyKind, MergeMode, Phase, PlannedConflict, PlannedWrite, RunSpec,
     RunState, StepKind, StepSpec, TaskSpec, TaskState,
 };
+pub use steps::Steps;
 pub use thresholds::{Threshold, Thresholds};
 pub use time::{Timestamp, parse_duration};
 pub use truth::Truth;

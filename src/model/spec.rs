@@ -1,5 +1,6 @@
 //! What a run was asked to do: fixed when the run is created, never changed afterwards.
 
+use super::steps::{self, Steps};
 use super::{AgentProfile, Complexity, Policy, RunId, StepId, TaskId, WorkType};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -29,6 +30,7 @@ pub struct RunSpec {
     /// Estimated sum of all tasks, seconds.
     pub estimate_seconds: Option<f64>,
     /// In plan order.
+    #[serde(deserialize_with = "steps::linked")]
     pub tasks: Vec<TaskSpec>,
     /// The agents the tasks name and their fallbacks, as they were configured then.
     pub agents: BTreeMap<String, AgentProfile>,
@@ -41,6 +43,14 @@ pub struct RunSpec {
     /// Pairs of tasks that the plan expected to touch the same files, whether ordered or not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conflicts: Vec<PlannedConflict>,
+}
+
+impl RunSpec {
+    /// The same to be stored: what many tasks have in common is there once. It is read like any other.
+    #[must_use]
+    pub fn brief(&self) -> Self {
+        Self { tasks: steps::brief(&self.tasks), ..self.clone() }
+    }
 }
 
 /// Two tasks that were expected to touch the same files.
@@ -111,7 +121,7 @@ pub struct TaskSpec {
     /// Set when the prompt is already done: the task has no steps and is never started.
     pub skip: Option<String>,
     /// In the workflow's order.
-    pub steps: Vec<StepSpec>,
+    pub steps: Steps,
 }
 
 /// Why one task waits for another.

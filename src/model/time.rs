@@ -38,9 +38,13 @@ impl Serialize for Timestamp {
     }
 }
 
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] std::borrow::Cow<'a, str>);
+
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
+        // Borrowed where it can be: a history has thousands of them.
+        let text = Text::deserialize(deserializer)?.0;
         if let Some(raw) = text.strip_prefix('@').and_then(|t| t.strip_suffix("ms")) {
             return raw.parse().map(Self).map_err(serde::de::Error::custom);
         }

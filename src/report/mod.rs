@@ -7,6 +7,7 @@
 
 mod analytics;
 mod doctor;
+mod follow_ups;
 mod landing;
 pub mod live;
 mod ndjson;
@@ -24,6 +25,7 @@ mod words;
 
 pub use analytics::{Analytics, RunFacts, analytics, analytics_json};
 pub use doctor::{Finding, Findings, Health, doctor, doctor_json};
+pub use follow_ups::{follow_ups, follow_ups_json};
 pub use landing::{cleaning, landing};
 pub use ndjson::Ndjson;
 pub use ps::{PsRow, ps, ps_json};

@@ -119,6 +119,16 @@ fn state_word(status: &PullStatus) -> &str {
     }
 }
 
+/// The command that takes up what people or checks say.
+fn next_step(status: &PullStatus) -> Option<String> {
+    let name = status.names.first().filter(|_| status.pull.state == PullState::Open)?;
+    if status.to_address > 0 {
+        return Some(format!("orch pr address {name}"));
+    }
+    let failed = !status.checks.named(CheckState::Failed).is_empty();
+    failed.then(|| format!("orch pr fix {name}"))
+}
+
 /// The human view of `orch pr status`.
 #[must_use]
 pub fn pulls(pulls: &[PullStatus], queued: usize) -> String {
@@ -151,11 +161,23 @@ pub fn pulls(pulls: &[PullStatus], queued: usize) -> String {
             }
             out.push('\n');
         }
-        for review in &status.reviews {
-            let _ = writeln!(out, "  {} {}", review.author, review.state.replace('_', " "));
+        for (author, state) in &status.reviews {
+            let _ = writeln!(out, "  {author} {}", state.replace('_', " "));
+        }
+        if status.to_address + status.unheard > 0 {
+            let of_others = match status.unheard {
+                0 => String::new(),
+                n => {
+                    format!(" ({n} more of people who are not heard, see: orch pr address --help)")
+                }
+            };
+            let _ = writeln!(out, "  not answered: {}{of_others}", status.to_address);
         }
         if status.foreign {
             out.push_str("  its branch has commits that are not from here\n");
+        }
+        if let Some(command) = next_step(status) {
+            let _ = writeln!(out, "  next: {command}");
         }
     }
     if queued > 0 {
@@ -183,13 +205,14 @@ pub fn pulls_json(run: &RunId, pulls: &[PullStatus], queued: usize) -> String {
                 .map(|check| json!({ "name": check.name, "state": check_word(check.state), "url": check.url }))
                 .collect();
             let reviews: Vec<Value> = (status.reviews.iter())
-                .map(|review| json!({ "author": review.author, "state": review.state }))
+                .map(|(author, state)| json!({ "author": author, "state": state }))
                 .collect();
             json!({
                 "number": pull.number, "url": pull.url, "tasks": status.names, "state": state_word(status),
                 "head": pull.head_sha, "base": pull.base, "mergeable": pull.mergeable,
                 "mergeable_state": pull.mergeable_state, "checks": checks, "reviews": reviews,
-                "foreign_commits": status.foreign,
+                "foreign_commits": status.foreign, "to_address": status.to_address,
+                "not_heard": status.unheard, "next": next_step(status),
             })
         })
         .collect();

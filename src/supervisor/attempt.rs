@@ -240,7 +240,8 @@ fn start_afresh(world: &World, job: &Job) -> Result<(), Failure> {
 pub(super) const RUN_EACH: &str = "n=0; for c do n=$((n+1)); printf '$ %s\\n' \"$c\" >&2; sh -c \"$c\" </dev/null || { e=$?; \
      printf 'orch: command %s of %s failed (exit %s)\\n' \"$n\" \"$#\" \"$e\" >&2; exit \"$e\"; }; done";
 
-fn commands(world: &World, job: &Job, run: &[String]) -> ShimSpec {
+/// The commands of a step as a process.
+pub(super) fn commands(world: &World, job: &Job, run: &[String]) -> ShimSpec {
     let argv = ["sh", "-c", RUN_EACH, "orch"].into_iter().map(str::to_owned);
     ShimSpec {
         argv: argv.chain(run.iter().cloned()).collect(),

@@ -167,6 +167,12 @@ pub fn clean_by_force(
     task: &TaskRef,
     view: &TaskView,
 ) -> Result<Cleaned, SupervisorError> {
+    if let Some(step) = super::follow_up_at_work(world, ledger.state(), &task.id)? {
+        return Err(SupervisorError::Refused(format!(
+            "the {step} of {0} is at work in its worktree; wait for it: orch pr {step} {0}",
+            view.name
+        )));
+    }
     if let Some(step) = still_running(world, ledger, task)? {
         return Err(SupervisorError::Refused(format!(
             "{}: its {step} is still running though no supervisor is; stop it first: orch cancel {} --run {}",

@@ -34,12 +34,13 @@ pub enum SupervisorError {
     Busy(String),
     /// Another merge is at work in this repository.
     #[error(
-        "another orch merge is at work in this repository{0}; run this again when it has ended"
+        "another orch merge is at work in this repository, or an agent of orch pr address or fix{0}; run this again \
+         when it has ended"
     )]
     Merging(String),
     /// A person ended it.
     #[error(
-        "interrupted; nothing was landed, and what was tested is remembered; go on with: orch merge"
+        "interrupted; nothing was landed, and what was tested or done is remembered; go on with the same command"
     )]
     Interrupted,
     /// The stored history makes no sense.

@@ -506,7 +506,7 @@ impl Builder<'_> {
             writes: writes().map(|t| t.path.clone()).take(20).collect(),
             targets: targets.collect(),
             skip: planned.skip_reason.clone().filter(|_| skipped),
-            steps,
+            steps: steps.into(),
             id,
         })
     }

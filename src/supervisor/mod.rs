@@ -19,6 +19,7 @@ mod decompose;
 mod delay;
 mod error;
 mod escape;
+mod foreground;
 mod forge;
 mod inputs;
 mod intake;
@@ -43,8 +44,8 @@ pub use clean::{Cleaned, Kept, clean, clean_by_force, would_clean};
 pub use clock::now;
 pub use error::SupervisorError;
 pub use forge::{
-    Desk, MergeOptions, MergeOutcome, MergedPull, PullChoice, PullOptions, PullOutcome, PullStatus,
-    queue_pulls,
+    Desk, FollowUpOptions, FollowUpOutcome, FollowedUp, MergeOptions, MergeOutcome, MergedPull,
+    PullChoice, PullOptions, PullOutcome, PullStatus, follow_up_at_work, queue_pulls,
 };
 pub use intake::{Intake, IntakeError, Options, intake, profiles, run_spec, store_prompts};
 pub use land::{LandOptions, Landing, Outcome, TaskClash, land};

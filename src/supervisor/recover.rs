@@ -41,18 +41,28 @@ fn open(world: &World, state: &State, only: Option<&[TaskId]>) -> Vec<Open> {
     open.collect()
 }
 
-/// Finds out what became of every open attempt, all at once, as each may have to look through every process of
-/// the machine; each is told to the loop as it is found, where [`take_over`] is for it. Until then it counts as
-/// at work.
+/// Finds out what became of every open attempt, some at a time, as each may have to look through every process
+/// of the machine and to keep what is in a worktree; each is told to the loop as it is found, where
+/// [`take_over`] is for it. Until then it counts as at work.
 pub(super) fn begin(supervisor: &Supervisor<'_>) {
     for open in open(&supervisor.world, supervisor.ledger.state(), None) {
         let (world, sender) = (Arc::clone(&supervisor.world), supervisor.sender.clone());
+        let by_itself = open.job.is_none();
         let look = move || {
             let (found, attempt) = (examine(&world, &open), open.id);
             // A closed channel means that the supervisor is ending; the next one looks again.
             let _ = sender.send(Observation::Found { attempt, found });
         };
-        tokio::task::spawn_blocking(look);
+        if by_itself {
+            look();
+            continue;
+        }
+        let turn = Arc::clone(&supervisor.git);
+        tokio::spawn(async move {
+            // The semaphore is never closed.
+            let _permit = turn.acquire_owned().await;
+            let _ = tokio::task::spawn_blocking(look).await;
+        });
     }
 }
 

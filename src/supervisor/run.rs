@@ -53,7 +53,7 @@ pub struct Supervisor<'o> {
     pub(super) sender: mpsc::UnboundedSender<Observation>,
     receiver: mpsc::UnboundedReceiver<Observation>,
     pub(super) stoppers: HashMap<AttemptId, Stopper>,
-    git: Arc<Semaphore>,
+    pub(super) git: Arc<Semaphore>,
     watch: Watch,
     background: Background,
     overlaps: Overlaps,

@@ -91,6 +91,22 @@ impl World {
         })
     }
 
+    /// Becomes the one who lands work, or has it changed for that, until the lock is dropped: two would only
+    /// test the same things, or be in one worktree. `None` when there is one.
+    ///
+    /// # Errors
+    /// The lock cannot be made.
+    pub fn lock_landing(&self) -> Result<Option<SupervisorLock>, SupervisorError> {
+        create_dir(self.layout.dir())?;
+        Ok(SupervisorLock::acquire(&self.layout.merge_lock())?)
+    }
+
+    /// That somebody else lands work.
+    pub(super) fn is_landing(&self) -> SupervisorError {
+        let holder = SupervisorLock::holder(&self.layout.merge_lock()).map(|holder| holder.pid);
+        SupervisorError::Merging(holder.map_or_else(String::new, |pid| format!(" (process {pid})")))
+    }
+
     /// The absolute path of a task's worktree.
     #[must_use]
     pub fn worktree(&self, relative: &str) -> PathBuf {

@@ -4,7 +4,7 @@ use crate::support::Sandbox;
 use crate::support::github::{CheckRule, GitHub, Review, Rules, Trouble};
 
 /// The tasks `a`, `b`, ..., each of which writes a file of its own, run to their ends.
-fn finished(names: &[&str]) -> (Sandbox, GitHub) {
+pub fn finished(names: &[&str]) -> (Sandbox, GitHub) {
     let sandbox = Sandbox::new();
     for name in names {
         sandbox.task(name, &[], &format!("echo {name} > {name}.txt"));
@@ -17,7 +17,7 @@ fn finished(names: &[&str]) -> (Sandbox, GitHub) {
 }
 
 /// `orch` with a token.
-fn with_token(sandbox: &Sandbox, arguments: &str) -> crate::support::Finished {
+pub fn with_token(sandbox: &Sandbox, arguments: &str) -> crate::support::Finished {
     let mut command = sandbox.command(arguments);
     command.env("GITHUB_TOKEN", "test-token");
     Sandbox::finish(command)
@@ -171,20 +171,20 @@ fn without_a_token_it_says_where_to_get_one() {
 }
 
 /// Finished tasks with open pull requests, and rules for their merging.
-fn opened(names: &[&str], rules: Rules) -> (Sandbox, GitHub) {
+pub fn opened(names: &[&str], rules: Rules) -> (Sandbox, GitHub) {
     let (sandbox, github) = finished(names);
     github.model().rules = rules;
     with_token(&sandbox, "pr create --no-issues").exits(0);
     (sandbox, github)
 }
 
-fn check(
+pub fn check(
     name: &'static str,
     required: bool,
     looks: u32,
     fails_with: Option<&'static str>,
 ) -> CheckRule {
-    CheckRule { name, required, looks, fails_with }
+    CheckRule { name, required, looks, fails_with, ..CheckRule::default() }
 }
 
 #[test]
@@ -232,6 +232,7 @@ fn required_checks_and_reviews_are_waited_for_and_what_fails_is_given_back() {
         author: "ada".into(),
         state: "APPROVED",
         commit: head,
+        body: String::new(),
     });
     let told = with_token(&sandbox, "pr merge --wait").exits(3);
     assert!(told.stdout.contains("✓ a: #1 is merged"), "{}", told.stdout);
@@ -356,7 +357,7 @@ impl Dice {
 }
 
 /// Runs `orch`, and kills it when GitHub gets its `after`th request from now, if that comes.
-fn killed_at(sandbox: &Sandbox, github: &GitHub, arguments: &str, after: usize) -> Option<i32> {
+pub fn killed_at(sandbox: &Sandbox, github: &GitHub, arguments: &str, after: usize) -> Option<i32> {
     let from = github.model().requests.len();
     let mut command = sandbox.command(arguments);
     command.env("GITHUB_TOKEN", "test-token").stdout(std::process::Stdio::null());

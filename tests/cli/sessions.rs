@@ -1,5 +1,7 @@
 //! An agent that was lost goes on with its own session, in the worktree as it left it.
 
+use crate::pull_requests::with_token;
+use crate::support::github::GitHub;
 use crate::support::{Sandbox, wait_until};
 use nix::sys::signal::{Signal, kill};
 use std::fs;
@@ -20,7 +22,7 @@ if [ -z "$2" ]; then
     : > "$SANDBOX/gates/started"
     while [ ! -e "$SANDBOX/gates/go" ]; do sleep 0.02; done
 fi
-echo whole > whole.txt
+echo whole >> whole.txt
 printf '{"type":"result","subtype":"success","is_error":false,"num_turns":1,"result":"done","session_id":"89848c1a-60ef-4538-ada3-4f9d2b625bea","total_cost_usd":0.1}\n'
 "#;
 
@@ -103,4 +105,40 @@ fn an_agent_that_has_forgotten_its_session_begins_another_in_the_same_worktree()
     );
     assert_eq!(sandbox.status_of("a")["attempts"][1]["outcome"], "session_gone");
     assert_eq!(sandbox.show(&sandbox.branch_of("a"), "whole.txt"), "whole");
+}
+
+/// What is asked for in a review goes on with the session that did the work, or begins another where that is
+/// not known any more.
+#[test]
+fn a_review_is_addressed_in_the_session_that_did_the_work() {
+    for forgotten in [false, true] {
+        let sandbox = talker(false);
+        let github = GitHub::of(&sandbox);
+        sandbox.commit_all("Prompts");
+        sandbox.git(["push", "-q", "origin", "main"]);
+        sandbox.open("go");
+        sandbox.orch("execute --all-prompts").exits(0);
+        with_token(&sandbox, "pr create --no-issues").exits(0);
+        github.model().remarks(1, "ada", "MEMBER", "and a third half");
+        if forgotten {
+            sandbox.open("forgotten");
+        }
+        with_token(&sandbox, "pr address").exits(0);
+        let id = "--resume 89848c1a-60ef-4538-ada3-4f9d2b625bea";
+        assert_eq!(gate(&sandbox, "args.1").trim(), id);
+        let told = gate(&sandbox, "told.1");
+        assert!(told.contains("third half") && !told.contains("Write both halves"), "{told}");
+        if forgotten {
+            assert_eq!(gate(&sandbox, "args.2").trim(), "");
+            let told = gate(&sandbox, "told.2");
+            assert!(told.contains("third half") && told.contains("Write both halves"), "{told}");
+        }
+        let status = sandbox.status_of("a");
+        let last = status["attempts"].as_array().unwrap().last().unwrap().clone();
+        assert_eq!(
+            (last["step"].as_str(), last["cost_usd"].as_f64()),
+            (Some("address"), Some(0.1))
+        );
+        assert_eq!(github.model().answers().len(), 1);
+    }
 }

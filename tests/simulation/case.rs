@@ -197,7 +197,7 @@ impl Task {
             writes: Vec::new(),
             targets: Vec::new(),
             skip: self.skipped.then(|| "done already".to_owned()),
-            steps: if self.skipped { Vec::new() } else { self.steps() },
+            steps: if self.skipped { Vec::new() } else { self.steps() }.into(),
         }
     }
 

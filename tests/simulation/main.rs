@@ -78,9 +78,9 @@ fn explore(seed: u64, shard: u32, cases: u32) -> Result<(), String> {
 fn the_cases_reach_every_corner() {
     let mut seen = tally::Tally::default();
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
-    let config = Config { cases: 600, failure_persistence: None, ..Config::default() };
+    let config = Config { cases: 1500, failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, rng);
-    for _ in 0..600 {
+    for _ in 0..1500 {
         let case: Case = proptest::strategy::ValueTree::current(
             &proptest::strategy::Strategy::new_tree(&case::cases(), &mut runner).unwrap(),
         );

@@ -17,6 +17,7 @@ impl Default for Tally {
             "drain",
             "kill",
             "lost",
+            "lost with the supervisor",
             "race",
             "retried",
             "waited",

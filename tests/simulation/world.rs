@@ -131,13 +131,15 @@ impl World<'_> {
     /// The supervisor is gone: what was its own goes with it, processes stay.
     fn die(&mut self) -> Result<(), String> {
         replay_equals_live(&self.read, &self.state, Timestamp(self.now))?;
-        let state = &self.state;
-        let is_process = |id: &AttemptId| {
-            state.step_spec(&id.task, &id.step).is_some_and(|(_, s)| s.kind.is_process())
-        };
-        self.work.retain(|id, _| is_process(id));
+        let mut work = std::mem::take(&mut self.work);
+        work.retain(|id, _| self.is_process(id));
+        self.work = work;
         self.books.raced = false;
         Ok(())
+    }
+
+    fn is_process(&self, id: &AttemptId) -> bool {
+        self.state.step_spec(&id.task, &id.step).is_some_and(|(_, s)| s.kind.is_process())
     }
 
     fn supervise(&mut self) -> Result<(), Stop> {
@@ -408,10 +410,19 @@ impl World<'_> {
                     let end = self.end_of(&id);
                     self.record(Event::AttemptEnded { attempt: id, end })?;
                 }
+                _ if self.is_process(&id) && self.script.one_in(2) => self.lost_too(id)?,
                 _ => self.gone(id)?,
             }
         }
         Ok(())
+    }
+
+    /// It died with the supervisor, having begun: that counts.
+    fn lost_too(&mut self, id: AttemptId) -> Result<(), String> {
+        self.tally.count("lost with the supervisor");
+        self.work.remove(&id);
+        let end = Box::new(AttemptEnd::of(failed(FailureClass::Interrupted)));
+        self.record(Event::AttemptEnded { attempt: id, end })
     }
 
     fn gone(&mut self, id: AttemptId) -> Result<(), String> {
@@ -463,9 +474,8 @@ impl World<'_> {
         let alive = self.work.iter().filter(|(_, w)| w.announced && !w.told_to_stop);
         let alive: Vec<AttemptId> = alive.map(|(id, _)| id.clone()).collect();
         for id in alive {
-            let is_process =
-                self.state.step_spec(&id.task, &id.step).is_some_and(|(_, s)| s.kind.is_process());
-            if is_process && self.state.attempt(&id).is_some_and(|a| a.stopping.is_none()) {
+            if self.is_process(&id) && self.state.attempt(&id).is_some_and(|a| a.stopping.is_none())
+            {
                 let reason = StopReason::Interrupted;
                 self.record(Event::AttemptStopping { attempt: id.clone(), reason })?;
                 self.tell_to_stop(&id);

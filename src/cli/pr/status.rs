@@ -36,7 +36,7 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
         let mut tell = |line: &str| eprintln!("{line}");
         runtime.block_on(async {
             let mut desk = Desk::new(&world, &mut ledger, &config.github, &mut tell).await?;
-            desk.standing(&only).await
+            desk.standing(&only, &config.github.reviewers).await
         })?
     };
     print(&if args.json {

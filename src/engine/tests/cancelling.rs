@@ -87,7 +87,7 @@ fn a_task_asked_for_again_while_it_is_being_stopped_starts_again_after_that() {
 #[test]
 fn asking_again_never_forgets_an_attempt_that_still_runs() {
     let mut both = task("a");
-    both.steps = vec![step("agent1", &[]), step("agent2", &[])];
+    both.steps = vec![step("agent1", &[]), step("agent2", &[])].into();
     let mut run = Run::new(2, true, vec![both]);
     run.act();
     assert_eq!(run.fail("a/agent1.1", FailureClass::Refused), [""; 0]);

@@ -54,7 +54,10 @@ pub fn task(name: &str) -> TaskSpec {
         writes: Vec::new(),
         targets: Vec::new(),
         skip: None,
-        steps: (0..4).map(|i| step(chain[i], &chain[i.saturating_sub(1)..i])).collect(),
+        steps: (0..4)
+            .map(|i| step(chain[i], &chain[i.saturating_sub(1)..i]))
+            .collect::<Vec<_>>()
+            .into(),
     }
 }
 

@@ -24,7 +24,8 @@ fn steps_that_need_nothing_of_each_other_run_together() {
         step("verify1", &["branch"]),
         step("verify2", &["branch"]),
         step("commit", &["verify1", "verify2"]),
-    ];
+    ]
+    .into();
     let mut run = Run::new(2, true, vec![both]);
     run.act();
     assert_eq!(run.ok("a/branch.1"), ["start a/verify1.1", "start a/verify2.1"]);
@@ -46,7 +47,7 @@ fn what_cannot_apply_is_skipped_and_holds_nothing_up() {
 #[test]
 fn a_prompt_that_is_done_is_never_started() {
     let mut done = task("a");
-    (done.skip, done.steps) = (Some("COMPLETED".into()), Vec::new());
+    (done.skip, done.steps) = (Some("COMPLETED".into()), Vec::new().into());
     let mut run = Run::new(1, true, vec![done, after(task("b"), "a", Declared)]);
     assert_eq!(run.act(), ["start b/branch.1"]);
     assert_eq!(run.task_state("a"), TaskState::Skipped);

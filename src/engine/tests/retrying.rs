@@ -184,7 +184,7 @@ fn a_task_asked_for_again_has_all_its_tries() {
 #[test]
 fn a_step_is_not_tried_again_while_another_of_its_task_runs() {
     let mut both = task("a");
-    both.steps = vec![step("agent1", &[]), step("agent2", &[])];
+    both.steps = vec![step("agent1", &[]), step("agent2", &[])].into();
     let mut run = Run::new(2, true, vec![retries(both, 1)]);
     run.act();
     assert_eq!(run.fail("a/agent1.1", C::Crashed), [""; 0]);
@@ -194,7 +194,7 @@ fn a_step_is_not_tried_again_while_another_of_its_task_runs() {
 #[test]
 fn a_task_that_failed_in_one_step_does_not_wait_for_another() {
     let mut both = task("a");
-    both.steps = vec![step("commit1", &[]), step("agent2", &[])];
+    both.steps = vec![step("commit1", &[]), step("agent2", &[])].into();
     both.steps[0].retries = 1;
     let mut run = Run::new(2, true, vec![both]);
     run.act();
@@ -226,4 +226,19 @@ fn a_lost_verification_is_run_again_and_not_the_agent() {
     assert_eq!(run.fail("a/verify.1", C::Interrupted), ["again a/verify.2"]);
     assert_eq!(run.later(10), ["start a/verify.2"]);
     assert_eq!(run.ok("a/verify.2"), ["finish succeeded"]);
+}
+
+#[test]
+fn a_skipped_step_is_no_way_around_what_it_needs() {
+    let mut spec = task("a");
+    let mut setup = step("setup", &["branch"]);
+    setup.skip = Some("there is nothing to set up".to_owned());
+    spec.steps.insert(1, setup);
+    spec.steps[2].needs = vec!["setup".into()];
+    let mut run = Run::new(1, true, vec![spec]);
+    run.act();
+    run.succeed("a");
+    assert_eq!(run.task_state("a"), TaskState::Succeeded);
+    let next = run.retry("a");
+    assert_eq!(next, ["start a/branch.2"], "the agent works in what that makes");
 }

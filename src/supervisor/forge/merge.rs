@@ -271,6 +271,9 @@ impl Desk<'_> {
         }
         match (pull.mergeable, pull.mergeable_state.as_str()) {
             (Some(false), _) | (_, "dirty") => Ok(Step::Settled(MergeOutcome::Conflict)),
+            (_, "clean" | "has_hooks") if self.may_yet_start(&known, &pull).await? => {
+                Ok(Step::Later("no check has been reported yet".to_owned()))
+            }
             (_, "clean" | "has_hooks") => self.land(&known, &pull, &mut all[at], options).await,
             (_, "unstable") => match self.unready(&pull).await? {
                 None => self.land(&known, &pull, &mut all[at], options).await,
@@ -491,11 +494,16 @@ impl Desk<'_> {
         Ok(step)
     }
 
-    /// How pull requests of the run stand: four requests for each that is open.
+    /// How pull requests of the run stand: four requests for each that is open. `reviewers`: as
+    /// [`super::FollowUpOptions::reviewers`].
     ///
     /// # Errors
     /// As every request.
-    pub async fn standing(&mut self, only: &[TaskId]) -> Result<Vec<PullStatus>, SupervisorError> {
+    pub async fn standing(
+        &mut self,
+        only: &[TaskId],
+        reviewers: &[String],
+    ) -> Result<Vec<PullStatus>, SupervisorError> {
         let mut out = Vec::new();
         let numbers: Vec<u64> = {
             let state = self.state();
@@ -514,18 +522,22 @@ impl Desk<'_> {
                 self.stands(&known, PullStanding::Closed, &known.head)?;
             }
             let open = pull.state == PullState::Open;
-            let (mut checks, mut reviews) = Default::default();
+            let (mut checks, mut discussion) = Default::default();
             if open {
                 checks =
                     self.forge.checks(&pull.head_sha).await.map_err(|error| self.failed(error))?;
-                reviews = self.forge.reviews(number).await.map_err(|error| self.failed(error))?;
+                discussion =
+                    self.forge.discussion(number).await.map_err(|error| self.failed(error))?;
             }
+            let (to_address, unheard) = super::follow_up::open_remarks(&discussion, reviewers);
             let foreign = open && pull.head_sha != known.head;
             out.push(PullStatus {
                 names: self.names(&known.tasks),
                 pull,
                 checks,
-                reviews,
+                reviews: discussion.last_words(),
+                to_address,
+                unheard,
                 foreign,
             });
         }
@@ -542,8 +554,12 @@ pub struct PullStatus {
     pub pull: Pull,
     /// Its checks.
     pub checks: crate::forge::Checks,
-    /// Last words of its reviewers.
-    pub reviews: Vec<crate::forge::Review>,
+    /// Last words of its reviewers, by their names: `approved`, `changes_requested`, ...
+    pub reviews: Vec<(String, String)>,
+    /// What reviewers said that is not answered, as many as `orch pr address` takes up.
+    pub to_address: usize,
+    /// What others said that is not answered, and that it does not.
+    pub unheard: usize,
     /// Its branch has commits that are not from here.
     pub foreign: bool,
 }

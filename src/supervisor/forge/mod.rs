@@ -7,13 +7,16 @@
 
 mod create;
 mod failure;
+mod follow_up;
 mod issues;
 mod merge;
 mod pushing;
 mod rollup;
+mod starting;
 mod text;
 
 pub use create::{PullChoice, PullOptions, PullOutcome, queue_pulls};
+pub use follow_up::{FollowUpOptions, FollowUpOutcome, FollowedUp, follow_up_at_work};
 pub use merge::{MergeOptions, MergeOutcome, MergedPull, PullStatus};
 
 use super::clock::now;
@@ -23,6 +26,7 @@ use crate::engine::{Gate, State};
 use crate::forge::{Access, Calls, Facts, Forge, ForgeError, Place, Slug, Token};
 use crate::git::Remote;
 use crate::model::{Event, ForgeWork, Timestamp};
+use crate::process::SupervisorLock;
 use std::time::Duration;
 
 /// How long a limit of GitHub is waited for. A secondary one lasts a minute or two; the primary one is for
@@ -31,6 +35,9 @@ const PATIENCE: Duration = Duration::from_mins(3);
 
 /// How far the clock here may be ahead of GitHub's without anything being overlooked, milliseconds.
 const CLOCKS_APART: i64 = 60 * 60 * 1000;
+
+/// Between two tries to be the one who asks GitHub.
+const TURN: Duration = Duration::from_millis(200);
 
 /// A run, and the repository on GitHub that its work goes to.
 pub struct Desk<'a> {
@@ -43,6 +50,12 @@ pub struct Desk<'a> {
     token: Token,
     facts: Option<Facts>,
     has_queue: Option<bool>,
+    /// Whether checks are run here.
+    has_checks: Option<bool>,
+    /// How long after a push they may take to be reported.
+    grace: Duration,
+    /// That nobody else asks GitHub for this repository meanwhile; given back while nothing is asked.
+    lock: Option<SupervisorLock>,
     tell: &'a mut dyn FnMut(&str),
 }
 
@@ -106,6 +119,9 @@ impl<'a> Desk<'a> {
             token,
             facts: None,
             has_queue: None,
+            has_checks: None,
+            grace: config.checks_grace,
+            lock: None,
             tell,
         })
     }
@@ -178,6 +194,23 @@ impl<'a> Desk<'a> {
             Gate::Open(until) => Some(until),
             _ => None,
         }
+    }
+
+    /// Takes the lock, to give it back while an agent works or checks run.
+    pub fn hold(&mut self, lock: SupervisorLock) {
+        self.lock = Some(lock);
+    }
+
+    /// Waits until nobody else asks GitHub for this repository, and knows what they found out.
+    async fn regain(&mut self) -> Result<(), SupervisorError> {
+        while self.lock.is_none() {
+            match self.world.lock_forge() {
+                Ok(lock) => self.lock = Some(lock),
+                Err(SupervisorError::Refused(_)) => tokio::time::sleep(TURN).await,
+                Err(error) => return Err(error),
+            }
+        }
+        self.ledger.catch_up().map(drop)
     }
 
     /// Waits until a request whose outcome nobody knows has been done or never will: GitHub itself gives up

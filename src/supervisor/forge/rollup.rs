@@ -18,6 +18,9 @@ use std::time::{Duration, Instant};
 /// Between two looks at the checks: a tenth of the time so far, within these bounds.
 const LOOKS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
 
+/// How long a rollup is waited for without anybody having said: as `--wait` does.
+const LONGEST: Duration = Duration::from_hours(2);
+
 /// What a rollup came to.
 enum Verdict {
     Merged(String),
@@ -41,6 +44,34 @@ impl Desk<'_> {
             ));
         }
         let began = Instant::now();
+        loop {
+            let why = match self.rollup_once(options, began).await {
+                Err(SupervisorError::Forge(
+                    error @ (ForgeError::Down { .. }
+                    | ForgeError::Limited { .. }
+                    | ForgeError::Odd { .. }),
+                )) => error.to_string(),
+                done => return done,
+            };
+            // Begun anew it finds what it did: its branches are named by what is in them.
+            if self.closed_until().is_some() || began.elapsed() >= options.wait.unwrap_or(LONGEST) {
+                let waiting = self.numbers(&options.only).into_iter().filter_map(|number| {
+                    let pull = self.state().forge.pull(number)?;
+                    let (names, link) = (self.names(&pull.tasks), pull.link.clone());
+                    Some(MergedPull { names, link, outcome: MergeOutcome::Waiting(why.clone()) })
+                });
+                return Ok(waiting.collect());
+            }
+            self.say(&format!("{why}; trying again"));
+            tokio::time::sleep(LOOKS.0.min(self.forge.timeout())).await;
+        }
+    }
+
+    async fn rollup_once(
+        &mut self,
+        options: &MergeOptions,
+        began: Instant,
+    ) -> Result<Vec<MergedPull>, SupervisorError> {
         let mut outcomes: BTreeMap<u64, MergeOutcome> = BTreeMap::new();
         let mut order = Vec::new();
         let mut first = Vec::new();
@@ -258,7 +289,12 @@ impl Desk<'_> {
                 "dirty" => {
                     return Ok(Verdict::Waiting("the target moved; run it again".to_owned()));
                 }
-                "clean" | "has_hooks" => None,
+                "clean" | "has_hooks" => match self.state().forge.pull(number).cloned() {
+                    Some(known) if self.may_yet_start(&known, &pull).await? => {
+                        Some(format!("no check of #{number} has been reported yet"))
+                    }
+                    _ => None,
+                },
                 "unstable" | "blocked" => {
                     let checks =
                         self.forge.checks(head).await.map_err(|error| self.failed(error))?;
@@ -310,7 +346,7 @@ impl Desk<'_> {
                 }
             }
             // A rollup is nothing without its checks: they are waited for, whether or not that was said.
-            if began.elapsed() >= options.wait.unwrap_or(Duration::from_hours(2)) {
+            if began.elapsed() >= options.wait.unwrap_or(LONGEST) {
                 return Ok(Verdict::Waiting(why.unwrap_or_default()));
             }
             let least = LOOKS.0.min(self.forge.pace().saturating_mul(2));

@@ -14,7 +14,6 @@ use super::{Ledger, SupervisorError, World};
 use crate::engine::State;
 use crate::git::GitError;
 use crate::model::{Event, Head, Strategy, TaskId, TaskState};
-use crate::process::SupervisorLock;
 use batch::Batch;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -150,7 +149,7 @@ pub async fn land(
         return Ok(landing);
     }
     refuse_protected(&into, &options.protected)?;
-    let _lock = lock(world)?;
+    let _lock = world.lock_landing()?.ok_or_else(|| world.is_landing())?;
     let mut notes = world.repo.finish_landing()?;
     verify::end_leftovers(world, ledger.state()).await?;
     world.repo.sweep_scratch()?;
@@ -164,16 +163,6 @@ pub async fn land(
     }
     notes.append(&mut landing.notes);
     Ok(Landing { notes, ..landing })
-}
-
-/// One landing at a time: two would only test the same things.
-fn lock(world: &World) -> Result<SupervisorLock, SupervisorError> {
-    super::world::create_dir(world.layout.dir())?;
-    let path = world.layout.merge_lock();
-    SupervisorLock::acquire(&path)?.ok_or_else(|| {
-        let holder = SupervisorLock::holder(&path).map(|holder| holder.pid);
-        SupervisorError::Merging(holder.map_or_else(String::new, |pid| format!(" (process {pid})")))
-    })
 }
 
 fn refuse_protected(branch: &str, protected: &[String]) -> Result<(), SupervisorError> {

@@ -5,15 +5,16 @@
 //! both, and where the agent does not manage, the worktree is put back and what it left is kept under
 //! `refs/orch/graveyard/`. What it made is tested like any other work before it lands.
 
-use super::{LandOptions, Landing, Outcome, verify};
+use super::{LandOptions, Landing, Outcome};
 use crate::engine::{Beginning, RESOLVE, State};
 use crate::git::{Concluded, WorktreeSpec};
 use crate::model::{
     AgentProfile, AttemptEnd, AttemptId, Dialect, Event, Phase, StepKind, StepSpec, TaskId,
 };
-use crate::process::{self, Finished, Recovery, ShimResult, Stopper};
+use crate::process::{Finished, ShimResult};
 use crate::supervisor::attempt::Job;
 use crate::supervisor::builtin::subject;
+use crate::supervisor::foreground::{finished, run};
 use crate::supervisor::world::create_dir;
 use crate::supervisor::{Ledger, SupervisorError, World, agents};
 use std::collections::BTreeMap;
@@ -200,9 +201,7 @@ impl Conflict<'_> {
         let text = self.prompt(world, state, job, &paths, options);
         let plan = agents::plan_text(world, job, &text, &BTreeMap::new(), None, &[])
             .map_err(|failure| SupervisorError::Refused(failure.message))?;
-        let running = process::start(&job.dir, &plan.shim).await?;
-        let stoppers: Vec<Stopper> = vec![running.stopper()];
-        match verify::or_interrupted(&stoppers, async { Ok(running.wait().await?) }).await? {
+        match run(&job.dir, &plan.shim).await? {
             Finished::Done(result) => Ok(result),
             Finished::Lost { .. } => Err(SupervisorError::Refused(format!(
                 "the agent that resolved the conflict of {} was lost; run orch merge again",
@@ -308,26 +307,6 @@ impl Conflict<'_> {
         out.push_str("- Nobody can answer questions. End every process you started.\n");
         out
     }
-}
-
-/// The result of an attempt that an earlier merge began; waits for one that still runs.
-async fn finished(dir: &std::path::Path) -> Result<Option<ShimResult>, SupervisorError> {
-    let place = dir.to_owned();
-    let recovered = tokio::task::spawn_blocking(move || process::recover(&place)).await;
-    let recovered = recovered.map_err(|error| {
-        SupervisorError::io(format!("look at {}", dir.display()))(std::io::Error::other(error))
-    })??;
-    Ok(match recovered {
-        Recovery::Finished(result) => Some(result),
-        Recovery::Alive(adopted) => {
-            let stoppers = vec![adopted.stopper()];
-            match verify::or_interrupted(&stoppers, async { Ok(adopted.wait().await?) }).await? {
-                Finished::Done(result) => Some(result),
-                Finished::Lost { .. } => None,
-            }
-        }
-        Recovery::NeverStarted | Recovery::Lost { .. } => None,
-    })
 }
 
 fn attempt(task: &TaskId, number: u32) -> AttemptId {

@@ -5,10 +5,9 @@ use super::LandOptions;
 use crate::engine::State;
 use crate::git::Scratch;
 use crate::model::StopReason;
-use crate::process::{
-    self, Finished, Interrupt, Recovery, Running, ShimSpec, Signals, Stop, Stopper,
-};
+use crate::process::{self, Finished, Running, ShimSpec, Stop, Stopper};
 use crate::supervisor::attempt::RUN_EACH;
+use crate::supervisor::foreground::{self, or_interrupted};
 use crate::supervisor::world::create_dir;
 use crate::supervisor::{SupervisorError, World};
 use std::collections::BTreeMap;
@@ -106,30 +105,6 @@ pub(super) async fn wait_all(
     .await
 }
 
-/// Waits for something; on Ctrl-C what it waits for is stopped, and it is an error.
-pub(super) async fn or_interrupted<T>(
-    stoppers: &[Stopper],
-    waiting: impl Future<Output = Result<T, SupervisorError>>,
-) -> Result<T, SupervisorError> {
-    let mut signals = Signals::listen()?;
-    let mut waiting = std::pin::pin!(waiting);
-    let mut interrupted = false;
-    loop {
-        tokio::select! {
-            ended = &mut waiting => {
-                return if interrupted { Err(SupervisorError::Interrupted) } else { ended };
-            }
-            how = signals.next() => {
-                interrupted = true;
-                let how = if how == Interrupt::Drain { Stop::Gracefully } else { Stop::Now };
-                for stopper in stoppers {
-                    stopper.stop(how);
-                }
-            }
-        }
-    }
-}
-
 /// Ends tests of which the results are not wanted any more.
 pub(super) async fn stop_all(runs: Vec<Run>) {
     for run in &runs {
@@ -163,14 +138,7 @@ pub(super) async fn end_leftovers(world: &World, state: &State) -> Result<(), Su
         if !is_test || process::has_ended(&dir)? && dir.join("result.json").exists() {
             continue;
         }
-        let recovered = tokio::task::spawn_blocking(move || process::recover(&dir)).await;
-        let recovered = recovered.map_err(|e| {
-            SupervisorError::io("look for tests that still run")(std::io::Error::other(e))
-        })??;
-        if let Recovery::Alive(adopted) = recovered {
-            adopted.stop(Stop::Now);
-            adopted.wait().await?;
-        }
+        foreground::end(&dir).await?;
     }
     Ok(())
 }

@@ -39,7 +39,7 @@ fn spec() -> RunSpec {
         writes: Vec::new(),
         targets: Vec::new(),
         skip: None,
-        steps: vec![step.clone()],
+        steps: vec![step.clone()].into(),
     };
     let mut b = task("b");
     let kind = DependencyKind::Declared;

@@ -5,8 +5,10 @@ mod model;
 mod routes;
 mod schema;
 mod server;
+mod talk;
 
 pub use model::{CheckRule, Fault, Model, Review, Rules, Trouble};
+pub use talk::{Said, Thread};
 
 use super::Sandbox;
 use serde_json::Value;
@@ -26,6 +28,15 @@ impl GitHub {
         sandbox.git(["clone", "-q", "--bare", ".", bare.to_str().unwrap()]);
         sandbox.git(["remote", "add", "origin", bare.to_str().unwrap()]);
         let model = Arc::new(Mutex::new(Model { bare, ..Model::default() }));
+        let shared = Arc::clone(&model);
+        // Logs are kept by somebody else, whom the token is none of the business of.
+        model.lock().unwrap().logs_url = server::serve(Arc::new(move |request| {
+            let mut model = shared.lock().unwrap();
+            if request.header("authorization").is_some() {
+                model.mistakes.push(format!("the token went to {}", request.path));
+            }
+            say(200, "step one\nerror: this file must not be there\n".to_owned(), &[])
+        }));
         let shared = Arc::clone(&model);
         let url = server::serve(Arc::new(move |request| handle(&shared, &request)));
         sandbox.config(&format!(
@@ -96,8 +107,21 @@ fn handle(model: &Mutex<Model>, request: &Request) -> Answer {
         let found = schema::takes(operation).map(|s| schema::mistakes(s, &body, &name, true));
         model.mistakes.extend(found.unwrap_or_default());
     }
+    let described = graphql.then(|| schema::graphql(&request.body)).flatten();
+    if graphql {
+        let found = schema::graphql_mistakes(&request.body);
+        model.mistakes.extend(found);
+    }
     model.settle();
-    let reply = routes::answer(&mut model, request);
+    let mut reply = routes::answer(&mut model, request);
+    if let (Some(described), Some(body)) = (described, &mut reply.body)
+        && body["errors"].is_null()
+    {
+        let data = filled(Some(&described["data"]), &body["data"]);
+        let found = schema::mistakes(&described["data"], &data, "answer of graphql", true);
+        model.mistakes.extend(found);
+        body["data"] = data;
+    }
     model.settle();
     let mut text = String::new();
     if let Some(body) = &reply.body {
@@ -135,7 +159,7 @@ fn handle(model: &Mutex<Model>, request: &Request) -> Answer {
         _ => {
             let mut headers = vec![("etag", tag.as_str())];
             if let Some(link) = &reply.link {
-                headers.push(("link", link));
+                headers.push((if reply.status == 302 { "location" } else { "link" }, link));
             }
             say(reply.status, text, &headers)
         }

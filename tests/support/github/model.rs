@@ -64,17 +64,22 @@ pub struct Review {
     pub author: String,
     pub state: &'static str,
     pub commit: String,
+    pub body: String,
 }
 
 /// A check of every commit that is pushed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct CheckRule {
     pub name: &'static str,
     pub required: bool,
     /// Looks until it has ended.
     pub looks: u32,
+    /// How long it takes from the push, at least.
+    pub takes: std::time::Duration,
     /// It fails where the tree has this file.
     pub fails_with: Option<&'static str>,
+    /// Looks until it is reported at all; it always is on the base, unless workflows show that it will be.
+    pub late: u32,
 }
 
 /// The rules of the base branch, and how GitHub behaves today.
@@ -90,6 +95,16 @@ pub struct Rules {
     pub auto_merge: bool,
     /// Looks until the mergeability of a new head is known.
     pub slow_mergeability: u32,
+    /// Workflows of GitHub Actions.
+    pub workflows: u64,
+    /// We may not close other people's threads.
+    pub no_resolving: bool,
+}
+
+impl Rules {
+    pub fn may_resolve(&self) -> bool {
+        !self.no_resolving
+    }
 }
 
 #[derive(Debug, Default)]
@@ -99,10 +114,18 @@ pub struct Model {
     pub issues: Vec<Issue>,
     pub pulls: Vec<Pull>,
     pub reviews: Vec<Review>,
-    pub comments: Vec<(u64, String)>,
+    pub threads: Vec<super::Thread>,
+    /// What is said below issues and pull requests, by their numbers.
+    pub talk: Vec<(u64, super::Said)>,
+    /// How much was said.
+    pub words: u64,
+    /// Where logs of checks are kept, which is not where the API is.
+    pub logs_url: String,
     pub faults: Vec<Fault>,
     /// How often each commit's checks were looked at.
     pub looked: std::collections::BTreeMap<String, u32>,
+    /// When commits were seen first.
+    pub born: std::collections::BTreeMap<String, std::time::Instant>,
     /// Verb and path of every request, in order.
     pub requests: Vec<String>,
     /// What was against GitHub's description of itself.
@@ -159,9 +182,16 @@ impl Model {
         Some(commit)
     }
 
+    /// Whether a check is there by now.
+    pub fn is_reported(&self, sha: &str, check: &CheckRule) -> bool {
+        self.looked.get(sha).copied().unwrap_or(0) >= check.late
+            || self.rules.workflows == 0 && self.tip("main").is_some_and(|tip| tip == sha)
+    }
+
     /// A check's conclusion by now; `None`: it has not ended.
     pub fn conclusion(&self, sha: &str, check: &CheckRule) -> Option<&'static str> {
-        if self.looked.get(sha).copied().unwrap_or(0) < check.looks {
+        let early = self.born.get(sha).is_some_and(|born| born.elapsed() < check.takes);
+        if early || self.looked.get(sha).copied().unwrap_or(0) < check.late + check.looks {
             return None;
         }
         let fails = |file: &str| self.git(&["cat-file", "-e", &format!("{sha}:{file}")]).is_some();
@@ -192,7 +222,8 @@ impl Model {
         if self.rules.strict && !self.contains(&head, &base) {
             return (Some(true), "behind");
         }
-        if self.rules.checks.iter().any(|check| ended(check) != Some("success")) {
+        let mut reported = self.rules.checks.iter().filter(|c| self.is_reported(&head, c));
+        if reported.any(|check| ended(check) != Some("success")) {
             return (Some(true), "unstable");
         }
         (Some(true), "clean")
@@ -213,6 +244,7 @@ impl Model {
             let (Some(head), Some(base)) = (self.tip(&pull.head), self.tip(&pull.base)) else {
                 continue;
             };
+            self.born.entry(head.clone()).or_insert_with(std::time::Instant::now);
             // As after a merge with a merge commit.
             if self.contains(&base, &head) {
                 self.pulls[at].open = false;

@@ -2,6 +2,7 @@
 
 use super::model::{Issue, Model, Pull};
 use super::server::Request;
+use super::talk;
 use serde_json::{Value, json};
 
 /// A page of a list; small, so that lists have more than one.
@@ -13,11 +14,11 @@ pub struct Reply {
     pub link: Option<String>,
 }
 
-fn reply(status: u16, body: Value) -> Reply {
+pub fn reply(status: u16, body: Value) -> Reply {
     Reply { status, body: Some(body), link: None }
 }
 
-fn no(status: u16, message: &str) -> Reply {
+pub fn no(status: u16, message: &str) -> Reply {
     reply(status, json!({ "message": message, "documentation_url": "https://docs.github.com" }))
 }
 
@@ -61,9 +62,7 @@ pub fn answer(model: &mut Model, request: &Request) -> Reply {
             }
         }
         ("POST", ["issues", _, "comments"]) => {
-            let text = body["body"].as_str().unwrap_or_default().to_owned();
-            model.comments.push((number.unwrap_or(0), text));
-            reply(201, json!({ "id": model.comments.len() }))
+            talk::comment(model, number.unwrap_or(0), body["body"].as_str().unwrap_or_default())
         }
         ("GET", ["pulls"]) => {
             let head = request
@@ -115,17 +114,40 @@ pub fn answer(model: &mut Model, request: &Request) -> Reply {
         ("GET", ["pulls", _, "reviews"]) => {
             let of_pull = model.reviews.iter().filter(|review| Some(review.pull) == number);
             let shown = of_pull.map(|review| {
-                json!({ "user": user(&review.author), "state": review.state, "body": "", "commit_id": review.commit })
+                json!({ "user": user(&review.author), "state": review.state, "body": review.body, "commit_id": review.commit })
             });
             page(request, shown.collect())
         }
-        ("GET", ["pulls", _, "comments"]) => page(request, Vec::new()),
+        ("POST", ["pulls", _, "comments", to, "replies"]) => {
+            let (to, text) = (to.parse().unwrap_or(0), body["body"].as_str().unwrap_or_default());
+            talk::answer(model, number.unwrap_or(0), to, text)
+        }
+        ("GET", ["check-runs", _, "annotations"]) => {
+            let check = &model.rules.checks[number.unwrap_or(1) as usize - 1];
+            let file = check.fails_with.unwrap_or_default();
+            page(
+                request,
+                vec![json!({ "path": file, "start_line": 1, "end_line": 1,
+                "annotation_level": "failure", "message": "this file must not be there" })],
+            )
+        }
+        ("GET", ["actions", "jobs", id, "logs"]) => {
+            let link = Some(format!("{}/log/{id}", model.logs_url));
+            Reply { status: 302, body: None, link }
+        }
+        ("GET", ["actions", "workflows"]) => {
+            reply(200, json!({ "total_count": model.rules.workflows, "workflows": [] }))
+        }
         ("GET", ["commits", sha, "check-runs"]) => {
-            let runs: Vec<Value> = model.rules.checks.iter().map(|check| {
+            let shown = model.rules.checks.iter().enumerate();
+            let shown = shown.filter(|(_, check)| model.is_reported(sha, check));
+            let runs: Vec<Value> = shown.map(|(at, check)| {
                 let conclusion = model.conclusion(sha, check);
                 let status = if conclusion.is_some() { "completed" } else { "in_progress" };
-                json!({ "name": check.name, "status": status, "conclusion": conclusion, "head_sha": sha,
-                    "html_url": format!("https://checks/{}", check.name) })
+                let failed = conclusion == Some("failure");
+                json!({ "id": at + 1, "name": check.name, "status": status, "conclusion": conclusion, "head_sha": sha,
+                    "html_url": format!("https://checks/{}", check.name), "app": { "slug": "github-actions" },
+                    "output": { "title": failed.then_some("1 file is wrong"), "annotations_count": u32::from(failed) } })
             }).collect();
             *model.looked.entry((*sha).to_owned()).or_default() += 1;
             reply(200, json!({ "total_count": runs.len(), "check_runs": runs }))
@@ -309,6 +331,13 @@ fn graphql(model: &mut Model, body: &Value) -> Reply {
         ("Queue", _) => {
             let queue = model.rules.merge_queue.then(|| json!({ "id": "MQ" }));
             reply(200, json!({ "data": { "repository": { "mergeQueue": queue } } }))
+        }
+        ("Discussion", _) => reply(200, json!({ "data": talk::discussion(model, variables) })),
+        ("Resolve", _) => {
+            match talk::resolve(model, variables["id"].as_str().unwrap_or_default()) {
+                Some(data) => reply(200, json!({ "data": data })),
+                None => fault("Resource not accessible by integration"),
+            }
         }
         ("Ready", Some(at)) => {
             model.pulls[at].draft = false;

@@ -30,6 +30,37 @@ pub fn operation(verb: &str, path: &str) -> Option<&'static Value> {
     operation.find_map(|(_, verbs)| verbs.get(verb.to_ascii_lowercase()))
 }
 
+/// The operations that GraphQL is asked for, by their names; `scripts/github-schema` makes them.
+fn operations() -> &'static Value {
+    static DOCUMENT: OnceLock<Value> = OnceLock::new();
+    DOCUMENT.get_or_init(|| {
+        serde_json::from_str(include_str!("../../fixtures/github/graphql.json")).unwrap()
+    })
+}
+
+/// The description of the operation that a request asks GraphQL for.
+pub fn graphql(request: &str) -> Option<&'static Value> {
+    let request: Value = serde_json::from_str(request).ok()?;
+    let name = request["query"].as_str()?.split(['(', ' ']).nth(1)?;
+    operations().get(name)
+}
+
+/// What is wrong with what GraphQL is asked: a text that was not held against GitHub's schema, or variables
+/// that do not fit it.
+pub fn graphql_mistakes(request: &str) -> Vec<String> {
+    let Some(described) = graphql(request) else {
+        return vec![format!("not described: {request}")];
+    };
+    let request: Value = serde_json::from_str(request).unwrap();
+    let squeezed =
+        |text: &Value| text.as_str().unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut found = mistakes(&described["variables"], &request["variables"], "graphql", true);
+    if squeezed(&request["query"]) != squeezed(&described["query"]) {
+        found.push(format!("changed since scripts/github-schema: {}", request["query"]));
+    }
+    found
+}
+
 /// Where a schema only refers to another, that one.
 pub fn resolved(schema: &'static Value) -> &'static Value {
     match schema["$ref"].as_str() {
