@@ -208,8 +208,8 @@ fn what_a_run_changed_teaches_the_next_plan() {
     };
     assert_eq!(evidence(), None, "nothing has ever changed both");
 
-    let tasks: String = (1..=8).map(|n| format!(" prompts/t{n}.md")).collect();
-    sandbox.orch(&format!("execute --tasks{tasks}")).exits(0);
+    let tasks: Vec<String> = (1..=8).map(|n| format!("prompts/t{n}.md")).collect();
+    sandbox.orch(&format!("execute --tasks {}", tasks.join(" "))).exits(0);
     let taught = evidence().expect("all eight changed both");
     assert!(taught.contains("in 8 of the 9 changes of src/count.txt"), "{taught}");
 

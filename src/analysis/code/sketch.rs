@@ -220,12 +220,7 @@ impl Scan<'_> {
             while at < text.len() && IN_NAME[usize::from(text[at])] {
                 at += 1;
             }
-            if byte.is_ascii_digit() {
-                before = Word::Other;
-                continue;
-            }
             let word = &text[start..at];
-            let kind = self.word(word);
             if self.import.is_some() {
                 if self.imported.len() < MAX_IMPORTED {
                     self.imported.push(hash(word));
@@ -233,6 +228,11 @@ impl Scan<'_> {
             } else if self.begins_import(word, line, at, first) {
                 self.import = Some(self.shape.open);
             }
+            if byte.is_ascii_digit() {
+                before = Word::Other;
+                continue;
+            }
+            let kind = self.word(word);
             if kind == Word::Name {
                 let gap = &text[before_end..start];
                 let close = gap.len() <= 8 && gap.iter().all(|b| b" \t\r\n*&!".contains(b));
@@ -271,7 +271,10 @@ impl Scan<'_> {
         let in_code = |comment: &[u8]| !before().iter().any(|byte| comment.contains(byte));
         match (word, self.language) {
             (b"import" | b"from", L::Python) => first && in_code(b"#"),
-            (b"use" | b"mod", L::Rust) | (b"import", L::Java | L::Go) => first && in_code(b"/*"),
+            (b"use" | b"mod", L::Rust) => {
+                (first || before().trim_ascii_start().starts_with(b"pub(")) && in_code(b"/*")
+            }
+            (b"import", L::Java | L::Go) => first && in_code(b"/*"),
             (b"include", L::C | L::Cpp) => before().trim_ascii().starts_with(b"#"),
             (b"import", language) if language.is_script() => {
                 in_code(b"*") && (first || next() == Some(b'(')) && !before().starts_with(b"//")
