@@ -1,7 +1,7 @@
 //! Logistic regression by Newton's method, with a little ridge so that rare signals stay modest.
 
 use crate::cases::{Corpus, GROUP};
-use orch::analysis::score::{FACTORS, WEIGHTS, Weights};
+use orch::analysis::score::{FACTORS, Odds, WEIGHTS, Weights};
 use orch::analysis::{self};
 
 const SIZE: usize = FACTORS.len() + 1;
@@ -14,6 +14,7 @@ const STEPS: usize = 25;
 struct Row {
     x: [f64; SIZE],
     y: f64,
+    is_unnamed: bool,
 }
 
 /// Weights for the groups that are taken, with the factors `without` left out.
@@ -24,11 +25,13 @@ pub fn weights(
 ) -> Weights {
     let mut weights = WEIGHTS;
     for &factor in without {
-        weights.of[factor] = 0.0;
+        weights.named.of[factor] = 0.0;
+        weights.unnamed.of[factor] = 0.0;
     }
     for _ in 0..ROUNDS {
-        let rows = rows(corpora, &take, &weights, without);
-        weights = newton(&rows);
+        let (unnamed, named): (Vec<Row>, Vec<Row>) =
+            rows(corpora, &take, &weights, without).into_iter().partition(|row| row.is_unnamed);
+        weights = Weights { named: newton(&named), unnamed: newton(&unnamed) };
     }
     weights
 }
@@ -57,7 +60,9 @@ fn rows(
                 for &factor in without {
                     x[factor + 1] = 0.0;
                 }
-                rows.push(Row { x, y: f64::from(u8::from(case.files.contains(&candidate.path))) });
+                let y = f64::from(u8::from(case.files.contains(&candidate.path)));
+                let is_unnamed = candidate.signals.is_unnamed();
+                rows.push(Row { x, y, is_unnamed });
             }
         }
     }
@@ -65,7 +70,7 @@ fn rows(
 }
 
 #[expect(clippy::needless_range_loop, reason = "rows and columns, as the algorithm has them")]
-fn newton(rows: &[Row]) -> Weights {
+fn newton(rows: &[Row]) -> Odds {
     let mut w = [0.0; SIZE];
     for _ in 0..STEPS {
         let mut gradient = [0.0; SIZE];
@@ -98,7 +103,7 @@ fn newton(rows: &[Row]) -> Weights {
     }
     let mut of = [0.0; FACTORS.len()];
     of.copy_from_slice(&w[1..]);
-    Weights { bias: w[0], of }
+    Odds { bias: w[0], of }
 }
 
 /// Gaussian elimination with pivots.

@@ -118,11 +118,13 @@ fn dump(corpus: &Corpus) {
 }
 
 fn print(weights: &Weights) {
-    println!("    bias: {:.2},\n    of: [", weights.bias);
-    for (factor, weight) in FACTORS.iter().zip(weights.of) {
-        println!("        {weight:.2}, // {factor:?}");
+    for (name, odds) in [("named", weights.named), ("unnamed", weights.unnamed)] {
+        println!("    {name}: bias: {:.2},\n    of: [", odds.bias);
+        for (factor, weight) in FACTORS.iter().zip(odds.of) {
+            println!("        {weight:.2}, // {factor:?}");
+        }
+        println!("    ],");
     }
-    println!("    ],");
 }
 
 /// The sum over all parts, each judged by what the others taught.

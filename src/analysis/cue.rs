@@ -32,6 +32,10 @@ const RIGHT_REACH: usize = 48;
 /// What the words around `line[start..end]` say, if anything.
 pub(super) fn around(line: &str, start: usize, end: usize) -> Option<Cue> {
     let [left, right] = sentence(line, start, end);
+    // What is run is not what is written; the verb behind that is said of whatever runs it.
+    if right.trim_start_matches(['`', '」']).starts_with("を実行") {
+        return Some(Read);
+    }
     let nearest = [
         last_phrase(left),
         first_phrase(left, right),

@@ -4,9 +4,11 @@
 //! that is likely enough is written, one that is named and not that likely is read. A word such as "do
 //! not touch" makes it read unless two others say otherwise.
 
+use super::Tree;
 use super::score::{self, Candidate, POSSIBLE_FROM, Signals, WRITE_FROM, Weights};
 use crate::model::{Access, Evidence, Factor, Target};
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
 
 /// How a path is mentioned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +80,8 @@ pub(super) struct Findings {
     refused: bool,
     /// Whether it is a directory or pattern.
     is_wide: bool,
+    /// Its share, 0 to 1, of all that the names in the prompt point at.
+    defines: f64,
     evidence: Vec<Evidence>,
 }
 
@@ -131,6 +135,47 @@ impl Evidences {
         if let Some(findings) = self.paths.get_mut(path) {
             findings.signals.raise(factor, value);
         }
+    }
+
+    /// The share of a file in all that the names of the prompt point at.
+    pub(super) fn defines(&mut self, path: &str, share: f64) {
+        if let Some(findings) = self.paths.get_mut(path) {
+            findings.defines = share;
+        }
+    }
+
+    /// A new file of which only the name is said lies where the prompt names most files of its kind.
+    pub(super) fn place_new(&mut self, tree: &Tree) {
+        let bare: Vec<String> = self
+            .paths
+            .iter()
+            .filter(|(path, f)| {
+                !path.contains('/') && f.signals.get(Factor::Created) > 0.0 && !tree.contains(path)
+            })
+            .map(|(path, _)| path.clone())
+            .collect();
+        for name in bare {
+            let Some(folder) = self.folder_like(&name) else { continue };
+            let path = format!("{folder}/{name}");
+            if let Some(found) = self.paths.remove(&name) {
+                self.paths.entry(path).or_insert(found);
+            }
+        }
+    }
+
+    /// The directory of most files that are named and end like `name`.
+    fn folder_like(&self, name: &str) -> Option<&str> {
+        let ending = &name[name.find('.')?..];
+        let mut folders: BTreeMap<&str, u32> = BTreeMap::new();
+        for (path, findings) in &self.paths {
+            if let Some((folder, other)) = path.rsplit_once('/')
+                && other.find('.').is_some_and(|dot| &other[dot..] == ending)
+            {
+                *folders.entry(folder).or_default() += findings.may_write;
+            }
+        }
+        let most = folders.into_iter().max_by_key(|(folder, count)| (*count, Reverse(*folder)));
+        most.filter(|(_, count)| *count > 0).map(|(folder, _)| folder)
     }
 
     /// `count` files that no target lists.
@@ -275,7 +320,8 @@ impl Findings {
     fn said(&self) -> f64 {
         let is_said = self.says_write > 0 || self.may_write > self.reads;
         let said = if is_said { score::said(&self.signals) } else { 0.0 };
-        let defined = if self.reads == 0 { score::defined(&self.signals) } else { 0.0 };
+        let defined =
+            if self.reads == 0 { score::defined(&self.signals, self.defines) } else { 0.0 };
         if self.is_refused() { 0.0 } else { said.max(defined) }
     }
 

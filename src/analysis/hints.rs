@@ -62,8 +62,13 @@ fn symbols(names: &Names<'_>, definitions: &Definitions, evidence: &mut Evidence
             *sums.entry(file).or_default() += 1.0 / files.len() as f64;
         }
     }
+    let mut sums: Vec<_> = sums.into_iter().collect();
+    // Sums of floating point numbers depend on their order.
+    sums.sort_unstable_by_key(|(file, _)| *file);
+    let all: f64 = sums.iter().map(|(_, sum)| sum).sum();
     for (file, sum) in sums {
         evidence.signal(file, Factor::Symbol, sum.ln_1p());
+        evidence.defines(file, sum / all);
     }
 }
 

@@ -36,6 +36,7 @@ pub(super) fn read<'b>(
         lines(request.title, 1).for_each(|line| reader.line(&line));
     }
     lines(request.body, request.body_line).for_each(|line| reader.line(&line));
+    evidence.place_new(tree);
 }
 
 struct Reader<'t, 'b, 'e> {
@@ -142,8 +143,13 @@ impl Mention<'_> {
         match found {
             Found::File(path, certainty) => all.path(path, said, *certainty, evidence),
             Found::Files(files) if !from_above => {
+                // `src/x/*` is mostly the place of the work; all of it where a verb acts on it, or it is a list.
+                let all_meant = token.text.contains('{')
+                    || cue::is_object(line.text, token.start, token.end())
+                    || (is_item && is_last(line.text, token.end()));
+                let share = if all_meant { 1.0 } else { 1.0 / (files.len() as f64).sqrt() };
                 for file in files {
-                    all.path(file, said, certainty::WIDE, evidence);
+                    all.path(file, said, certainty::WIDE * share, evidence);
                 }
                 all.scope(token.text, said, 1.0, evidence);
             }
@@ -231,6 +237,11 @@ fn is_item(line: &Line<'_>, token: Token<'_>) -> bool {
         && (behind.is_empty()
             || token.text.ends_with(':')
             || behind.starts_with([':', ',', '(', '-', '–', '—', '：', '（', '、']))
+}
+
+/// Whether nothing is said behind it.
+fn is_last(line: &str, end: usize) -> bool {
+    !line[end..].contains(char::is_alphanumeric)
 }
 
 /// A relative name that a shell command may create, whatever its extension.

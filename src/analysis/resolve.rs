@@ -197,7 +197,7 @@ impl<'t> Resolver<'t> {
             let (first, more) = rest.split_once('/')?;
             rest = more;
             // Below a hidden directory lies somebody's configuration, not a checkout of ours.
-            if first.starts_with('.') {
+            if first.starts_with('.') || (first == "~" && rest.starts_with('.')) {
                 return None;
             }
             if rest.contains('/') && self.tree.contains(rest) {
@@ -372,6 +372,7 @@ mod tests {
             "Node.js",
             "github.com/owner/x.go",
             "/etc/passwd",
+            "~/.gitignore",
             "self.x",
             "",
             ":",

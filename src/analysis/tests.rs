@@ -122,6 +122,14 @@ fn globs_and_directories() {
 }
 
 #[test]
+fn a_new_file_lies_with_those_of_its_kind() {
+    let new = "Fix `src/tui/render.rs`, and create a new `panel.rs` beside it. See docs/guide.md.";
+    assert!(written(new).contains(&"src/tui/panel.rs".to_owned()), "{:?}", written(new));
+    let other = "Fix `src/tui/render.rs` and create a new `panel.css`";
+    assert!(written(other).contains(&"panel.css".to_owned()), "{:?}", written(other));
+}
+
+#[test]
 fn a_glob_or_directory_that_is_a_list_item_is_what_its_lead_in_says() {
     let net = ["src/net/client.rs", "src/net/mod.rs", "src/net/server.rs"];
     let one_line = analysed("Edit src/net/*.rs.", &[], &[]).unwrap();
@@ -130,7 +138,6 @@ fn a_glob_or_directory_that_is_a_list_item_is_what_its_lead_in_says() {
         "Files to modify:\n- src/net/*.rs",
         "Edit:\n- src/net/*.rs",
         "Files to change:\n- `src/net/**`",
-        "## Files to modify\n\n* src/net/*.rs: the field",
         "Edit:\n1. [ ] src/net/*.rs",
         "変更するファイル:\n- `src/net/*.rs`",
     ] {
@@ -140,6 +147,10 @@ fn a_glob_or_directory_that_is_a_list_item_is_what_its_lead_in_says() {
         assert_eq!(confidences(&analysis), confidences(&one_line), "{body}");
         assert_eq!(paths(&analysis.scopes, Access::Write).len(), 1, "{body}");
     }
+    // With a remark it is where the work lies, and each of its files is less likely changed.
+    let remark = analysed("## Files to modify\n\n* src/net/*.rs: the field", &[], &[]).unwrap();
+    assert_eq!(paths(&remark.targets, Access::Write), net);
+    assert!(remark.targets[0].confidence < one_line.targets[0].confidence, "{remark:?}");
     assert_eq!(written("Edit:\n- src/net/"), ["src/net/"]);
     for body in ["See:\n- src/net/*.rs", "Edit:\n- the rows that src/net/*.rs hold"] {
         assert!(written(body).is_empty(), "{body}");
