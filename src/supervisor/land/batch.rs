@@ -148,7 +148,7 @@ impl Batch {
             links.push(match &self.puts[&key] {
                 Put::Nothing => Link::Nothing,
                 Put::Conflict { .. } => Link::Conflict,
-                Put::Clean { commit, tree } => {
+                Put::Clean { commit, tree, .. } => {
                     tip.clone_from(commit);
                     there.push(self.candidates.list[*candidate].commit.clone());
                     Link::Put { tree: tree.clone() }
@@ -271,6 +271,27 @@ impl Batch {
             self.outcomes.insert(self.candidates.list[candidate].position, outcome);
         }
         self.to = self.tip_of(&self.landed);
+        self.tell_squashed();
+    }
+
+    /// Says whose commits were not put there one by one, though that was asked for.
+    fn tell_squashed(&mut self) {
+        let mut tip = self.from.clone();
+        for candidate in self.landed.clone() {
+            let put = self.puts.get(&(tip.clone(), candidate));
+            let Some(Put::Clean { commit, squashed, .. }) = put else { continue };
+            let (next, squashed) = (commit.clone(), *squashed);
+            if squashed {
+                let note = format!(
+                    "{}: lands as one commit: its commits, one by one, conflict with {} or leave out what only a \
+                     merge on its branch holds",
+                    self.name(candidate),
+                    self.into
+                );
+                self.notes.push(note);
+            }
+            tip = next;
+        }
     }
 
     /// The commit of these candidates, put one on the other: what is tested is what lands.
