@@ -295,19 +295,28 @@ impl Repo {
     fn edited(&self, tree: &str, work: &Work<'_>) -> Result<String, GitError> {
         let Some((path, edit)) = work.edit else { return Ok(tree.to_owned()) };
         let before = self.read_blob(tree, path)?;
+        let mode = self.mode_in(tree, path)?;
+        if mode.as_deref() == Some("120000") {
+            let target =
+                String::from_utf8_lossy(before.as_deref().unwrap_or_default()).into_owned();
+            return Err(GitError::Refused(format!(
+                "{path} is a symbolic link to {target}, which an entry would replace by a file; nothing was \
+                 landed; name the file that it leads to instead (changelog in orch.toml), then run orch merge \
+                 again"
+            )));
+        }
+        if before.is_none() && mode.is_some() {
+            return Err(GitError::Refused(format!("{path} is a folder in {tree}, not a file")));
+        }
         let Some(after) = edit(before.as_deref()) else { return Ok(tree.to_owned()) };
-        let Ok(repo) = self.open() else { return self.edited_by_executable(tree, path, &after) };
+        let mode = mode.unwrap_or_else(|| "100644".to_owned());
+        let Ok(repo) = self.open() else {
+            return self.edited_by_executable(tree, path, &mode, &after);
+        };
         let doing = || GitError::lib(format!("write {path}"));
         let base = repo.find_tree(oid(tree)?).map_err(doing())?;
-        let mode = match base.get_path(Path::new(path)) {
-            Ok(entry) if before.is_none() => {
-                let kind =
-                    if entry.kind() == Some(git2::ObjectType::Tree) { "folder" } else { "link" };
-                return Err(GitError::Refused(format!("{path} is a {kind} in {tree}, not a file")));
-            }
-            Ok(entry) if entry.filemode() == i32::from(git2::FileMode::BlobExecutable) => {
-                git2::FileMode::BlobExecutable
-            }
+        let mode = match mode.as_str() {
+            "100755" => git2::FileMode::BlobExecutable,
             _ => git2::FileMode::Blob,
         };
         let blob = repo.blob(&after).map_err(doing())?;
@@ -316,10 +325,25 @@ impl Repo {
         Ok(update.create_updated(&repo, &base).map_err(doing())?.to_string())
     }
 
+    /// The mode of a path in a tree, as `git ls-tree` writes it; `None` where there is nothing.
+    fn mode_in(&self, tree: &str, path: &str) -> Result<Option<String>, GitError> {
+        let Ok(repo) = self.open() else {
+            let listing = run(command(
+                &self.common_dir,
+                &["ls-tree", "-z", "--full-tree", tree, "--", path],
+            ))?;
+            let mode = names::show(&listing).split(' ').next().map(str::to_owned);
+            return Ok(mode.filter(|mode| !mode.is_empty()));
+        };
+        let tree = repo.find_tree(oid(tree)?).map_err(GitError::lib("read a tree"))?;
+        Ok(tree.get_path(Path::new(path)).ok().map(|entry| format!("{:06o}", entry.filemode())))
+    }
+
     fn edited_by_executable(
         &self,
         tree: &str,
         path: &str,
+        mode: &str,
         after: &[u8],
     ) -> Result<String, GitError> {
         let place = tempfile::tempdir().map_err(GitError::io("make a temporary index"))?;
@@ -330,7 +354,7 @@ impl Repo {
         };
         let blob = run_with_input(git(&["hash-object", "-w", "--stdin"]), after)?;
         run(git(&["read-tree", tree]))?;
-        let entry = format!("100644,{},{path}", names::show(blob.trim_ascii()));
+        let entry = format!("{mode},{},{path}", names::show(blob.trim_ascii()));
         run(git(&["update-index", "--add", "--cacheinfo", &entry]))?;
         Ok(names::show(run(git(&["write-tree"]))?.trim_ascii()))
     }

@@ -229,3 +229,33 @@ fn a_merge_in_a_worktree_is_begun_and_concluded() {
     assert_eq!(git(&w, &["status", "--porcelain"]), "");
     assert_eq!(f.git(&["ls-tree", "--name-only", &commit, "b.txt"]), "");
 }
+
+#[cfg(unix)]
+#[test]
+fn an_edit_keeps_the_mode_and_refuses_a_link() {
+    let add = |before: Option<&[u8]>| Some([before.unwrap_or_default(), b"more\n"].concat());
+    for format in [&[][..], &["--object-format=sha256"]] {
+        let f = Fixture::with(format);
+        f.git(&["update-index", "--chmod=+x", "a.txt"]);
+        std::fs::create_dir(f.root.join("docs")).unwrap();
+        std::os::unix::fs::symlink("../b.txt", f.root.join("docs/LOG")).unwrap();
+        f.git(&["add", "docs"]);
+        f.git(&["commit", "-qm", "Link"]);
+        f.git(&["reset", "-q", "--hard"]);
+        f.branch("work", "main", &[("new.txt", Some("two\n"))]);
+        let commit = clean(put(&f, "main", "work", Strategy::Squash, Some(("a.txt", &add))));
+        let listed = f.git(&["ls-tree", &commit, "a.txt"]);
+        assert!(listed.starts_with("100755 "), "{listed}");
+        let work = Work {
+            commit: &f.oid("work"),
+            strategy: Strategy::Squash,
+            merge_subject: "",
+            squash_subject: "Do it",
+            trailers: &[],
+            landed: &[],
+            edit: Some(("docs/LOG", &add)),
+        };
+        let refused = f.repo.put(&f.oid("main"), &work).unwrap_err().to_string();
+        assert!(refused.contains("symbolic link to ../b.txt"), "{refused}");
+    }
+}
