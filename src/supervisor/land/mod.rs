@@ -162,7 +162,9 @@ pub async fn land(
     let landed = land_locked(world, ledger, options, &into, tell).await;
     if landed.is_err() {
         // What was put right was put right, whatever came after.
-        notes.iter().for_each(|note| tell(note));
+        for note in &notes {
+            tell(note);
+        }
     }
     let mut landing = landed?;
     notes.append(&mut landing.notes);
