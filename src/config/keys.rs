@@ -240,7 +240,7 @@ pub(super) const CONFLICTS: &[Key] = &[
     },
     Key {
         name: "report_from",
-        value: "0.25",
+        value: "0.2",
         doc: &["From which confidence that is listed as a conflict."],
     },
     Key {

@@ -195,7 +195,7 @@ fn the_template_reads_well() {
     #order_from = 0.45
 
     # From which confidence that is listed as a conflict.
-    #report_from = 0.25
+    #report_from = 0.2
 
     # The same where one reads what the other writes; the writer goes first.
     #order_reads_from = 0.999

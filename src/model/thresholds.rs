@@ -26,7 +26,7 @@ impl Default for Thresholds {
     /// both sides say so in their front matter, and are listed only where both are near certain.
     fn default() -> Self {
         Self {
-            writes: Threshold { order: 0.45, report: 0.25 },
+            writes: Threshold { order: 0.45, report: 0.2 },
             reads: Threshold { order: 0.999, report: 0.9 },
             imports: Threshold { order: 0.999, report: 0.96 },
         }

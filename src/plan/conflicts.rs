@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 const MAX_PATHS: usize = 100;
 
 /// Confidence below which a conflict is not even a note.
-const NOTE_FROM: f64 = 0.25;
+const NOTE_FROM: f64 = 0.15;
 /// Notes kept per task, the surest.
 const MAX_NOTES: usize = 5;
 
