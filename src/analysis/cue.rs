@@ -1,7 +1,7 @@
 //! The words around a path that tell writing from reading.
 //!
-//! English verbs come before what they act on, Japanese and Chinese particles and verbs after it;
-//! the nearest one wins. A language without an entry here is not lost: a path that is named
+//! English verbs come before what they act on, Japanese particles and verbs after it; the nearest one wins.
+//! Chinese is [`super::chinese`]. A language without an entry here is not lost: a path that is named
 //! without a known verb counts as written, with less confidence.
 
 /// What the words around a path say.
@@ -17,6 +17,7 @@ pub(super) enum Cue {
     Not,
 }
 
+use super::chinese;
 use super::words::{
     CJK, CJK_NOT, CJK_NOT_BEFORE, ENDINGS, NOT_AT_END, NOT_BEHIND, READ_BEFORE, STEMS, WHOLE,
 };
@@ -35,6 +36,11 @@ pub(super) fn around(line: &str, start: usize, end: usize) -> Option<Cue> {
     // What is run is not what is written; the verb behind that is said of whatever runs it.
     if right.trim_start_matches(['`', '」']).starts_with("を実行") {
         return Some(Read);
+    }
+    if chinese::is_chinese(line)
+        && let Some(cue) = chinese::around(left, right)
+    {
+        return Some(cue);
     }
     let nearest = [
         last_phrase(left),
@@ -91,7 +97,9 @@ fn has_name(text: &str) -> bool {
 pub(super) fn is_object(line: &str, start: usize, end: usize) -> bool {
     let left = &line[line.floor_char_boundary(start.saturating_sub(OBJECT_REACH))..start];
     let right = line[end..].trim_start_matches(['`', '"', '*', '」']);
-    right.starts_with('を') || last_word(left).is_some_and(|(_, cue)| matches!(cue, Create | Write))
+    right.starts_with('を')
+        || (chinese::is_chinese(line) && chinese::acts_on(left))
+        || last_word(left).is_some_and(|(_, cue)| matches!(cue, Create | Write))
 }
 
 /// How far before its object a verb stands, in bytes: "refactor everything in ".
@@ -220,7 +228,7 @@ fn is_not(word: &str) -> bool {
     .any(|n| word.eq_ignore_ascii_case(n))
 }
 
-fn last_word(left: &str) -> Option<(usize, Cue)> {
+pub(super) fn last_word(left: &str) -> Option<(usize, Cue)> {
     let mut rev = words(left).rev().peekable();
     while let Some((at, word)) = rev.next() {
         // Part of a name (`add_user`, `new.rs`) is not a verb.

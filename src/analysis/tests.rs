@@ -216,6 +216,16 @@ fn the_words_around_decide_between_reading_and_writing() {
 }
 
 #[test]
+fn what_chinese_names_to_write_is_written() {
+    let found = in_text("修改 src/net/server.rs，参考 src/net/client.rs 的实现");
+    assert_eq!(paths(&found, Access::Write), ["src/net/server.rs"]);
+    assert!(paths(&found, Access::Read).contains(&"src/net/client.rs"));
+    assert_eq!(written("修改 src/cli.rs，不要修改 README.md"), ["src/cli.rs"]);
+    assert_eq!(written("参考 src/cli.rs，修改 web/app.js"), ["web/app.js"]);
+    assert_eq!(written("新建文件 web/neu.js，不要修改 README.md"), ["web/neu.js"]);
+}
+
+#[test]
 fn evidence_is_the_line_of_the_file_and_short() {
     let long = format!("a\n\n  {} fix src/cli.rs {}\n", "x ".repeat(300), "y ".repeat(300));
     let target = &in_text(&long)[0];
