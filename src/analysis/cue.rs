@@ -55,7 +55,7 @@ pub(super) fn around(line: &str, start: usize, end: usize) -> Option<Cue> {
 }
 
 /// What stands before and behind `line[start..end]` in its sentence, as far as words count.
-fn sentence(line: &str, start: usize, end: usize) -> [&str; 2] {
+pub(super) fn sentence(line: &str, start: usize, end: usize) -> [&str; 2] {
     let left = &line[line.floor_char_boundary(start.saturating_sub(REACH))..start];
     let left = &left
         [left.rmatch_indices(is_sentence_end).find_map(|(i, m)| ends(left, i, m)).unwrap_or(0)..];

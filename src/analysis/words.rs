@@ -85,6 +85,8 @@ pub(super) const STEMS: &[(&str, Cue)] = &[
     ("ergänz", Write),
     ("korrigier", Write),
     ("siehe", Read),
+    ("anleg", Create),
+    ("schreib", Write),
     ("anfass", Write),
     ("anpass", Write),
     ("passe", Write),
