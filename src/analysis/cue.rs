@@ -1,7 +1,7 @@
 //! The words around a path that tell writing from reading.
 //!
-//! English verbs come before what they act on, Japanese and Chinese particles and verbs after it;
-//! the nearest one wins. A language without an entry here is not lost: a path that is named
+//! English verbs come before what they act on, Japanese particles and verbs after it; the nearest one wins.
+//! Chinese is [`super::chinese`]. A language without an entry here is not lost: a path that is named
 //! without a known verb counts as written, with less confidence.
 
 /// What the words around a path say.
@@ -17,6 +17,7 @@ pub(super) enum Cue {
     Not,
 }
 
+use super::chinese;
 use super::words::{
     CJK, CJK_NOT, CJK_NOT_BEFORE, ENDINGS, NOT_AT_END, NOT_BEHIND, READ_BEFORE, STEMS, WHOLE,
 };
@@ -36,7 +37,13 @@ pub(super) fn around(line: &str, start: usize, end: usize) -> Option<Cue> {
     if right.trim_start_matches(['`', '」']).starts_with("を実行") {
         return Some(Read);
     }
+    if chinese::is_chinese(line)
+        && let Some(cue) = chinese::around(left, right)
+    {
+        return Some(cue);
+    }
     let nearest = [
+        beside(left, right),
         last_phrase(left),
         first_phrase(left, right),
         last_word(left),
@@ -48,7 +55,7 @@ pub(super) fn around(line: &str, start: usize, end: usize) -> Option<Cue> {
 }
 
 /// What stands before and behind `line[start..end]` in its sentence, as far as words count.
-fn sentence(line: &str, start: usize, end: usize) -> [&str; 2] {
+pub(super) fn sentence(line: &str, start: usize, end: usize) -> [&str; 2] {
     let left = &line[line.floor_char_boundary(start.saturating_sub(REACH))..start];
     let left = &left
         [left.rmatch_indices(is_sentence_end).find_map(|(i, m)| ends(left, i, m)).unwrap_or(0)..];
@@ -91,7 +98,9 @@ fn has_name(text: &str) -> bool {
 pub(super) fn is_object(line: &str, start: usize, end: usize) -> bool {
     let left = &line[line.floor_char_boundary(start.saturating_sub(OBJECT_REACH))..start];
     let right = line[end..].trim_start_matches(['`', '"', '*', '」']);
-    right.starts_with('を') || last_word(left).is_some_and(|(_, cue)| matches!(cue, Create | Write))
+    right.starts_with('を')
+        || (chinese::is_chinese(line) && chinese::acts_on(left))
+        || last_word(left).is_some_and(|(_, cue)| matches!(cue, Create | Write))
 }
 
 /// How far before its object a verb stands, in bytes: "refactor everything in ".
@@ -167,7 +176,8 @@ fn is_sentence_end(c: char) -> bool {
 /// The offset behind a sentence's end at `i`; a dot counts only before a space.
 fn ends(text: &str, i: usize, mark: &str) -> Option<usize> {
     let after = i + mark.len();
-    let counts = !mark.is_ascii() || text[after..].starts_with([' ', '\t']);
+    let abbreviates = text[..i].ends_with("см");
+    let counts = !mark.is_ascii() || (text[after..].starts_with([' ', '\t']) && !abbreviates);
     counts.then_some(after)
 }
 
@@ -192,8 +202,11 @@ fn cue_of(word: &str) -> Option<Cue> {
     STEMS.iter().filter(|(stem, _)| stem.as_bytes()[0] == first).find_map(|(stem, cue)| {
         let start = word.get(..stem.len())?;
         let rest = &word[stem.len()..];
+        let is_cyrillic = stem.starts_with(|c| ('а'..='я').contains(&c));
         let fits = if WHOLE.contains(stem) {
             rest.is_empty()
+        } else if is_cyrillic {
+            true
         } else {
             ENDINGS.iter().any(|ending| ending.eq_ignore_ascii_case(rest))
         };
@@ -202,6 +215,8 @@ fn cue_of(word: &str) -> Option<Cue> {
 }
 
 fn is_not(word: &str) -> bool {
+    let lowered = (!word.is_ascii()).then(|| word.to_lowercase());
+    let word = lowered.as_deref().unwrap_or(word);
     [
         "not",
         "don't",
@@ -211,6 +226,13 @@ fn is_not(word: &str) -> bool {
         "except",
         "cannot",
         "nicht",
+        "ohne",
+        "kein",
+        "keine",
+        "keinen",
+        "не",
+        "без",
+        "кроме",
         "sans",
         "sin",
         "pas",
@@ -220,7 +242,7 @@ fn is_not(word: &str) -> bool {
     .any(|n| word.eq_ignore_ascii_case(n))
 }
 
-fn last_word(left: &str) -> Option<(usize, Cue)> {
+pub(super) fn last_word(left: &str) -> Option<(usize, Cue)> {
     let mut rev = words(left).rev().peekable();
     while let Some((at, word)) = rev.next() {
         // Part of a name (`add_user`, `new.rs`) is not a verb.
@@ -237,6 +259,11 @@ fn last_word(left: &str) -> Option<(usize, Cue)> {
             || (word.eq_ignore_ascii_case("avoid") && lists_only_names(&left[at + word.len()..]))
         {
             return Some((left.len() - at - word.len(), Cue::Not));
+        }
+        // "The bug lies in x.rs".
+        let rest = left[at + word.len()..].trim_start();
+        if word.eq_ignore_ascii_case("lies") && ["in ", "at "].iter().any(|w| rest.starts_with(w)) {
+            continue;
         }
         if let Some(cue) = cue_of(word) {
             let negated = cue != Read && rev.take(3).any(|(_, w)| is_not(w));
@@ -259,8 +286,31 @@ fn lists_only_names(text: &str) -> bool {
 
 fn last_phrase(left: &str) -> Option<(usize, Cue)> {
     let lower = left.to_ascii_lowercase();
-    let ends = READ_BEFORE.iter().filter_map(|phrase| Some(lower.rfind(phrase)? + phrase.len()));
+    let ends = READ_BEFORE.iter().filter_map(|phrase| {
+        let at = lower.rfind(phrase)?;
+        (!lower[..at].ends_with(is_word)).then_some(at + phrase.len())
+    });
     ends.max().map(|end| (left.len() - end, Read))
+}
+
+/// `ohne x.rs zu ändern`, `change b.rs, not x.rs`, `x.rs nicht ändern`: a word of negation right beside the path.
+fn beside(left: &str, right: &str) -> Option<(usize, Cue)> {
+    let is_any = |word: &str, of: &[&str]| of.iter().any(|w| word.eq_ignore_ascii_case(w));
+    let before = words(left).map(|(_, word)| word).rev().find(|word| {
+        !is_any(word, &["the", "file", "in", "an", "die", "der", "das", "datei", "файл"])
+    });
+    let refuses = ["not", "nicht", "ohne", "kein", "keine", "не", "кроме"];
+    let is_before = before.is_some_and(|word| is_any(word, &refuses))
+        && left.trim_end_matches(['`', '"', '*', ' ']).ends_with(is_word);
+    let behind = right.trim_start_matches(['`', '"', '*', ' ']);
+    let mut behind = words(&behind[..behind.floor_char_boundary(RIGHT_REACH)]);
+    // "nicht nur", "nicht vergessen", "nicht mehr laden" are said of something to do.
+    let is_behind =
+        behind.next().is_some_and(|(at, word)| at == 0 && is_any(word, &["nicht", "не"]))
+            && !behind.next().is_some_and(|(_, word)| {
+                is_any(word, &["nur", "mehr", "vergessen", "только", "забудь", "работает"])
+            });
+    (is_before || is_behind).then_some((0, Cue::Not))
 }
 
 /// As sure as a word before the path: the phrase is said of what stands right before it.
@@ -309,7 +359,7 @@ fn first_word(right: &str) -> Option<(usize, Cue)> {
         {
             return Some((at.saturating_sub(WRONG_SIDE), Read));
         }
-        if is_any(word, &["unchanged", "untouched"]) {
+        if is_any(word, &["unchanged", "untouched", "unverändert"]) {
             return Some((at, Cue::Not));
         }
         refused |= is_not(word);
@@ -384,6 +434,11 @@ mod tests {
             "x.rs needs fixing as it is",
             "Refactor x.rs as it is too long",
             "Move x.rs as is to b",
+            "Passe x.rs an, ohne b.rs zu ändern",
+            "Ändere x.rs, aber b.rs nicht ändern",
+            "x.rs anpassen",
+            "Ändere x.rs nicht nur in der Doku",
+            "Исправь ошибку в x.rs, b.rs не трогать",
         ] {
             assert_eq!(said(line), Some(Write), "{line}");
         }
@@ -400,6 +455,14 @@ mod tests {
             "Based on x.rs, change b.rs",
             "x.rs は読むだけ",
             "x.rsは参照のみ",
+            "Mach es wie in x.rs",
+            "Ändere b.rs wie in der Datei x.rs",
+            "Schau dir x.rs an",
+            "Lies x.rs und ändere b.rs",
+            "Lies zuerst x.rs",
+            "смотри x.rs",
+            "Исправь b.rs, см. x.rs",
+            "Сделай как в x.rs",
         ] {
             assert_eq!(said(line), Some(Read), "{line}");
         }
@@ -423,13 +486,31 @@ mod tests {
             "x.rsには手を加えないでください",
             "b.rsを修正し、x.rsはそのまま",
             "不要动 x.rs",
+            "x.rs nicht anfassen",
+            "`x.rs` nicht ändern.",
+            "Ändere b.rs, aber x.rs nicht ändern",
+            "Ändere b.rs, aber nicht x.rs",
+            "Passe b.rs an, ohne x.rs zu ändern",
+            "Keine Änderungen an x.rs",
+            "Fasse x.rs nicht an",
+            "Ändere b.rs und lass x.rs in Ruhe",
+            "Change b.rs, not x.rs",
+            "не трогай x.rs",
+            "Измени b.rs, x.rs не трогать",
+            "Измени b.rs, не меняя x.rs",
         ] {
             assert_eq!(said(line), Some(Cue::Not), "{line}");
         }
         for line in ["create x.rs", "x.rsを新規作成", "a new module x.rs", "erstelle x.rs"] {
             assert_eq!(said(line), Some(Create), "{line}");
         }
-        for line in ["x.rs", "the bug is in x.rs", "see b.rs. Then x.rs", "`add_user` x.rs"] {
+        for line in [
+            "x.rs",
+            "the bug is in x.rs",
+            "the bug lies in x.rs",
+            "see b.rs. Then x.rs",
+            "`add_user` x.rs",
+        ] {
             assert_eq!(said(line), None, "{line}");
         }
     }

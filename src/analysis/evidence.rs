@@ -82,6 +82,10 @@ pub(super) struct Findings {
     is_wide: bool,
     /// Its share, 0 to 1, of all that the names in the prompt point at.
     defines: f64,
+    /// Whether the text asks for it as the test of another.
+    is_asked: bool,
+    /// Whether the text asks for tests of it, and so not for it.
+    is_tested: bool,
     evidence: Vec<Evidence>,
 }
 
@@ -125,6 +129,20 @@ impl Evidences {
         line: impl FnOnce() -> Evidence,
     ) {
         note(&mut self.scopes, glob, said, c, line);
+    }
+
+    /// A test of a file, which the text asks for without naming it.
+    pub(super) fn asked(&mut self, path: &str, line: impl FnOnce() -> Evidence) {
+        let findings = self.paths.entry(path.to_owned()).or_default();
+        if !findings.is_asked {
+            findings.is_asked = true;
+            findings.evidence.push(Evidence { factor: Some(Factor::Test), ..line() });
+        }
+    }
+
+    /// A file of which the text asks for tests.
+    pub(super) fn tested(&mut self, path: &str) {
+        self.paths.entry(path.to_owned()).or_default().is_tested = true;
     }
 
     /// What is not a mention.
@@ -322,7 +340,8 @@ impl Findings {
         let said = if is_said { score::said(&self.signals) } else { 0.0 };
         let defined =
             if self.reads == 0 { score::defined(&self.signals, self.defines) } else { 0.0 };
-        if self.is_refused() { 0.0 } else { said.max(defined) }
+        let asked = if self.is_asked { score::TESTS_ASKED } else { 0.0 };
+        if self.is_refused() { 0.0 } else { said.max(defined).max(asked) }
     }
 
     /// How likely it is written.
@@ -330,6 +349,7 @@ impl Findings {
         match self.declared {
             Some(Access::Write) => 1.0,
             Some(Access::Read) => 0.0,
+            None if self.is_tested && self.may_write == 0 => 0.0,
             None => weights.score(&self.signals).max(self.said()).min(MAX_FROM_TEXT),
         }
     }

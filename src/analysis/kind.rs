@@ -75,19 +75,19 @@ fn features(title: &str, body: &str) -> Features {
         let place = features.entry(feature).or_insert(0.0_f64);
         *place = (*place + weight).min(most);
     };
-    for (part, weight) in [(title.to_lowercase(), TITLE), (body.to_lowercase(), 1.0)] {
-        let words = words(&part);
+    let (title, body) = (without_paths(title).to_lowercase(), without_paths(body).to_lowercase());
+    for (part, weight) in [(&title, TITLE), (&body, 1.0)] {
+        let words = words(part);
         for word in &words {
             note(word.clone(), weight, MAX_REPEATS);
         }
-        for (work_type, found) in TYPES.into_iter().zip(STEMS_BY_TYPE.count(&part, &words)) {
+        for (work_type, found) in TYPES.into_iter().zip(STEMS_BY_TYPE.count(part, &words)) {
             if found > 0 {
                 // One after the other, so that title and body add up.
                 note(format!("@{work_type}"), weight * STEM * found.min(2) as f64, f64::INFINITY);
             }
         }
     }
-    let title = title.to_lowercase();
     if let Some(first) = words(&title).first() {
         note(format!("^{first}"), TITLE, TITLE);
         for (work_type, leads) in TYPES.into_iter().zip(STEMS_BY_TYPE.leads(first, &title)) {
@@ -101,6 +101,38 @@ fn features(title: &str, body: &str) -> Features {
     }
     features
 }
+
+/// The text without paths and file names: where something is done does not say what is done there, and every
+/// repository has a `src`.
+fn without_paths(text: &str) -> String {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "_-./\\*@~".contains(c);
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let inside = is_part(c);
+        let end = rest.find(|c| is_part(c) != inside).unwrap_or(rest.len());
+        let (run, more) = rest.split_at(end);
+        rest = more;
+        out.push_str(if inside && is_path(run) { " " } else { run });
+    }
+    out
+}
+
+fn is_path(run: &str) -> bool {
+    let run = run.trim_matches(['.', '-', '*', '~']);
+    let (folder, name) = run.rsplit_once(['/', '\\']).unwrap_or(("", run));
+    let is_name = name.rsplit_once('.').is_some_and(|(stem, ending)| {
+        stem.contains(|c: char| c.is_ascii_alphanumeric())
+            && (1..=MAX_EXTENSION).contains(&ending.len())
+            && ending.starts_with(|c: char| c.is_ascii_lowercase())
+            && ending.chars().all(|c| c.is_ascii_alphanumeric())
+    });
+    // `I/O` and `CI/CD` are words.
+    is_name || (!folder.is_empty() && run.contains(|c: char| c.is_ascii_lowercase()))
+}
+
+/// Longest extension of a file name, letters: `svelte`, `gradle`, `graphql`.
+const MAX_EXTENSION: usize = 7;
 
 /// `fix` of `fix(parser)!: ...`.
 fn conventional(title: &str) -> Option<&str> {
@@ -399,6 +431,20 @@ mod tests {
             ("\u{0}\u{feff}…", WorkType::General),
         ] {
             assert_eq!(classify(title, "").work_type, work_type, "{title}");
+        }
+        // Where it is done says nothing.
+        for (with, without) in [
+            ("Ändere rs/src/lib.rs", "Ändere"),
+            ("Delete py/pkg/user2.py", "Delete"),
+            ("Update py/pkg/sub/live.py and update its tests.", "Update and update its tests."),
+            ("Fix the crash in `tests/docs/perf.rs`", "Fix the crash in"),
+            ("次に src/test.rs を直す", "次に を直す"),
+        ] {
+            let (with, without) = (classify(with, ""), classify(without, ""));
+            assert_eq!(with, without);
+        }
+        for word in ["I/O", "CI/CD", "v1.2.3", "x --json", "a.", "src"] {
+            assert_eq!(without_paths(word), word);
         }
         let kind =
             classify("Fix the crash", "# Fix the crash\n\n```sh\ndocs docs docs docs\n```\n");

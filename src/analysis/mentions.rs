@@ -1,11 +1,12 @@
 //! Paths in the text of a prompt.
 
+use super::asked::{self, Tests};
 use super::cue::{self, Cue};
 use super::evidence::{Evidences, Said, excerpt};
 use super::lines::{Line, Place, lines};
 use super::resolve::{Found, Resolver};
 use super::tokens::{self, Token};
-use super::{Request, Tree, hints, shell};
+use super::{Request, Tree, hints, neighbours, shell};
 use crate::model::{Evidence, Factor};
 use std::collections::HashMap;
 
@@ -66,7 +67,9 @@ impl<'b> Reader<'_, 'b, '_> {
         }
         for token in tokens::tokens(text) {
             let shell_new = line.place == Place::Shell && is_shell_name(token.text);
-            if (!shell_new && !resolver.is_candidate(token.text)) || taken.has(&token) {
+            let bare_new = line.place == Place::Prose && asked::is_bare_name(token.text);
+            let is_candidate = shell_new || bare_new || resolver.is_candidate(token.text);
+            if !is_candidate || taken.has(&token) {
                 continue;
             }
             let quoted = token.quoted || line.place != Place::Prose;
@@ -76,6 +79,11 @@ impl<'b> Reader<'_, 'b, '_> {
             let mention = Mention { tree, line, token };
             if let Some(found) = found {
                 mention.note(found, evidence);
+            } else if line.place == Place::Prose
+                && asked::makes(text, token.start, token.end())
+                && let Some(found) = resolver.made(token.text)
+            {
+                mention.note(&found, evidence);
             } else if shell_new && shell::access(text, token.start, token.end()) == Cue::Create {
                 mention.note(&Found::Missing(token.text.to_owned()), evidence);
             }
@@ -137,7 +145,19 @@ impl Mention<'_> {
             // `Edit:` above says of the whole item what `Edit` before it would.
             saying.said = Said::Verb;
         }
-        let Saying { said, cue } = saying;
+        let Saying { mut said, cue } = saying;
+        if let Found::File(path, _) = found
+            && let Some(tests) = self.tests(path, cue)
+        {
+            for test in neighbours::tests_of(self.tree, path) {
+                all.asked(test, evidence);
+            }
+            // The tests of a Rust file are mostly in it.
+            if tests == Tests::Of && !path.ends_with(".rs") {
+                said = Said::Read;
+                all.tested(path);
+            }
+        }
         let from_above = said == Said::Heading;
         let says_write = matches!(cue, Some(Cue::Create | Cue::Write));
         match found {
@@ -191,8 +211,11 @@ impl Mention<'_> {
                 }
             }
             Found::Missing(path) => {
-                let new =
-                    matches!(cue, Some(Cue::Create)) || cue::is_marked_new(line.text, token.end());
+                let new = matches!(cue, Some(Cue::Create))
+                    || cue::is_marked_new(line.text, token.end())
+                    || (line.place == Place::Prose
+                        && !matches!(cue, Some(Cue::Read | Cue::Not))
+                        && asked::makes(line.text, token.start, token.end()));
                 if new || all.has(path) {
                     all.path(path, if said.writes() { said } else { Said::Named }, 1.0, evidence);
                     all.signal(path, Factor::Created, f64::from(u8::from(new)));
@@ -201,6 +224,13 @@ impl Mention<'_> {
                 }
             }
         }
+    }
+
+    /// Which tests of the file are asked for.
+    fn tests(&self, path: &str, cue: Option<Cue>) -> Option<Tests> {
+        let Self { line, token, .. } = *self;
+        let is_said = line.place == Place::Prose && token.command.is_none() && path.contains('.');
+        is_said.then(|| asked::tests(line.text, token.start, token.end(), cue)).flatten()
     }
 
     fn has_parent(&self, path: &str) -> bool {

@@ -8,6 +8,8 @@
 //! `resolve` (which file they are) with `cue` (write or read) -> `weigh` (one target per path).
 //! More sources of evidence (symbols, imports, history) become further mentions for `weigh`.
 
+mod asked;
+mod chinese;
 pub mod code;
 mod cue;
 mod dependencies;

@@ -152,6 +152,12 @@ fn partners<'t>(tree: &'t Tree, path: &str) -> impl Iterator<Item = &'t str> + u
     found.into_iter()
 }
 
+/// The tests of a file that is none itself.
+pub(super) fn tests_of<'t>(tree: &'t Tree, path: &str) -> impl Iterator<Item = &'t str> + use<'t> {
+    let is_test = subject(path).1;
+    partners(tree, path).filter(move |_| !is_test)
+}
+
 /// Files that name the other files of their directory.
 const LISTS: [&str; 8] = [
     "mod.rs",

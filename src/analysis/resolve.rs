@@ -2,7 +2,7 @@
 
 use super::expand::{Expansion, expand, is_glob, parse};
 use super::tree::{extension, file_name};
-use super::{Tree, module};
+use super::{Tree, asked, module};
 use std::cell::Cell;
 
 /// What a piece of text names.
@@ -111,6 +111,19 @@ impl<'t> Resolver<'t> {
             };
         }
         self.path(text, quoted)
+    }
+
+    /// The new file that `raw` names where the words around say that it is to be made.
+    pub(super) fn made(&self, raw: &str) -> Option<Found> {
+        if asked::is_bare_name(raw) {
+            let path = raw.trim_start_matches("./").trim_end_matches(['.', ',', ';', ':']);
+            let clean = |c: char| c.is_ascii_alphanumeric() || "_-./".contains(c);
+            return (path.chars().all(clean)
+                && !path.starts_with(['/', '~'])
+                && !path.contains(".."))
+            .then(|| Found::Missing(path.to_owned()));
+        }
+        self.resolve(raw, true).filter(|found| matches!(found, Found::Missing(_)))
     }
 
     fn path(&self, text: &str, quoted: bool) -> Option<Found> {

@@ -173,6 +173,10 @@ const SAID: [(Factor, f64); 4] =
 /// Of 47 such files of four repositories 21 were (`docs/prediction.md`).
 const DEFINES: f64 = 0.5;
 
+/// How likely the test of a file is changed where the text asks for tests of that file. Not measured: as sure as
+/// a file under a heading of writing ([`SAID`]), since tests may also go into a new file.
+pub const TESTS_ASKED: f64 = 0.75;
+
 /// What the names that are used say of a file that defines some of them, 0 to 1, in a prompt that names no file.
 /// `share` is its part of all that they point at: who names many things changes few of the places they come from.
 #[must_use]

@@ -201,6 +201,37 @@ fn what_does_not_exist_is_a_target_when_it_is_to_be_made() {
 }
 
 #[test]
+fn a_file_is_made_wherever_it_is_asked_for() {
+    for (body, path) in [
+        ("Create a file called NEWS.txt", "NEWS.txt"),
+        ("Add `src/newpkg/newmod.py` with a class Foo.", "src/newpkg/newmod.py"),
+        ("Write findings to notes/findings.md", "notes/findings.md"),
+        ("Lege die Datei py/neu.py an", "py/neu.py"),
+        ("Add a Dockerfile.", "Dockerfile"),
+    ] {
+        assert_eq!(written(body), [path], "{body}");
+    }
+    assert_eq!(written("Create Dockerfile and docker/entry.sh"), ["Dockerfile", "docker/entry.sh"]);
+    assert!(written("Do not create new/x.py").is_empty());
+}
+
+#[test]
+fn tests_that_are_asked_for_are_written() {
+    let tree = Tree::new(["src/config.py", "tests/test_config.py"].map(str::to_owned).into());
+    let said = |body: &str| {
+        let targets = one(&tree, &Request { body, ..NOTHING }).unwrap().targets;
+        paths(&targets, Access::Write).into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    for body in ["Write tests for src/config.py", "Update the tests of `src/config.py`."] {
+        assert_eq!(said(body), ["tests/test_config.py"], "{body}");
+    }
+    for body in ["Fix src/config.py and its tests", "Passe src/config.py und die Tests an"] {
+        assert_eq!(said(body), ["src/config.py", "tests/test_config.py"], "{body}");
+    }
+    assert_eq!(said("Fix src/config.py"), ["src/config.py"]);
+}
+
+#[test]
 fn the_words_around_decide_between_reading_and_writing() {
     let targets =
         in_text("Change `src/cli.rs`; for the style see `src/main.rs`. Do not touch README.md.");
@@ -213,6 +244,16 @@ fn the_words_around_decide_between_reading_and_writing() {
     let bare = in_text("src/cli.rs")[0].clone();
     let told = in_text("Fix src/cli.rs")[0].clone();
     assert!(bare.access == Access::Write && bare.confidence < told.confidence);
+}
+
+#[test]
+fn what_chinese_names_to_write_is_written() {
+    let found = in_text("修改 src/net/server.rs，参考 src/net/client.rs 的实现");
+    assert_eq!(paths(&found, Access::Write), ["src/net/server.rs"]);
+    assert!(paths(&found, Access::Read).contains(&"src/net/client.rs"));
+    assert_eq!(written("修改 src/cli.rs，不要修改 README.md"), ["src/cli.rs"]);
+    assert_eq!(written("参考 src/cli.rs，修改 web/app.js"), ["web/app.js"]);
+    assert_eq!(written("新建文件 web/neu.js，不要修改 README.md"), ["web/neu.js"]);
 }
 
 #[test]

@@ -5,7 +5,7 @@
 use super::cue::Cue::{self, Create, Not, Read, Write};
 
 /// Beginnings of English, German, French and Spanish words, compared with whole lower-case words:
-/// the rest of the word must be one of [`ENDINGS`].
+/// the rest of the word must be one of [`ENDINGS`]. Russian inflects in too many ways: any ending will do.
 pub(super) const STEMS: &[(&str, Cue)] = &[
     ("creat", Create),
     ("introduc", Create),
@@ -85,6 +85,43 @@ pub(super) const STEMS: &[(&str, Cue)] = &[
     ("ergänz", Write),
     ("korrigier", Write),
     ("siehe", Read),
+    ("anleg", Create),
+    ("schreib", Write),
+    ("anfass", Write),
+    ("anpass", Write),
+    ("passe", Write),
+    ("entfern", Write),
+    ("aktualisier", Write),
+    ("beheb", Write),
+    ("reparier", Write),
+    ("schau", Read),
+    ("lies", Read),
+    ("lese", Read),
+    ("lesen", Read),
+    ("sieh", Read),
+    ("vergleich", Read),
+    ("созда", Create),
+    ("добав", Write),
+    ("измен", Write),
+    ("меня", Write),
+    ("исправ", Write),
+    ("обнов", Write),
+    ("удал", Write),
+    ("перепи", Write),
+    ("трог", Write),
+    ("трож", Write),
+    ("редактир", Write),
+    ("отредактир", Write),
+    ("рефактор", Write),
+    ("переимен", Write),
+    ("смотр", Read),
+    ("посмотр", Read),
+    ("см", Read),
+    ("прочит", Read),
+    ("прочт", Read),
+    ("чита", Read),
+    ("сравн", Read),
+    ("изуч", Read),
     ("modifi", Write),
     ("corrig", Write),
     ("ajout", Write),
@@ -103,16 +140,27 @@ pub(super) const STEMS: &[(&str, Cue)] = &[
 pub(super) const ENDINGS: &[&str] = &[
     "", "a", "able", "ance", "ar", "ation", "e", "ed", "en", "ence", "er", "es", "ez", "e", "ied",
     "ies", "ify", "ying", "ing", "ion", "ions", "ir", "ped", "ping", "t", "te", "ting", "s", "st",
-    "y", "ee", "or", "ment", "ments", "ning", "n",
+    "ung", "ungen", "y", "ee", "or", "ment", "ments", "ning", "n",
 ];
 
 /// Read without inflection: `according` is a word, `pers` is not.
-pub(super) const WHOLE: &[&str] =
-    &["per", "see", "like", "new", "ver", "voir", "siehe", "look", "similar", "follow"];
+pub(super) const WHOLE: &[&str] = &[
+    "per", "see", "like", "new", "ver", "voir", "siehe", "look", "similar", "follow", "passe",
+    "lies", "lese", "lesen", "sieh", "см",
+];
 
 /// What stands before a path that is looked at, lower-case.
-pub(super) const READ_BEFORE: &[&str] =
-    &["based on", "for context", "for background", "for reference", "for comparison"];
+pub(super) const READ_BEFORE: &[&str] = &[
+    "based on",
+    "for context",
+    "for background",
+    "for reference",
+    "for comparison",
+    "wie in",
+    "wie bei",
+    "analog zu",
+    "как в",
+];
 
 /// What stands behind a path that is left alone, lower-case.
 pub(super) const NOT_BEHIND: &[&str] = &[
@@ -125,6 +173,9 @@ pub(super) const NOT_BEHIND: &[&str] = &[
     "must remain the same",
     "should remain the same",
     "remains the same",
+    "in ruhe",
+    "bleibt gleich",
+    "bleibt wie",
 ];
 
 /// The same, where nothing follows: `as it is too long` is a reason to change it.

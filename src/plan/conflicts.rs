@@ -17,6 +17,7 @@ use super::pattern::Pattern;
 use crate::model::{Access, Target, Threshold, Thresholds};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Bound;
 
 /// Paths named per pair; the rest is counted.
 const MAX_PATHS: usize = 100;
@@ -189,6 +190,7 @@ pub(super) fn find(inputs: &[PlanInput], ignored: &GlobSet, options: &PlanOption
     for (path, users) in &uses {
         let covering = inside.get(path).map_or(&[][..], Vec::as_slice);
         pairs.meet(path, users, covering);
+        pairs.below(path, users, &uses);
     }
     open_scopes(&scopes, &uses, &mut pairs);
     for covering in inside.values().chain(scopes.iter().map(|(_, users)| users)) {
@@ -303,6 +305,21 @@ impl<'a> Pairs<'a> {
             }
             for y in covering.iter().filter(|y| !users.iter().any(|user| user.task == y.task)) {
                 self.add(path, *x, *y);
+            }
+        }
+    }
+
+    /// What is a file for one task and a directory for another cannot be both.
+    fn below(&mut self, path: &str, users: &[Use], uses: &BTreeMap<&'a str, Vec<Use>>) {
+        if path.ends_with('/') {
+            return;
+        }
+        let start = format!("{path}/");
+        let from = (Bound::Included(start.as_str()), Bound::Unbounded);
+        let inside = uses.range::<str, _>(from).take_while(|(other, _)| other.starts_with(&start));
+        for (other, more) in inside {
+            for (x, y) in users.iter().flat_map(|x| more.iter().map(move |y| (*x, *y))) {
+                self.add(other, x, y);
             }
         }
     }

@@ -72,6 +72,14 @@ fn tasks_that_share_nothing_run_side_by_side() {
 }
 
 #[test]
+fn a_file_where_another_needs_a_directory_is_a_conflict() {
+    let tasks = [task("a", &["new/dir"], &[]), task("b", &["new/dir/x.py", "new/dir.py"], &[])];
+    let plan = planned(&tasks);
+    assert_eq!(plan.conflicts[0].paths, ["new/dir/x.py"]);
+    assert_eq!(plan.waves.len(), 2);
+}
+
+#[test]
 fn declared_dependencies_are_kept_and_direct_conflicts() {
     let plan =
         planned(&[task("a", &["x"], &["b"]), task("b", &["x"], &[]), task("c", &[], &["a", "b"])]);

@@ -427,6 +427,25 @@ fn check(text: &str, prompt: &Prompt) {
 }
 
 #[test]
+fn dots_in_a_path_are_followed_and_an_exclusion_is_refused() {
+    let read = |glob: &str| prompt(&format!("---\nfiles: [\"{glob}\"]\n---\nx"));
+    for (glob, path) in [
+        ("py/../README.md", "README.md"),
+        ("./a/b/../../c/*.rs", "c/*.rs"),
+        ("py/..", "."),
+        ("./!x", "!x"),
+    ] {
+        assert_eq!(read(glob).unwrap().front.files, [path], "{glob}");
+    }
+    for glob in ["../x", "a/../../x", "**/../x"] {
+        let error = read(glob).unwrap_err();
+        assert!(error.contains(" in `files` leaves the repository"), "{error}");
+    }
+    let error = read("!README.md").unwrap_err();
+    assert!(error.contains(":2: `!README.md` in `files` begins with `!`"), "{error}");
+}
+
+#[test]
 fn globs_that_could_not_be_compiled_are_refused() {
     let nested = format!("{}a{}", "{a,".repeat(300), "}".repeat(300));
     for glob in [nested.clone(), nested[..600].to_owned(), "x".repeat(2000)] {

@@ -132,17 +132,21 @@ impl Reader<'_> {
         let example = "[src/parser.rs, \"tests/**/*.rs\"]";
         self.refuse_commas(key, example, value);
         for item in self.items(key, example, value) {
-            let glob = item.value.trim_start_matches("./").to_owned();
-            let why = if glob.starts_with('/') {
-                Some("is absolute; write it from the repository's root".to_owned())
-            } else if glob.split('/').any(|part| part == "..") {
-                Some("leaves the repository; write it from the repository's root".to_owned())
+            let written = item.value.trim_start_matches("./");
+            let glob = if item.value.starts_with('!') {
+                Err("begins with `!`, which excludes nothing here; name only what is meant \
+                     (`./!x` is a file whose name begins so)"
+                    .to_owned())
+            } else if written.starts_with('/') {
+                Err("is absolute; write it from the repository's root".to_owned())
+            } else if let Some(glob) = normalised(written) {
+                check_glob(&glob).map(|()| glob)
             } else {
-                check_glob(&glob).err()
+                Err("leaves the repository; write it from the repository's root".to_owned())
             };
-            match why {
-                None => globs.push(glob),
-                Some(why) => {
+            match glob {
+                Ok(glob) => globs.push(glob),
+                Err(why) => {
                     let message = format!("{} in `{key}` {why}", quoted(&item.value));
                     let hint = format!("for example: {key}: {example}");
                     self.say(item.line, message, hint);
@@ -245,6 +249,22 @@ fn describe(node: &Node) -> String {
 }
 
 /// Why a glob cannot be used. It is compiled here so that nobody who uses it later can fail.
+/// Without `..`; `None` where that leads out of the repository, or behind a wildcard, to who knows where.
+fn normalised(glob: &str) -> Option<String> {
+    if !glob.split('/').any(|part| part == "..") {
+        return Some(glob.to_owned());
+    }
+    let mut parts: Vec<&str> = Vec::new();
+    for part in glob.split('/') {
+        match part {
+            "." | "" => {}
+            ".." => drop(parts.pop().filter(|up| !up.contains(['*', '?', '[', '{']))?),
+            part => parts.push(part),
+        }
+    }
+    Some(if parts.is_empty() { ".".to_owned() } else { parts.join("/") })
+}
+
 fn check_glob(glob: &str) -> Result<(), String> {
     /// Nested groups cost stack and time; no path needs more characters.
     const LONGEST: usize = 1024;
