@@ -314,8 +314,8 @@ fn what_a_squashed_task_is_built_on_lands_with_it() {
 #[test]
 fn only_those_that_are_at_odds_are_named() {
     let sandbox = Sandbox::new();
-    let lines: String = (1..=30).map(|n| format!("line {n}\n")).collect();
-    sandbox.write("lines.txt", lines);
+    let lines: Vec<String> = (1..=30).map(|n| format!("line {n}")).collect();
+    sandbox.write("lines.txt", lines.join("\n") + "\n");
     for (name, line, more) in
         [("a", 1, "; echo > a1.txt"), ("b", 1, "; echo > b1.txt; echo > b2.txt"), ("c", 30, "")]
     {
