@@ -119,7 +119,7 @@ impl Ledger {
     ///
     /// # Errors
     /// As [`Ledger::record`].
-    pub(super) fn append(&mut self, batch: Vec<Recorded>) -> Result<bool, SupervisorError> {
+    pub(super) fn append(&mut self, batch: &[Recorded]) -> Result<bool, SupervisorError> {
         if batch.is_empty() {
             return Ok(true);
         }
@@ -129,14 +129,14 @@ impl Ledger {
             fold(&mut self.state, &mut self.shown, &new);
             return Ok(false);
         };
-        for recorded in &batch {
+        for recorded in batch {
             self.state.apply(recorded);
         }
-        let changed = changed(&self.state, &mut self.shown, &batch);
+        let changed = changed(&self.state, &mut self.shown, batch);
         let projection = Projection { run: &self.state.run_view(), tasks: &changed };
-        self.crash.before(&batch);
-        turn.commit(&batch, &projection, true)?;
-        self.crash.after(&batch);
+        self.crash.before(batch);
+        turn.commit(batch, &projection, true)?;
+        self.crash.after(batch);
         Ok(true)
     }
 

@@ -111,7 +111,7 @@ pub fn take_up(
             witness.skip();
         }
         let history = witness.history;
-        if ledger.append(history)? {
+        if ledger.append(&history)? {
             return Ok(told.attempts);
         }
     }
