@@ -21,11 +21,12 @@ pub(super) struct Args {
 
 pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     let (world, _) = place.world()?;
-    let _lock = world.lock()?;
+    let lock = world.lock()?;
     let path = world.layout.journal();
     let file = place.cwd.join(&args.file);
     let kept = Journal::restore(&file, &path, crate::supervisor::now())?;
-    let journal = world.journal()?;
+    let (journal, rebuilt) = world.take_journal(&lock)?;
+    super::context::tell_rebuilt(rebuilt.as_ref());
     crate::supervisor::doubt_all(&world.layout, &journal)?;
     let mut text =
         format!("restored {} runs from {}\n", journal.runs(u32::MAX)?.len(), file.display());

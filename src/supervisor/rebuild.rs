@@ -67,12 +67,14 @@ impl World {
         let path = self.layout.journal();
         let opened = open(&path).and_then(|journal| {
             // Read here, as it is shown later: whatever damage there is must be met now.
-            let runs = journal.runs(u32::MAX)?.len();
+            let runs: Vec<RunId> = journal.runs(u32::MAX)?.into_iter().map(|run| run.id).collect();
             Ok((journal, runs))
         });
         let damage = match opened {
-            Ok((journal, runs)) if runs > 0 || !has_run(&self.layout) => {
-                return Ok((journal, None));
+            Ok((journal, runs)) if !runs.is_empty() || !has_run(&self.layout) => {
+                let told = import_unknown(self, &runs)?;
+                // Opened anew, where there is more in it by now.
+                return Ok((if told.is_some() { open(&path)? } else { journal }, told));
             }
             // Its log was lost, and with it all there was; or the file itself.
             Ok(_) => {
@@ -152,6 +154,30 @@ fn rebuild(world: &Arc<World>, damage: &str) -> Result<Rebuilt, SupervisorError>
         Ok(())
     })?;
     Ok(told)
+}
+
+/// Records the runs that an older journal does not know, each made anew from its record and its attempts.
+fn import_unknown(world: &Arc<World>, known: &[RunId]) -> Result<Option<Rebuilt>, SupervisorError> {
+    let path = world.layout.journal();
+    let damage = format!("journal {} is older than runs of which there is work", path.display());
+    let mut told = Rebuilt { damage, ..Rebuilt::default() };
+    for dir in directories(&world.layout.dir().join("runs")) {
+        let id = RunId(name_of(&dir));
+        let attempted = || directories(&dir).iter().any(|task| !attempts_in(task).is_empty());
+        if known.contains(&id) || !attempted() {
+            continue;
+        }
+        // One that was forgotten has none.
+        let Some(record) = RunRecord::read(&dir) else { continue };
+        let event = Event::RunCreated { spec: Box::new(record.spec) };
+        let history = vec![Recorded { seq: 1, at: record.created_at, event }];
+        told.runs.push((id, 0));
+        if let Some(mut witness) = Witness::new(world, history, &world.graves(), &mut told) {
+            witness.complete()?;
+            Ledger::import(Journal::open(&path)?, &witness.history)?;
+        }
+    }
+    Ok((!told.runs.is_empty()).then_some(told))
 }
 
 /// One run: what is known of it, completed by what there is.

@@ -13,7 +13,9 @@ fn dies_after_a_copy(sandbox: &Sandbox, copy: impl FnOnce(&Sandbox)) {
         let verify = format!("verify: [\"test -s {name}.txt\"]");
         sandbox.task(name, &[&verify], &patient);
     }
-    let run = sandbox.start("execute --parallel --jobs 1 --all-prompts");
+    let run = sandbox.start(
+        "execute --parallel --jobs 1 --tasks prompts/a.md prompts/b.md prompts/c.md prompts/d.md",
+    );
     sandbox.open("a.go");
     sandbox.wait_for_start("b");
     copy(sandbox);
@@ -136,4 +138,21 @@ fn what_is_cancelled_with_an_older_journal_is_ended() {
     sandbox.orch("cancel --all").exits(0);
     sandbox.no_process_is_left();
     assert_eq!(sandbox.status_of("d")["state"], "cancelled");
+}
+
+#[test]
+fn a_run_that_began_after_the_backup_is_known_again() {
+    let sandbox = Sandbox::new();
+    sandbox.task("early", &[], "echo early > early.txt");
+    sandbox.orch("execute --tasks prompts/early.md").exits(0);
+    let file = sandbox.root.join("backup.db");
+    sandbox.orch(&format!("backup {}", file.display())).exits(0);
+    dies_after_a_copy(&sandbox, |_| {});
+    let restored = sandbox.orch(&format!("restore {}", file.display())).exits(0);
+    restored.complains("is older than runs of which there is work");
+    assert_eq!(live(&sandbox), ["d.1"]);
+    sandbox.open("d.go");
+    sandbox.orch("resume").exits(0);
+    each_ran_once(&sandbox);
+    assert_eq!(sandbox.attempts_of("early"), 1);
 }
