@@ -16,7 +16,7 @@ pub(super) struct Args {
     /// Tasks (name, id, or an unambiguous prefix) [default: every finished one].
     task: Vec<String>,
     /// A command that must pass on the merged tree (may be repeated) [default: those of the run].
-    #[arg(long, value_name = "CMD")]
+    #[arg(long, value_name = "CMD", value_parser = command)]
     verify: Vec<String>,
     /// Test nothing, not even what the run was told to verify.
     #[arg(long, conflicts_with = "verify")]
@@ -43,6 +43,14 @@ pub(super) struct Args {
     /// The run (id, prefix, or `latest`).
     #[arg(long, default_value = "latest")]
     run: String,
+}
+
+/// A command that does something: an empty one passes whatever it is run on.
+fn command(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        return Err("a command must not be empty; to test nothing: --no-verify".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 /// `--strategy`.
@@ -134,7 +142,7 @@ fn code(landing: &Landing, named: bool) -> ExitCode {
                 | Outcome::BranchFails { .. }
         )
     };
-    if landing.tasks.iter().any(|(_, o)| is_stuck(o)) {
+    if landing.obstacle.is_some() || landing.tasks.iter().any(|(_, o)| is_stuck(o)) {
         return ExitCode::from(3);
     }
     let unfinished = landing.tasks.iter().any(|(_, o)| matches!(o, Outcome::NotFinished(_)));

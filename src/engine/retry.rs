@@ -8,7 +8,7 @@ use crate::model::{
     Timestamp,
 };
 
-/// An attempt lost to a dead shim is started again without counting against `retries`, but not for
+/// An attempt lost to a dead shim, or killed by somebody, is started again without counting against `retries`, but not for
 /// ever: something kills it each time (three, as systemd's default burst is five and an agent costs more).
 pub(super) const MAX_LOST: usize = 3;
 
@@ -82,8 +82,8 @@ fn wanted(state: &State, task: usize) -> Option<Again> {
     let last = progress.steps[failed].attempts.last()?;
     let (end, ended_at) = last.ended.as_ref()?;
     let class = end.ending.failure()?.class;
-    // What a dead shim took with it is done again; what failed is mended by the agent.
-    let is_lost = class == FailureClass::Interrupted;
+    // What a dead shim took with it, or somebody killed, is done again; what failed is mended by the agent.
+    let is_lost = matches!(class, FailureClass::Interrupted | FailureClass::Killed);
     let from = if is_lost { failed } else { restart_point(&spec.steps, failed) };
     let is_agent = |step: usize| matches!(spec.steps[step].kind, StepKind::Agent);
     let tally = Tally::of(state, task, from);
@@ -129,6 +129,14 @@ fn wanted(state: &State, task: usize) -> Option<Again> {
     } else if is_agent(failed) && is_misfit(end) {
         again.agent = Some(takes_over()?);
         again.not_before = Some(*ended_at);
+    } else if waits_out(state, end) && is_agent(failed) && tally.limited <= MAX_LIMITED {
+        // When the service is free again nobody knows: after the backoff, and when its breaker lets it.
+    } else if !tries_left && class == FailureClass::Idle && is_agent(failed) {
+        // The backup agent is there for this, whatever the retries: each takes over once.
+        let by = |a: &Attempt| a.beginning.agent.clone().unwrap_or_else(|| spec.agent.clone());
+        let untried = |name: &String| progress.steps[failed].tried().all(|a| by(a) != *name);
+        again.agent = Some(takes_over().filter(untried)?);
+        again.not_before = Some(*ended_at);
     } else {
         if !tries_left || !is_worth_retrying(class) {
             return None;
@@ -161,27 +169,37 @@ impl Tally {
         let specs = &state.spec.tasks[task].steps[from..];
         for (spec, step) in specs.iter().zip(&state.tasks[task].steps[from..]) {
             for attempt in step.tried() {
-                tally.add(attempt, matches!(spec.kind, StepKind::Agent));
+                tally.add(state, attempt, matches!(spec.kind, StepKind::Agent));
             }
         }
         tally.counted += tally.limited.saturating_sub(MAX_LIMITED);
         tally
     }
 
-    fn add(&mut self, attempt: &Attempt, is_agent: bool) {
+    fn add(&mut self, state: &State, attempt: &Attempt, is_agent: bool) {
         let Some((end, at)) = &attempt.ended else { return };
         let Some(failure) = end.ending.failure() else { return };
         match (attempt.stopping, failure.class) {
             // Interrupted on purpose, or dead with its supervisor: it says nothing about the task.
             (Some(StopReason::Interrupted), _)
             | (Some(StopReason::Overlap), FailureClass::Interrupted) => {}
-            (_, FailureClass::Interrupted) => self.lost += 1,
-            _ if is_agent && signal::limit(end, *at).is_some() => self.limited += 1,
+            (_, FailureClass::Interrupted | FailureClass::Killed) => self.lost += 1,
+            _ if is_agent && (signal::limit(end, *at).is_some() || waits_out(state, end)) => {
+                self.limited += 1;
+            }
             _ if is_agent && is_misfit(end) => {}
             (_, FailureClass::SessionGone) => {}
             _ => self.counted += 1,
         }
     }
+}
+
+/// The service had no room for the agent, which says nothing about the task: to wait is no failure. Where a limit
+/// is to end the run, it does so as any failure does.
+fn waits_out(state: &State, end: &AttemptEnd) -> bool {
+    let class = end.ending.failure().map(|failure| failure.class);
+    let busy = matches!(class, Some(FailureClass::RateLimited | FailureClass::Overloaded));
+    busy && state.spec.policy.on_limit != OnLimit::Stop
 }
 
 /// The agent cannot be used as it is: another one may do.

@@ -2,6 +2,7 @@
 
 use super::breaker::Signal;
 use crate::model::{AttemptEnd, Dialect, Exit, FailureClass as C, StepKind, StopReason, Timestamp};
+use std::time::Duration;
 
 /// What it says about the agent that ran it. Where its exit code is all there is, that speaks of the task.
 pub(super) fn of_agent(
@@ -31,11 +32,21 @@ pub(super) fn of_agent(
     }
 }
 
-/// When the limit lifts that ended the attempt. One that has lifted by then is none.
+/// A limit that should have lifted this long ago may still be in force: clocks differ, and services are late.
+const SLACK: Duration = Duration::from_mins(10);
+
+/// So long it is waited for then.
+const LATE: Duration = Duration::from_mins(1);
+
+/// When the limit lifts that ended the attempt. One that lifted long ago is none.
 pub(super) fn limit(end: &AttemptEnd, at: Timestamp) -> Option<Timestamp> {
     let failure = end.ending.failure()?;
     let limited = matches!(failure.class, C::RateLimited | C::Quota);
-    failure.retry_at.filter(|until| limited && *until > at)
+    let until = failure.retry_at.filter(|_| limited)?;
+    if until > at {
+        return Some(until);
+    }
+    (at.since(until) <= SLACK).then(|| at.after(LATE))
 }
 
 /// What it says about execution as a whole: whether worktrees can be made and set up here. What somebody

@@ -25,10 +25,14 @@
 use super::checkout::{Checkout, run, run_holding};
 use super::executable::command;
 use super::landing_note::{Landing, Note};
+use super::private_index::PrivateIndex;
 use super::{GitError, Repo, names};
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+
+/// Brings an index's stat data up to date.
+const REFRESH: [&str; 3] = ["update-index", "-q", "--refresh"];
 
 /// What [`Repo::land`] did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,7 +79,7 @@ impl Repo {
         let Some(checkout) = self.holder(&reference)? else {
             let update = ["update-ref", "-m", reason, &reference, new, expected];
             run(command(&self.common_dir, &update))
-                .map_err(|error| self.why_not(&reference, expected, error))?;
+                .map_err(|error| self.not_moved(&reference, expected, error))?;
             return Ok(Landed { commit: new.into(), checkout: None, notes });
         };
         let landing = Landing {
@@ -143,7 +147,8 @@ impl Repo {
             }
         };
         note.began()?;
-        if let Err(error) = self.check(&index, landing) {
+        index.refresh();
+        if let Err(error) = self.check(checkout, landing, |args| run(index.command(args))) {
             index.give_up()?;
             note.clear()?;
             return Err(error);
@@ -158,17 +163,58 @@ impl Repo {
         note.clear()
     }
 
-    /// Refuses a checkout that is not clean, or has files in the way.
-    fn check(&self, index: &LockedIndex<'_>, landing: &Landing) -> Result<(), GitError> {
-        index.refuse_dirt()?;
-        let in_the_way = self.in_the_way(index.checkout, landing)?;
+    /// Why [`Repo::land`] would refuse to bring the checkout of a branch along. Only looks.
+    ///
+    /// # Errors
+    /// What git refuses, and what cannot be read.
+    pub fn would_refuse(
+        &self,
+        branch: &str,
+        old: &str,
+        new: &str,
+    ) -> Result<Option<String>, GitError> {
+        // A landing that was cut short is put right first, and the checkout is another one then.
+        if Note::is_pending(&self.common_dir) {
+            return Ok(None);
+        }
+        let looked = self.holder(&format!("refs/heads/{branch}")).and_then(|holder| {
+            let Some(checkout) = holder else { return Ok(()) };
+            let index = PrivateIndex::new(&checkout)?;
+            _ = index.git(&REFRESH);
+            let landing = Landing {
+                branch: branch.to_owned(),
+                old: old.to_owned(),
+                new: new.to_owned(),
+                checkout: checkout.path.clone(),
+                git_dir: checkout.git_dir.clone(),
+                began: false,
+            };
+            self.check(&checkout, &landing, |args| index.git(args))
+        });
+        match looked {
+            Ok(()) => Ok(None),
+            Err(GitError::Refused(why)) => Ok(Some(why)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Refuses a checkout that is not clean, or has files in the way. `git` has an index whose stat data are
+    /// up to date.
+    fn check(
+        &self,
+        checkout: &Checkout,
+        landing: &Landing,
+        git: impl Fn(&[&str]) -> Result<Vec<u8>, GitError>,
+    ) -> Result<(), GitError> {
+        refuse_dirt(checkout, git)?;
+        let in_the_way = self.in_the_way(checkout, landing)?;
         if in_the_way.is_empty() {
             return Ok(());
         }
         Err(GitError::Refused(format!(
             "these files in {} are not tracked and would be overwritten: {}; move them away, then \
              run orch merge again",
-            index.checkout.path.display(),
+            checkout.path.display(),
             names::some(&in_the_way)
         )))
     }
@@ -184,8 +230,36 @@ impl Repo {
         run_holding(index.command(&["read-tree", "-m", "-u", old, new]), note.lock())?;
         let reference = format!("refs/heads/{}", landing.branch);
         run(index.checkout.command(&["update-ref", "-m", reason, &reference, new, old]))
-            .map_err(|error| self.why_not(&reference, old, error))?;
+            .map_err(|error| self.not_moved(&reference, old, error))?;
         Ok(())
+    }
+
+    /// Why a branch did not move: somebody else moved it, a hook of the user's said no, or git did.
+    fn not_moved(&self, reference: &str, expected: &str, error: GitError) -> GitError {
+        let error = self.why_not(reference, expected, error);
+        let GitError::Executable { message, .. } = &error else { return error };
+        // A hook hears of the end of the transaction too, and may say the same again.
+        let mut said: Vec<&str> = Vec::new();
+        for words in message.split("; ").filter(|words| !words.trim().is_empty()) {
+            if !said.contains(&words) {
+                said.push(words);
+            }
+        }
+        let branch = reference.trim_start_matches("refs/heads/");
+        let hook = self.open().ok().and_then(|repo| {
+            super::features::hook(self, &repo.config().ok()?, "reference-transaction")
+        });
+        let (who, hint) = match hook {
+            Some(hook) => (
+                format!("{branch} did not move; the hook {} may have refused it", hook.display()),
+                "do what the hook asks for",
+            ),
+            None => (format!("git did not move {branch}"), "see to that"),
+        };
+        GitError::Refused(format!(
+            "{who}: {}; nothing was landed; {hint}, then run orch merge again",
+            said.join("; ")
+        ))
     }
 
     /// A refused compare-and-swap: because the ref moved, or for git's own reason.
@@ -238,6 +312,32 @@ fn moved(reference: &str, expected: &str, found: Option<String>) -> GitError {
         expected: expected.to_owned(),
         found: found.unwrap_or_else(|| "nothing".to_owned()),
     }
+}
+
+/// Refuses when a tracked file is changed or something is staged.
+fn refuse_dirt(
+    checkout: &Checkout,
+    git: impl Fn(&[&str]) -> Result<Vec<u8>, GitError>,
+) -> Result<(), GitError> {
+    let mut dirty = BTreeSet::new();
+    for cached in [None, Some("--cached")] {
+        let mut args = vec!["diff-index", "-z", "--name-only", "--no-renames"];
+        args.push("--ignore-submodules=dirty");
+        args.extend(cached);
+        args.extend(["HEAD", "--"]);
+        let listing = git(&args)?;
+        dirty.extend(names::nul_separated(&listing).map(names::show));
+    }
+    if dirty.is_empty() {
+        return Ok(());
+    }
+    let dirty: Vec<String> = dirty.into_iter().collect();
+    let place = checkout.path.display();
+    Err(GitError::Refused(format!(
+        "{place} has uncommitted changes ({}); commit or stash your changes in {place}, then \
+         run orch merge again",
+        names::some(&dirty)
+    )))
 }
 
 fn busy(checkout: &Checkout, operation: &str) -> GitError {
@@ -350,33 +450,9 @@ impl<'c> LockedIndex<'c> {
         command
     }
 
-    /// Refuses when a tracked file is changed or something is staged.
-    fn refuse_dirt(&self) -> Result<(), GitError> {
-        self.refresh();
-        let mut dirty = BTreeSet::new();
-        for cached in [None, Some("--cached")] {
-            let mut args = vec!["diff-index", "-z", "--name-only", "--no-renames"];
-            args.push("--ignore-submodules=dirty");
-            args.extend(cached);
-            args.extend(["HEAD", "--"]);
-            let listing = run(self.command(&args))?;
-            dirty.extend(names::nul_separated(&listing).map(names::show));
-        }
-        if dirty.is_empty() {
-            return Ok(());
-        }
-        let dirty: Vec<String> = dirty.into_iter().collect();
-        let place = self.checkout.path.display();
-        Err(GitError::Refused(format!(
-            "{place} has uncommitted changes ({}); commit or stash your changes in {place}, then \
-             run orch merge again",
-            names::some(&dirty)
-        )))
-    }
-
     /// Brings stat data up to date; that files differ is not its business.
     pub fn refresh(&self) {
-        _ = run(self.command(&["update-index", "-q", "--refresh"]));
+        _ = run(self.command(&REFRESH));
     }
 
     /// The copy becomes the index.

@@ -79,6 +79,11 @@ impl Note {
         }
     }
 
+    /// Whether a landing is under way or was cut short.
+    pub fn is_pending(common_dir: &Path) -> bool {
+        std::fs::metadata(common_dir.join("orch").join("landing")).is_ok_and(|meta| meta.len() > 0)
+    }
+
     /// What an earlier landing left, if it did not end. A note cut short by a crash was written
     /// before anything else happened, and says nothing.
     pub fn read(&mut self) -> Result<Option<Landing>, GitError> {

@@ -1,7 +1,8 @@
 //! Putting right what a killed landing left (the states are listed in `land.rs`).
 //!
 //! Promise: a file is touched only when its content is exactly that of the other side of the
-//! landing, or it is missing. Anything else is somebody's work: it stays, and is named.
+//! landing, the beginning of one side (a write that was cut short), or it is missing. Anything else is
+//! somebody's work: it stays, and is named.
 
 use super::changes::Version;
 use super::checkout::{Checkout, run, run_with_input};
@@ -9,6 +10,7 @@ use super::land::LockedIndex;
 use super::landing_note::{Landing, Note};
 use super::{GitError, Repo, names};
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::path::Path;
 
 /// Which side of a landing the files shall have.
@@ -113,13 +115,14 @@ impl Repo {
         let mut left = Vec::new();
         let mut write = Vec::new();
         // Removals first: a directory may stand where a file belongs.
-        for (path, version) in &to {
+        for ((path, version), (_, other)) in to.iter().zip(&from) {
             if !unlike_to.contains(path) {
                 continue;
             }
             let place = checkout.path.join(names::path(path));
             let missing = std::fs::symlink_metadata(&place).is_err();
-            if !missing && unlike_from.contains(path) && !place.is_dir() {
+            let neither = !missing && unlike_from.contains(path) && !place.is_dir();
+            if neither && !is_torn(checkout, path, &place, [other, version])? {
                 left.push(names::show(path));
             } else if version.is_some() {
                 write.extend_from_slice(path);
@@ -131,6 +134,31 @@ impl Repo {
         wanted.write(&write)?;
         Ok(left)
     }
+}
+
+/// Whether a file is the beginning of one of its versions, the empty one included: git was killed while it
+/// wrote it. All that it holds is in the repository.
+fn is_torn(
+    checkout: &Checkout,
+    path: &[u8],
+    place: &Path,
+    versions: [&Option<Version>; 2],
+) -> Result<bool, GitError> {
+    if !std::fs::symlink_metadata(place).is_ok_and(|meta| meta.is_file()) {
+        return Ok(false);
+    }
+    let found = std::fs::read(place).map_err(GitError::io(format!("read {}", place.display())))?;
+    for version in versions.into_iter().flatten().filter(|version| version.mode.starts_with("100"))
+    {
+        let mut named = OsString::from("--path=");
+        named.push(names::path(path));
+        let args = ["cat-file".into(), "--filters".into(), named, version.oid.clone().into()];
+        let whole = checkout.git(&args)?;
+        if found.len() < whole.len() && whole.starts_with(&found) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Removes a file and the directories that are empty without it.

@@ -56,6 +56,8 @@ pub enum Put {
         commit: String,
         /// Its tree.
         tree: String,
+        /// Its commits could not be put there one by one without losing something, so they are one commit.
+        squashed: bool,
     },
     /// It does not.
     Conflict {
@@ -77,7 +79,7 @@ impl Repo {
         match work.strategy {
             Strategy::Merge => self.put_merged(tip, &ours, work),
             Strategy::Squash => self.put_squashed(tip, &ours, work),
-            Strategy::Rebase => self.put_rebased(tip, work),
+            Strategy::Rebase => self.put_rebased(tip, &ours, work),
         }
     }
 
@@ -137,7 +139,7 @@ impl Repo {
         let tree = self.edited(&merged, work)?;
         let parents = [tip.to_owned(), work.commit.to_owned()];
         let commit = self.commit_of_tree(&tree, &parents, &message)?;
-        Ok(Put::Clean { commit, tree })
+        Ok(Put::Clean { commit, tree, squashed: false })
     }
 
     fn put_squashed(&self, tip: &str, ours: &str, work: &Work<'_>) -> Result<Put, GitError> {
@@ -149,16 +151,21 @@ impl Repo {
                 Err(paths) => return Ok(Put::Conflict { paths }),
             }
         };
+        self.put_squashed_tree(tip, &merged, work)
+    }
+
+    /// One commit with this tree on top of `tip`.
+    fn put_squashed_tree(&self, tip: &str, merged: &str, work: &Work<'_>) -> Result<Put, GitError> {
         if merged == self.tree_of(tip)? {
             return Ok(Put::Nothing);
         }
-        let tree = self.edited(&merged, work)?;
+        let tree = self.edited(merged, work)?;
         let message = with_trailers(work.squash_subject, work.trailers);
         let commit = self.commit_of_tree(&tree, &[tip.to_owned()], &message)?;
-        Ok(Put::Clean { commit, tree })
+        Ok(Put::Clean { commit, tree, squashed: false })
     }
 
-    fn put_rebased(&self, tip: &str, work: &Work<'_>) -> Result<Put, GitError> {
+    fn put_rebased(&self, tip: &str, ours: &str, work: &Work<'_>) -> Result<Put, GitError> {
         let repo = self.open().map_err(|_| {
             GitError::Refused(
                 "this repository cannot be opened by libgit2, which the strategy rebase needs; use merge or \
@@ -166,42 +173,79 @@ impl Repo {
                     .to_owned(),
             )
         })?;
+        if self.merge_base(tip, work.commit)?.is_none() {
+            return Err(GitError::Refused(format!(
+                "{} has no history in common with {tip}; merge it by hand",
+                work.commit
+            )));
+        }
         let commits = own_commits(&repo, tip, work)?;
         let linear = !commits.iter().any(|(_, parents)| *parents != 1);
-        if work.edit.is_none() && linear && self.contains(work.commit, tip)? {
+        let above = self.contains(work.commit, tip)?;
+        if work.edit.is_none() && linear && above {
             let carries = |id: &git2::Oid| has_trailer(&repo, *id, work.trailers);
             if commits.iter().all(|(id, _)| carries(id)) {
                 return self.clean(work.commit.to_owned());
             }
         }
-        let mut now = tip.to_owned();
-        for (id, parents) in commits {
-            if parents > 1 {
-                continue;
+        let merged = if above {
+            Ok(self.tree_of(work.commit)?)
+        } else {
+            self.merge_trees(ours, work.commit)?
+        };
+        let replayed = self.replayed(&repo, tip, &commits, work)?;
+        // What is only in a merge commit is in none of the others: only the same tree is the same work.
+        let now = match (replayed, merged) {
+            (Some((now, tree)), Ok(merged)) if tree == merged => now,
+            (Some((now, _)), Err(_)) if linear => now,
+            (_, Err(paths)) => return Ok(Put::Conflict { paths }),
+            (_, Ok(merged)) => {
+                return Ok(match self.put_squashed_tree(tip, &merged, work)? {
+                    Put::Clean { commit, tree, .. } => Put::Clean { commit, tree, squashed: true },
+                    other => other,
+                });
             }
-            let tree = match self.pick(&repo, &now, id)? {
-                Ok(tree) => tree,
-                Err(paths) => return Ok(Put::Conflict { paths }),
-            };
-            if tree != self.tree_of(&now)? {
-                now = self.replay(&repo, id, &tree, &now, work.trailers)?;
-            }
-        }
+        };
         if now == tip {
             return Ok(Put::Nothing);
         }
         let tree = self.tree_of(&now)?;
         let edited = self.edited(&tree, work)?;
-        if edited != tree {
-            let last = repo.find_commit(oid(&now)?).map_err(GitError::lib("read a commit"))?;
-            let parent = last.parent_id(0).map_err(GitError::lib("read a commit"))?.to_string();
-            now = self.replay(&repo, last.id(), &edited, &parent, work.trailers)?;
+        if edited == tree {
+            return self.clean(now);
         }
-        Ok(Put::Clean { commit: now, tree: edited })
+        let last = repo.find_commit(oid(&now)?).map_err(GitError::lib("read a commit"))?;
+        let parent = last.parent_id(0).map_err(GitError::lib("read a commit"))?.to_string();
+        self.clean(self.replay(&repo, last.id(), &edited, &parent, work.trailers)?)
+    }
+
+    /// The commits, but not the merges among them, one by one on top of `tip`: the last and its tree. `None`
+    /// where that does not go.
+    fn replayed(
+        &self,
+        repo: &git2::Repository,
+        tip: &str,
+        commits: &[(git2::Oid, usize)],
+        work: &Work<'_>,
+    ) -> Result<Option<(String, String)>, GitError> {
+        let (mut now, mut tree) = (tip.to_owned(), self.tree_of(tip)?);
+        for (id, parents) in commits {
+            match parents {
+                0 => return Ok(None),
+                1 => {}
+                _ => continue,
+            }
+            let Ok(picked) = self.pick(repo, &now, *id)? else { return Ok(None) };
+            if picked != tree {
+                now = self.replay(repo, *id, &picked, &now, work.trailers)?;
+                tree = picked;
+            }
+        }
+        Ok(Some((now, tree)))
     }
 
     fn clean(&self, commit: String) -> Result<Put, GitError> {
-        Ok(Put::Clean { tree: self.tree_of(&commit)?, commit })
+        Ok(Put::Clean { tree: self.tree_of(&commit)?, commit, squashed: false })
     }
 
     /// What a commit changed, on top of `tip`: the tree, or the paths in conflict.
@@ -213,9 +257,7 @@ impl Repo {
     ) -> Result<super::merge::Merged, GitError> {
         let doing = || GitError::lib(format!("put {id} onto {tip}"));
         let commit = repo.find_commit(id).map_err(doing())?;
-        let parent = commit.parent_id(0).map_err(|_| {
-            GitError::Refused(format!("{id} has no history in common with {tip}; merge it by hand"))
-        })?;
+        let parent = commit.parent_id(0).map_err(doing())?;
         if has_drivers(repo) {
             let base = format!("--merge-base={parent}");
             return self.merge_tree(&[&base, tip, &id.to_string()]);
@@ -253,19 +295,28 @@ impl Repo {
     fn edited(&self, tree: &str, work: &Work<'_>) -> Result<String, GitError> {
         let Some((path, edit)) = work.edit else { return Ok(tree.to_owned()) };
         let before = self.read_blob(tree, path)?;
+        let mode = self.mode_in(tree, path)?;
+        if mode.as_deref() == Some("120000") {
+            let target =
+                String::from_utf8_lossy(before.as_deref().unwrap_or_default()).into_owned();
+            return Err(GitError::Refused(format!(
+                "{path} is a symbolic link to {target}, which an entry would replace by a file; nothing was \
+                 landed; name the file that it leads to instead (changelog in orch.toml), then run orch merge \
+                 again"
+            )));
+        }
+        if before.is_none() && mode.is_some() {
+            return Err(GitError::Refused(format!("{path} is a folder in {tree}, not a file")));
+        }
         let Some(after) = edit(before.as_deref()) else { return Ok(tree.to_owned()) };
-        let Ok(repo) = self.open() else { return self.edited_by_executable(tree, path, &after) };
+        let mode = mode.unwrap_or_else(|| "100644".to_owned());
+        let Ok(repo) = self.open() else {
+            return self.edited_by_executable(tree, path, &mode, &after);
+        };
         let doing = || GitError::lib(format!("write {path}"));
         let base = repo.find_tree(oid(tree)?).map_err(doing())?;
-        let mode = match base.get_path(Path::new(path)) {
-            Ok(entry) if before.is_none() => {
-                let kind =
-                    if entry.kind() == Some(git2::ObjectType::Tree) { "folder" } else { "link" };
-                return Err(GitError::Refused(format!("{path} is a {kind} in {tree}, not a file")));
-            }
-            Ok(entry) if entry.filemode() == i32::from(git2::FileMode::BlobExecutable) => {
-                git2::FileMode::BlobExecutable
-            }
+        let mode = match mode.as_str() {
+            "100755" => git2::FileMode::BlobExecutable,
             _ => git2::FileMode::Blob,
         };
         let blob = repo.blob(&after).map_err(doing())?;
@@ -274,10 +325,25 @@ impl Repo {
         Ok(update.create_updated(&repo, &base).map_err(doing())?.to_string())
     }
 
+    /// The mode of a path in a tree, as `git ls-tree` writes it; `None` where there is nothing.
+    fn mode_in(&self, tree: &str, path: &str) -> Result<Option<String>, GitError> {
+        let Ok(repo) = self.open() else {
+            let listing = run(command(
+                &self.common_dir,
+                &["ls-tree", "-z", "--full-tree", tree, "--", path],
+            ))?;
+            let mode = names::show(&listing).split(' ').next().map(str::to_owned);
+            return Ok(mode.filter(|mode| !mode.is_empty()));
+        };
+        let tree = repo.find_tree(oid(tree)?).map_err(GitError::lib("read a tree"))?;
+        Ok(tree.get_path(Path::new(path)).ok().map(|entry| format!("{:06o}", entry.filemode())))
+    }
+
     fn edited_by_executable(
         &self,
         tree: &str,
         path: &str,
+        mode: &str,
         after: &[u8],
     ) -> Result<String, GitError> {
         let place = tempfile::tempdir().map_err(GitError::io("make a temporary index"))?;
@@ -288,7 +354,7 @@ impl Repo {
         };
         let blob = run_with_input(git(&["hash-object", "-w", "--stdin"]), after)?;
         run(git(&["read-tree", tree]))?;
-        let entry = format!("100644,{},{path}", names::show(blob.trim_ascii()));
+        let entry = format!("{mode},{},{path}", names::show(blob.trim_ascii()));
         run(git(&["update-index", "--add", "--cacheinfo", &entry]))?;
         Ok(names::show(run(git(&["write-tree"]))?.trim_ascii()))
     }

@@ -9,7 +9,11 @@ use std::fmt::Write;
 #[must_use]
 pub fn landing(landing: &Landing, dry_run: bool, style: Style) -> String {
     let mut out = String::new();
-    let would = if dry_run { "would be merged" } else { "merged" };
+    let would = match (dry_run, &landing.obstacle) {
+        (true, Some(_)) => "would fit, but nothing would land",
+        (true, None) => "would be merged",
+        (false, _) => "merged",
+    };
     for (name, outcome) in &landing.tasks {
         let _ = match outcome {
             Outcome::Merged => writeln!(out, "✓ {name}: {would}"),
@@ -72,9 +76,12 @@ pub fn landing(landing: &Landing, dry_run: bool, style: Style) -> String {
         let [one, other] = &clash.tasks;
         let _ = writeln!(out, "  {one} and {other} conflict in {}", clash.paths.join(", "));
     }
+    if let Some(obstacle) = &landing.obstacle {
+        let _ = writeln!(out, "! {obstacle}");
+    }
     let merged = landing.tasks.iter().filter(|(_, o)| *o == Outcome::Merged).count();
     let short = |oid: &str| oid.get(..10).unwrap_or(oid).to_owned();
-    if landing.from == landing.to {
+    if landing.from == landing.to || landing.obstacle.is_some() {
         let _ = writeln!(out, "{} stays at {}", landing.into, short(&landing.from));
     } else {
         let moves = if dry_run { "would move" } else { "moved" };

@@ -105,7 +105,8 @@ fn nothing_lands_on_a_protected_branch() {
     let before = sandbox.git(["rev-parse", "main"]);
     let toml = fs::read_to_string(sandbox.repo.join("orch.toml")).unwrap();
     sandbox.write("orch.toml", format!("protected = [\"ma*\"]\n{toml}"));
-    sandbox.orch("merge --dry-run").exits(0);
+    let told = sandbox.orch("merge --dry-run").exits(3);
+    said(&told, &["main is protected", "would fit", "main stays at"]);
     said(&sandbox.orch("merge").exits(3), &["main is protected", "--into"]);
     assert_eq!(sandbox.git(["rev-parse", "main"]), before);
     sandbox.git(["branch", "next"]);
@@ -128,7 +129,7 @@ fn hooks_for_a_persons_commits_are_named_and_a_veto_on_the_branch_is_heard() {
     let veto = "[ \"$1\" != prepared ] || ! grep -q refs/heads/main";
     hook(&sandbox, "reference-transaction", veto);
     let before = sandbox.checkout();
-    sandbox.orch("merge").exits(1);
+    said(&sandbox.orch("merge").exits(3), &["hooks/reference-transaction", "nothing was landed"]);
     assert_eq!(sandbox.checkout(), before);
     fs::remove_file(sandbox.repo.join(".git/hooks/reference-transaction")).unwrap();
     said(&sandbox.orch("merge").exits(0), &["not run", "pre-merge-commit", "commit-msg"]);
@@ -239,4 +240,99 @@ fn with_a_bare_repository_as_the_only_remote_nothing_is_different() {
     assert_eq!(sandbox.git_in(&bare, ["rev-parse", "main"]), before, "nothing is pushed unasked");
     sandbox.git(["push", "-q", "origin", "main"]);
     assert_eq!(sandbox.git_in(&bare, ["rev-parse", "main"]), sandbox.git(["rev-parse", "main"]));
+}
+
+#[test]
+fn a_dry_run_refuses_where_the_merge_would() {
+    let sandbox = three_commits();
+    sandbox.orch("merge --dry-run").exits(0);
+    let before = sandbox.checkout();
+    sandbox.write("b.txt", "mine\n");
+    said(&sandbox.orch("merge --dry-run").exits(3), &["b.txt; move them away", "main stays at"]);
+    fs::remove_file(sandbox.repo.join("b.txt")).unwrap();
+    assert_eq!(sandbox.checkout(), before);
+    sandbox.write("src/count.txt", "mine\n");
+    said(&sandbox.orch("merge --dry-run").exits(3), &["uncommitted changes (src/count.txt)"]);
+    assert_eq!(sandbox.read("src/count.txt"), "mine\n");
+}
+
+#[test]
+fn what_only_a_merge_of_the_agents_holds_is_on_the_target_before_its_branch_goes() {
+    let sandbox = Sandbox::new();
+    let script = "git checkout -q -b t1; echo one > one.txt; git add .; git commit -qm one; git checkout -q -; \
+                  echo two > two.txt; git add .; git commit -qm two; git merge -q --no-commit --no-ff t1; \
+                  echo important > merged-in.txt; git add .; git commit -qm m";
+    sandbox.task("evil", &[], script);
+    sandbox.commit_all("Prompts");
+    sandbox.orch("execute --parallel --all-prompts").exits(0);
+    said(&sandbox.orch("merge --strategy rebase").exits(0), &["evil: lands as one commit"]);
+    sandbox.orch("clean").exits(0);
+    for (file, text) in [("one.txt", "one"), ("two.txt", "two"), ("merged-in.txt", "important")] {
+        assert_eq!(sandbox.show("main", file), text);
+    }
+    assert_eq!(sandbox.git(["rev-list", "--merges", "main"]), "");
+}
+
+#[test]
+fn a_resolved_conflict_lands_whatever_the_strategy() {
+    for strategy in ["rebase", "squash"] {
+        let sandbox = in_conflict("printf 'from-left\\nfrom-right\\n' > src/count.txt");
+        let told = sandbox.orch(&format!("merge --strategy {strategy}")).exits(0);
+        said(&told, &["✓ right: merged"]);
+        assert_eq!(sandbox.read("src/count.txt"), "from-left\nfrom-right\n");
+        assert_eq!(sandbox.git(["rev-list", "--merges", "main"]), "", "{strategy}");
+    }
+}
+
+#[test]
+fn a_resolution_that_gives_the_tasks_work_up_is_said_to() {
+    let sandbox = in_conflict("git checkout -q --theirs src/count.txt");
+    let told = sandbox.orch("merge").exits(0);
+    said(&told, &["right: nothing of it is in what the agent made", "orch retry right"]);
+    assert_eq!(sandbox.read("src/count.txt"), "from-left\n");
+}
+
+#[test]
+fn what_a_squashed_task_is_built_on_lands_with_it() {
+    let sandbox = Sandbox::new();
+    sandbox.task("a", &[], "echo a > a.txt");
+    sandbox.task("b", &["depends_on: [a]"], "echo b >> a.txt");
+    sandbox.commit_all("Prompts");
+    sandbox.orch("execute --parallel --all-prompts").exits(0);
+    let told = sandbox.orch("merge b --strategy squash").exits(0);
+    said(&told, &["a: b is built on its work, which lands with it"]);
+    assert_eq!(sandbox.status_of("a")["state"], "merged");
+    sandbox.write("a.txt", "changed\n");
+    sandbox.git(["commit", "-qam", "Change"]);
+    sandbox.orch("merge").exits(0);
+    said(&sandbox.orch("merge a").exits(0), &["already"]);
+    assert_eq!(sandbox.read("a.txt"), "changed\n");
+    sandbox.orch("clean").exits(0);
+    assert!(sandbox.task_branches().is_empty());
+}
+
+#[test]
+fn only_those_that_are_at_odds_are_named() {
+    let sandbox = Sandbox::new();
+    let lines: String = (1..=30).map(|n| format!("line {n}\n")).collect();
+    sandbox.write("lines.txt", lines);
+    for (name, line, more) in
+        [("a", 1, "; echo > a1.txt"), ("b", 1, "; echo > b1.txt; echo > b2.txt"), ("c", 30, "")]
+    {
+        sandbox.task(
+            name,
+            &[],
+            &format!("sed -i.old '{line}s/$/ {name}/' lines.txt; rm lines.txt.old{more}"),
+        );
+    }
+    sandbox.commit_all("Prompts");
+    sandbox.orch("execute --parallel --all-prompts").exits(0);
+    said(&sandbox.orch("merge --first a,c").exits(3), &["conflicts with a in lines.txt"]);
+}
+
+#[test]
+fn an_empty_command_tests_nothing_and_is_refused() {
+    let sandbox = three_commits();
+    let told = sandbox.orch("merge --verify ''").exits(2);
+    said(&told, &["must not be empty", "--no-verify"]);
 }

@@ -2,7 +2,8 @@
 //! fed with what happened.
 
 use orch::model::{
-    AttemptEnd, AttemptId, BreakerRule, Exit, FailureClass as C, StepKind, StopReason,
+    AttemptEnd, AttemptId, BreakerRule, Exit, FailureClass as C, OnLimit, Policy, StepKind,
+    StopReason,
 };
 
 /// What an end says about what a breaker guards.
@@ -15,12 +16,25 @@ pub enum Says {
     Nothing,
 }
 
+/// A limit that has just lifted by its own word, and how long it is waited for then, milliseconds.
+const SLACK: i64 = 600_000;
+const LATE: i64 = 60_000;
+
+/// Whether the service had no room, and did not say until when.
+pub fn is_busy(end: &AttemptEnd, policy: &Policy) -> bool {
+    let class = end.ending.failure().map(|failure| failure.class);
+    matches!(class, Some(C::RateLimited | C::Overloaded)) && policy.on_limit != OnLimit::Stop
+}
+
 /// As `[breakers]` documents it, for an agent that tells how it ended.
 pub fn says_of_agent(end: &AttemptEnd, stopping: Option<StopReason>, at: i64) -> Says {
     let Some(failure) = end.ending.failure() else { return Says::Works };
     match (stopping, failure.class, failure.retry_at) {
         (Some(_), ..) => Says::Nothing,
         (_, C::RateLimited | C::Quota, Some(until)) if until.0 > at => Says::LimitedUntil(until.0),
+        (_, C::RateLimited | C::Quota, Some(until)) if at - until.0 <= SLACK => {
+            Says::LimitedUntil(at + LATE)
+        }
         (_, C::Auth | C::Quota, _) => Says::Misconfigured,
         (_, C::BadCommand, _) if end.exit == Some(Exit::default()) => Says::Misconfigured,
         (_, C::RateLimited | C::Overloaded | C::Crashed | C::NoResult, _) => Says::Fails,

@@ -1,6 +1,6 @@
 //! The rules of breakers, limits, pauses, shortages and money.
 
-use crate::breakers::{Reference, Says, says_of_agent, says_of_execution};
+use crate::breakers::{Reference, Says, is_busy, is_limited, says_of_agent, says_of_execution};
 use orch::engine::State;
 use orch::model::{
     AttemptEnd, AttemptId, Event, FailureClass as C, OnLimit, Resource, RunSpec, RunState,
@@ -251,10 +251,9 @@ impl Ground {
             let is_agent = matches!(kind, StepKind::Agent);
             tries.others |= !is_agent;
             let misfit = is_agent && matches!(failure.class, C::Auth | C::Quota | C::BadCommand);
-            let limited = failure.retry_at.is_some_and(|until| until.0 > at)
-                && matches!(failure.class, C::RateLimited | C::Quota);
+            let limited = is_limited(end, None, at) || is_busy(end, &policy);
             match (stopping, failure.class) {
-                (Some(StopReason::Interrupted), _) | (_, C::Interrupted) => {}
+                (Some(StopReason::Interrupted), _) | (_, C::Interrupted | C::Killed) => {}
                 _ if is_agent && limited => tries.limited += 1,
                 _ if misfit => {}
                 _ => tries.counted += 1,
@@ -415,13 +414,7 @@ fn waiting_is_no_failure(
     }
     let again = matches!(
         class,
-        C::Overloaded
-            | C::Crashed
-            | C::Killed
-            | C::NoResult
-            | C::NoChanges
-            | C::Timeout
-            | C::MaxTurns
+        C::Overloaded | C::Crashed | C::NoResult | C::NoChanges | C::Timeout | C::MaxTurns
     );
     let retries = g.step(last).retries;
     if again && !tries.asked && tries.counted <= retries && tries.limited <= LIMITED {

@@ -1,7 +1,7 @@
 //! What must hold after every event, each rule a function with its name. They keep books of their own,
 //! from the events alone, so that a mistake of the engine's does not hide itself.
 
-use crate::breakers::is_limited;
+use crate::breakers::{is_busy, is_limited};
 use crate::overlaps::Overlaps;
 use crate::policies::Ground;
 use orch::engine::{State, decide};
@@ -137,7 +137,8 @@ impl Books {
                 if (on_purpose || starved) && class == Some(FailureClass::Interrupted) {
                     self.good.remove(&step_of(attempt));
                 }
-                let limited = is_limited(end, stopping, at.0) && {
+                let busy = stopping.is_none() && is_busy(end, &self.spec.policy);
+                let limited = (busy || is_limited(end, stopping, at.0)) && {
                     let so_far = self.limited.entry(attempt.task.clone()).or_default();
                     *so_far += 1;
                     *so_far <= LIMITED

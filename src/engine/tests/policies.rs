@@ -213,6 +213,64 @@ fn a_stall_is_handed_to_the_fallback() {
     assert_eq!(run.state.tasks[0].steps[1].next.agent.as_deref(), Some("bob"));
 }
 
+#[test]
+fn a_backup_agent_takes_over_a_stall_once_whatever_the_retries() {
+    let mut run = run(1, vec![by("ann", "a")], Policy::default());
+    assert_eq!(run.fail("a/agent.1", C::Idle), ["again a/agent.2", "start a/agent.2"]);
+    assert_eq!(run.view("a").attempts.last().unwrap().agent.as_deref(), Some("bob"));
+    assert_eq!(run.fail("a/agent.2", C::Idle), ["finish failed"]);
+}
+
+#[test]
+fn a_service_without_room_is_waited_for_though_it_does_not_say_how_long() {
+    for class in [C::RateLimited, C::Overloaded] {
+        let mut run = run(1, vec![by("cat", "a")], Policy::default());
+        for n in 1..=20 {
+            let next = format!("again a/agent.{}", n + 1);
+            assert_eq!(run.fail(&format!("a/agent.{n}"), class), [next], "{class:?}");
+            run.later(1_000_000_000 * i64::from(n));
+        }
+        assert_eq!(run.fail("a/agent.21", class), ["finish failed"], "not for ever");
+    }
+    let policy = Policy { on_limit: OnLimit::Stop, ..Policy::default() };
+    let mut run = run(1, vec![by("cat", "a")], policy);
+    assert_eq!(run.fail("a/agent.1", C::RateLimited), ["finish failed"]);
+}
+
+#[test]
+fn a_limit_that_should_have_lifted_just_now_is_waited_for_a_little_longer() {
+    let mut run = run(1, vec![by("cat", "a"), by("cat", "b")], Policy::default());
+    run.later(1_000_000);
+    run.end("a/agent.1", limited(999_000));
+    assert_eq!(run.act(), ["again a/agent.2"]);
+    assert_eq!(breaker(&run, "agent:cat"), (BreakerState::Open, Some(Timestamp(1_060_000))));
+    // One that lifted long ago is no reason to wait.
+    let quota = |until| {
+        let mut failure = Failure::new(C::Quota, "no credit");
+        failure.retry_at = Some(Timestamp(until));
+        Ending::Failed { failure }
+    };
+    let mut run = self::run(1, vec![by("cat", "a")], Policy::default());
+    run.later(1_000_000);
+    run.end("a/agent.1", quota(300_000));
+    assert_eq!(run.act(), ["finish failed"]);
+}
+
+#[test]
+fn what_somebody_killed_goes_on_with_its_session_and_counts_for_nothing() {
+    let mut run = run(1, vec![by("cat", "a")], Policy::default());
+    for n in 1..=3 {
+        let mut end = AttemptEnd::failed(Failure::new(C::Killed, "by signal 9"));
+        end.usage.session = Some("s1".into());
+        run.apply(Event::AttemptEnded { attempt: id(&format!("a/agent.{n}")), end: Box::new(end) });
+        assert_eq!(run.act(), [format!("again a/agent.{}", n + 1)]);
+        let next = &run.state.tasks[0].steps[1].next;
+        assert_eq!((next.session.as_deref(), next.keep), (Some("s1"), true));
+        run.later(1_000_000 * i64::from(n));
+    }
+    assert_eq!(run.fail("a/agent.4", C::Killed), ["finish failed"], "not for ever");
+}
+
 fn costs(run: &mut Run, attempt: &str, dollars: f64) -> Vec<String> {
     let mut end = AttemptEnd::of(Ending::Succeeded);
     end.usage.cost_usd = Some(dollars);

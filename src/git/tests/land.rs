@@ -186,9 +186,12 @@ fn hook(f: &Fixture, script: &str) {
 fn a_veto_of_the_users_hook_puts_the_files_back() {
     let f = Fixture::new();
     let (old, new) = change(&f);
-    hook(&f, "test \"$1\" != prepared");
-    let error = f.repo.land("main", &old, &new, "m").unwrap_err();
-    assert!(matches!(error, GitError::Executable { .. }), "{error:?}");
+    hook(&f, "echo policy: no >&2; test \"$1\" != prepared");
+    let text = refusal(f.repo.land("main", &old, &new, "m"));
+    for words in ["hooks/reference-transaction", "policy: no", "nothing was landed", "orch merge"] {
+        assert!(text.contains(words), "{text}");
+    }
+    assert_eq!(text.matches("policy: no").count(), 1, "{text}");
     assert_eq!((f.oid("main"), status(&f)), (old, String::new()));
     assert_eq!(read(&f.root, "src/c.txt"), lines("c", 20));
     assert!(!f.root.join(".git/index.lock").exists());
@@ -272,6 +275,51 @@ fn a_lock_that_the_note_does_not_name_yet_is_known_and_anothers_is_not() {
         assert_eq!(lock.exists(), !ours);
         assert!(!f.root.join(".git/orch-index.lock").exists());
     }
+}
+
+#[test]
+fn a_file_that_was_cut_short_is_no_work_of_somebodys() {
+    for steps in [2, 4] {
+        let f = Fixture::new();
+        let (old, new) = change(&f);
+        killed(&f, &old, &new, steps);
+        // Added, replaced, and swapped with a directory; of one nothing was written yet.
+        write(&f.root, "added", "ne");
+        write(&f.root, "a.txt", "");
+        if steps == 2 {
+            write(&f.root, "src", "fi");
+        }
+        let notes = f.repo.finish_landing().unwrap();
+        assert_eq!(notes.len(), 1, "{notes:?}");
+        assert_eq!(status(&f), "");
+        f.repo.land("main", &old, &new, "m").unwrap();
+        assert_eq!((status(&f), read(&f.root, "added")), (String::new(), "new\n".into()));
+    }
+    // What is in no version stays, though it begins as one.
+    let f = Fixture::new();
+    let (old, new) = change(&f);
+    killed(&f, &old, &new, 2);
+    write(&f.root, "added", "new\nand mine\n");
+    let notes = f.repo.finish_landing().unwrap();
+    assert!(notes[1].contains("left as they are") && notes[1].contains("added"), "{notes:?}");
+    assert_eq!(read(&f.root, "added"), "new\nand mine\n");
+}
+
+#[test]
+fn what_a_landing_would_refuse_is_known_without_touching_anything() {
+    let f = Fixture::new();
+    let (old, new) = change(&f);
+    let would = || f.repo.would_refuse("main", &old, &new).unwrap();
+    assert_eq!(would(), None);
+    write(&f.root, "added", "mine");
+    assert!(would().unwrap().contains("move them away"));
+    std::fs::remove_file(f.root.join("added")).unwrap();
+    write(&f.root, "src/c.txt", "mine\n");
+    let index = std::fs::read(f.root.join(".git/index")).unwrap();
+    assert!(would().unwrap().contains("commit or stash"));
+    assert_eq!(std::fs::read(f.root.join(".git/index")).unwrap(), index);
+    assert!(!f.root.join(".git/index.lock").exists());
+    assert_eq!((f.oid("main"), read(&f.root, "src/c.txt")), (old.clone(), "mine\n".into()));
 }
 
 #[test]

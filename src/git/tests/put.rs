@@ -106,6 +106,65 @@ fn work_that_builds_on_what_landed_otherwise_brings_only_its_own() {
     }
 }
 
+/// The tree, and the subjects of the commits, with neither a merge among them.
+fn rebased(f: &Fixture, branch: &str) -> (String, String, bool) {
+    let Put::Clean { commit, tree, squashed } = put(f, "main", branch, Strategy::Rebase, None)
+    else {
+        panic!("{branch} does not fit");
+    };
+    assert_eq!(f.git(&["rev-list", "--merges", &format!("main..{commit}")]), "");
+    assert_eq!(f.git(&["rev-parse", &format!("{commit}^{{tree}}")]), tree);
+    (tree, f.git(&["log", "--format=%s", &format!("main..{commit}")]), squashed)
+}
+
+#[test]
+fn what_only_a_merge_commit_holds_is_not_lost_in_a_rebase() {
+    let f = apart();
+    f.branch("side", "first", &[("side.txt", Some("side\n"))]);
+    let w = f.worktree("t");
+    git(&w, &["reset", "-q", "--hard", "work"]);
+    // A merge without anything of its own: nothing is lost without it.
+    git(&w, &["merge", "-q", "--no-ff", "-m", "plain", "side"]);
+    let (tree, subjects, squashed) = rebased(&f, "orch/t");
+    assert!(!squashed && subjects.contains("side") && subjects.contains("work"), "{subjects}");
+    assert_eq!(f.git(&["show", &format!("{tree}:side.txt")]), "side");
+    git(&w, &["reset", "-q", "--hard", "work"]);
+    git(&w, &["merge", "-q", "--no-commit", "--no-ff", "side"]);
+    write(&w, "merged-in.txt", "important\n");
+    git(&w, &["add", "-A"]);
+    git(&w, &["commit", "-qm", "evil"]);
+    let (tree, subjects, squashed) = rebased(&f, "orch/t");
+    assert!(squashed);
+    assert_eq!(subjects, "Do it");
+    for (file, text) in [("merged-in.txt", "important"), ("side.txt", "side"), ("b.txt", "main")] {
+        assert_eq!(f.git(&["show", &format!("{tree}:{file}")]), text);
+    }
+}
+
+#[test]
+fn a_conflict_that_was_resolved_in_a_merge_on_the_branch_can_be_rebased() {
+    let f = apart();
+    write(&f.root, "a.txt", "mine\n");
+    f.git(&["commit", "-qam", "Mine"]);
+    let w = f.worktree("t");
+    git(&w, &["reset", "-q", "--hard", "work"]);
+    let both = ["merge", "-q", "-s", "ours", "-m", "Both", "main"];
+    git(&w, &both);
+    write(&w, "a.txt", "both\n");
+    write(&w, "b.txt", "main\n");
+    git(&w, &["commit", "-qam", "Resolve", "--amend"]);
+    let (tree, _, squashed) = rebased(&f, "orch/t");
+    assert!(squashed);
+    assert_eq!(tree, f.oid("orch/t^{tree}"));
+    // Also when the target has moved on since.
+    write(&f.root, "later.txt", "later\n");
+    f.git(&["add", "-A"]);
+    f.git(&["commit", "-qm", "Later"]);
+    let (tree, _, _) = rebased(&f, "orch/t");
+    assert_eq!(f.git(&["show", &format!("{tree}:a.txt")]), "both");
+    assert_eq!(f.git(&["show", &format!("{tree}:later.txt")]), "later");
+}
+
 #[test]
 fn a_conflict_is_the_same_whatever_the_strategy() {
     let f = apart();
@@ -169,4 +228,34 @@ fn a_merge_in_a_worktree_is_begun_and_concluded() {
     assert_eq!(f.oid(&format!("{commit}^2")), main);
     assert_eq!(git(&w, &["status", "--porcelain"]), "");
     assert_eq!(f.git(&["ls-tree", "--name-only", &commit, "b.txt"]), "");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_edit_keeps_the_mode_and_refuses_a_link() {
+    let add = |before: Option<&[u8]>| Some([before.unwrap_or_default(), b"more\n"].concat());
+    for format in [&[][..], &["--object-format=sha256"]] {
+        let f = Fixture::with(format);
+        f.git(&["update-index", "--chmod=+x", "a.txt"]);
+        std::fs::create_dir(f.root.join("docs")).unwrap();
+        std::os::unix::fs::symlink("../b.txt", f.root.join("docs/LOG")).unwrap();
+        f.git(&["add", "docs"]);
+        f.git(&["commit", "-qm", "Link"]);
+        f.git(&["reset", "-q", "--hard"]);
+        f.branch("work", "main", &[("new.txt", Some("two\n"))]);
+        let commit = clean(put(&f, "main", "work", Strategy::Squash, Some(("a.txt", &add))));
+        let listed = f.git(&["ls-tree", &commit, "a.txt"]);
+        assert!(listed.starts_with("100755 "), "{listed}");
+        let work = Work {
+            commit: &f.oid("work"),
+            strategy: Strategy::Squash,
+            merge_subject: "",
+            squash_subject: "Do it",
+            trailers: &[],
+            landed: &[],
+            edit: Some(("docs/LOG", &add)),
+        };
+        let refused = f.repo.put(&f.oid("main"), &work).unwrap_err().to_string();
+        assert!(refused.contains("symbolic link to ../b.txt"), "{refused}");
+    }
 }

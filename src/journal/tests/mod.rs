@@ -72,7 +72,7 @@ fn task_view(id: &str, name: &str, state: TaskState) -> TaskView {
         skip_reason: None,
         warnings: Vec::new(),
         logs: Vec::new(),
-        steps: Vec::new().into(),
+        steps: Vec::new(),
         snapshot: None,
         note: None,
         started_at: None,

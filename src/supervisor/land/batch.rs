@@ -1,13 +1,13 @@
 //! Does what the queue asks for: puts candidates one on the other, has trees tested, and keeps what came
 //! of it.
 
-use super::candidates::Candidates;
+use super::candidates::{Candidate, Candidates};
 use super::verify::{self, Verdict};
 use super::{LandOptions, Landing, Outcome, TaskClash};
 use crate::engine::State;
 use crate::engine::queue::{self, Facts, Fate, Link, Next, Probe, Queue, Settled};
 use crate::git::{Put, Work};
-use crate::model::{Event, Phase, StepKind, TaskId};
+use crate::model::{Event, Phase, StepKind, TaskId, TaskState};
 use crate::supervisor::builtin::subject;
 use crate::supervisor::{Ledger, SupervisorError, World};
 use crate::workflow::changelog;
@@ -25,6 +25,8 @@ pub(super) struct Batch {
     puts: HashMap<(String, usize), Put>,
     outcomes: BTreeMap<usize, Outcome>,
     landed: Vec<usize>,
+    /// Tasks that were not asked for and land within others, by position, and their commits.
+    carried: Vec<(usize, String)>,
     to: String,
     tests: usize,
     notes: Vec<String>,
@@ -54,6 +56,7 @@ impl Batch {
             facts: Facts::default(),
             puts: HashMap::new(),
             landed: Vec::new(),
+            carried: Vec::new(),
             to: from.to_owned(),
             tests: 0,
             notes,
@@ -70,7 +73,10 @@ impl Batch {
             matches!(self.outcomes[position], Outcome::Merged | Outcome::AlreadyThere)
         };
         let candidates = self.candidates.list.iter().filter(|c| there(&c.position));
-        candidates.map(|c| (self.names[c.position].1.clone(), c.commit.clone())).collect()
+        let heads = candidates.map(|c| (c.position, &c.commit));
+        let carried = self.carried.iter().map(|(position, commit)| (*position, commit));
+        let heads = heads.chain(carried);
+        heads.map(|(position, commit)| (self.names[position].1.clone(), commit.clone())).collect()
     }
 
     /// Merges and tests until every candidate has its outcome.
@@ -102,6 +108,7 @@ impl Batch {
                 }
                 Next::Done(settled) => {
                     self.close(world, ledger.state(), options, &commands, &settled);
+                    self.carry(world, ledger.state())?;
                     self.tell_known(&known, &settled, &queue);
                     return Ok(());
                 }
@@ -148,7 +155,7 @@ impl Batch {
             links.push(match &self.puts[&key] {
                 Put::Nothing => Link::Nothing,
                 Put::Conflict { .. } => Link::Conflict,
-                Put::Clean { commit, tree } => {
+                Put::Clean { commit, tree, .. } => {
                     tip.clone_from(commit);
                     there.push(self.candidates.list[*candidate].commit.clone());
                     Link::Put { tree: tree.clone() }
@@ -260,7 +267,7 @@ impl Batch {
             let outcome = match fate {
                 Fate::Landed => Outcome::Merged,
                 Fate::Nothing => Outcome::AlreadyThere,
-                Fate::Conflict => self.conflict(state, candidate),
+                Fate::Conflict => self.conflict(world, state, candidate),
                 Fate::Broken { tree } => Outcome::Broken {
                     log: log(tree),
                     alone: self.passed_alone(state, candidate, &options.verify),
@@ -271,6 +278,66 @@ impl Batch {
             self.outcomes.insert(self.candidates.list[candidate].position, outcome);
         }
         self.to = self.tip_of(&self.landed);
+        self.tell_squashed();
+    }
+
+    /// Finds the tasks that were not asked for and whose work is in that of those which land: it lands with it,
+    /// and must not be put there again.
+    fn carry(&mut self, world: &World, state: &State) -> Result<(), SupervisorError> {
+        let standings = state.standings();
+        for (position, task) in state.spec.tasks.iter().enumerate() {
+            let now = state.task_state(position, &standings);
+            let done = state.is_done(position)
+                && matches!(now, TaskState::Succeeded | TaskState::Conflicted | TaskState::Merged);
+            let Some(recorded) = state.commit(position).filter(|_| done) else { continue };
+            if self.outcomes.contains_key(&position) {
+                continue;
+            }
+            let tip = world.repo.branch_tip(&task.branch)?;
+            let commit = tip.unwrap_or_else(|| recorded.to_owned());
+            let known = state.tasks[position].merged.as_ref().is_some_and(|merged| {
+                merged.into == self.into && merged.head.as_deref() == Some(&commit)
+            });
+            if known || world.repo.resolve(&commit).is_err() {
+                continue;
+            }
+            if world.repo.contains(&self.from, &commit)? {
+                continue;
+            }
+            for landed in self.landed.clone() {
+                if world.repo.contains(&self.candidates.list[landed].commit, &commit)? {
+                    let within = self.name(landed);
+                    self.notes.push(format!(
+                        "{}: {within} is built on its work, which lands with it",
+                        task.name
+                    ));
+                    self.outcomes.insert(position, Outcome::Merged);
+                    self.carried.push((position, commit));
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Says whose commits were not put there one by one, though that was asked for.
+    fn tell_squashed(&mut self) {
+        let mut tip = self.from.clone();
+        for candidate in self.landed.clone() {
+            let put = self.puts.get(&(tip.clone(), candidate));
+            let Some(Put::Clean { commit, squashed, .. }) = put else { continue };
+            let (next, squashed) = (commit.clone(), *squashed);
+            if squashed {
+                let note = format!(
+                    "{}: lands as one commit: its commits, one by one, conflict with {} or leave out what only a \
+                     merge on its branch holds",
+                    self.name(candidate),
+                    self.into
+                );
+                self.notes.push(note);
+            }
+            tip = next;
+        }
     }
 
     /// The commit of these candidates, put one on the other: what is tested is what lands.
@@ -284,20 +351,28 @@ impl Batch {
         tip
     }
 
-    fn conflict(&self, state: &State, candidate: usize) -> Outcome {
+    fn conflict(&self, world: &World, state: &State, candidate: usize) -> Outcome {
         let task = &state.spec.tasks[self.candidates.list[candidate].position];
         let put = self.puts.get(&(self.tip_of(&self.landed), candidate));
         let paths = match put {
             Some(Put::Conflict { paths }) => paths.clone(),
             _ => Vec::new(),
         };
-        let mut with: Vec<usize> = self
-            .landed
-            .iter()
-            .map(|c| &self.candidates.list[*c])
-            .filter(|landed| paths.iter().any(|path| landed.files.contains(path)))
-            .map(|landed| landed.position)
-            .collect();
+        let meets = |landed: &&Candidate| paths.iter().any(|path| landed.files.contains(path));
+        let mut with: Vec<&Candidate> =
+            self.landed.iter().map(|c| &self.candidates.list[*c]).filter(meets).collect();
+        // Of those that changed the same files, only some may be at odds with it; if none is alone, all are
+        // together.
+        let own = &self.candidates.list[candidate].commit;
+        let clashing = |landed: &&Candidate| {
+            let pair = [own.clone(), landed.commit.clone()];
+            world.repo.clashes(&pair).is_ok_and(|found| !found.is_empty())
+        };
+        let at_odds: Vec<&Candidate> = with.iter().copied().filter(clashing).collect();
+        if !at_odds.is_empty() {
+            with = at_odds;
+        }
+        let mut with: Vec<usize> = with.into_iter().map(|landed| landed.position).collect();
         with.sort_unstable();
         let with = with.into_iter().map(|p| self.names[p].0.clone()).collect();
         Outcome::Conflict { paths, with, worktree: task.worktree.clone(), reason: None }
@@ -387,6 +462,7 @@ impl Batch {
             tasks: self.outcomes.iter().map(|(p, outcome)| (name(*p), outcome.clone())).collect(),
             checkout: None,
             clashes: Vec::new(),
+            obstacle: None,
             tests: self.tests,
             notes: self.notes.clone(),
         }

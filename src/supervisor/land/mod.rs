@@ -117,6 +117,8 @@ pub struct Landing {
     pub checkout: Option<PathBuf>,
     /// With a dry run: pairs of tasks that conflict, whatever order they land in.
     pub clashes: Vec<TaskClash>,
+    /// With a dry run: why nothing would land, whatever fits.
+    pub obstacle: Option<String>,
     /// How often something was tested.
     pub tests: usize,
     /// What else a person should know.
@@ -143,26 +145,51 @@ pub async fn land(
             )
         })?;
     if options.dry_run {
-        let (batch, _) = put_together(world, ledger, options, &into, tell).await?;
+        let (batch, from) = put_together(world, ledger, options, &into, tell).await?;
         let mut landing = batch.landing();
         landing.clashes = batch.clashes(world)?;
+        landing.obstacle = match refuse_protected(&into, &options.protected) {
+            Err(SupervisorError::Refused(why)) => Some(why),
+            Err(error) => return Err(error),
+            Ok(()) if landing.to == from => None,
+            Ok(()) => world.repo.would_refuse(&into, &from, &landing.to)?,
+        };
         return Ok(landing);
     }
     refuse_protected(&into, &options.protected)?;
     let _lock = world.lock_landing()?.ok_or_else(|| world.is_landing())?;
     let mut notes = world.repo.finish_landing()?;
+    let landed = land_locked(world, ledger, options, &into, tell).await;
+    if landed.is_err() {
+        // What was put right was put right, whatever came after.
+        for note in &notes {
+            tell(note);
+        }
+    }
+    let mut landing = landed?;
+    notes.append(&mut landing.notes);
+    Ok(Landing { notes, ..landing })
+}
+
+/// As [`land`], for whoever holds the lock of landing.
+async fn land_locked(
+    world: &World,
+    ledger: &mut Ledger,
+    options: &LandOptions,
+    into: &str,
+    tell: &mut dyn FnMut(&str),
+) -> Result<Landing, SupervisorError> {
     verify::end_leftovers(world, ledger.state()).await?;
     world.repo.sweep_scratch()?;
     finish_record(world, ledger)?;
-    let mut landing = land_tries(world, ledger, options, &into, tell).await?;
+    let mut landing = land_tries(world, ledger, options, into, tell).await?;
     let resolved = resolve::resolve(world, ledger, options, &mut landing, tell).await?;
     if !resolved.is_empty() {
         let again = LandOptions { only: resolved, ..options.clone() };
-        let second = land_tries(world, ledger, &again, &into, tell).await?;
+        let second = land_tries(world, ledger, &again, into, tell).await?;
         landing = joined(landing, second);
     }
-    notes.append(&mut landing.notes);
-    Ok(Landing { notes, ..landing })
+    Ok(landing)
 }
 
 fn refuse_protected(branch: &str, protected: &[String]) -> Result<(), SupervisorError> {
@@ -171,7 +198,7 @@ fn refuse_protected(branch: &str, protected: &[String]) -> Result<(), Supervisor
         // It was checked when the configuration was read.
         if glob.is_ok_and(|glob| glob.compile_matcher().is_match(branch)) {
             return Err(SupervisorError::Refused(format!(
-                "{branch} is protected (orch.toml: protected has \"{pattern}\"); nothing was landed; land on \
+                "{branch} is protected (orch.toml: protected has \"{pattern}\"); nothing lands on it; land on \
                  another branch: orch merge --into BRANCH"
             )));
         }

@@ -44,7 +44,10 @@ pub(super) async fn resolve(
         };
         let conflict = Conflict { position, into: &landing.into, paths, with };
         match conflict.ask(world, ledger, options, default, tell).await? {
-            Ok(()) => resolved.push(ledger.state().spec.tasks[position].id.clone()),
+            Ok(lost) => {
+                resolved.push(ledger.state().spec.tasks[position].id.clone());
+                landing.notes.extend(lost);
+            }
             Err(why) => *reason = Some(why),
         }
     }
@@ -63,6 +66,7 @@ struct Conflict<'c> {
 type Why = String;
 
 impl Conflict<'_> {
+    /// What a person should know about the resolution, or why there is none.
     async fn ask(
         &self,
         world: &World,
@@ -70,7 +74,7 @@ impl Conflict<'_> {
         options: &LandOptions,
         default: &AgentProfile,
         tell: &mut dyn FnMut(&str),
-    ) -> Result<Result<(), Why>, SupervisorError> {
+    ) -> Result<Result<Option<String>, Why>, SupervisorError> {
         let state = ledger.state();
         let task = state.spec.tasks[self.position].clone();
         // A shell agent runs its prompt and reads nothing.
@@ -138,13 +142,23 @@ impl Conflict<'_> {
         if outcome.is_err() {
             world.repo.rewind_worktree(&worktree, &task.branch, &tip, task.id.as_str())?;
         }
+        let lost = match &outcome {
+            Ok(commit) if world.repo.tree_of(commit)? == world.repo.tree_of(&onto)? => {
+                Some(format!(
+                    "{}: nothing of it is in what the agent made of the conflict, which is {} as it was; its work \
+                     before that is {tip}; to start it again: orch retry {0}",
+                    task.name, self.into
+                ))
+            }
+            _ => None,
+        };
         ledger.record(vec![Event::ConflictResolved {
             task: task.id,
             commit: outcome.as_ref().ok().cloned(),
             reason: outcome.as_ref().err().cloned(),
             usage: end.usage,
         }])?;
-        Ok(outcome.map(drop))
+        Ok(outcome.map(|_| lost))
     }
 
     fn job(
