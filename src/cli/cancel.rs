@@ -27,6 +27,9 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     let run = context::find_run(&journal, &args.run)?;
     let ids = context::find_tasks(&journal, &run, &args.task)?;
     let mut ledger = Ledger::open(journal, &run)?;
+    if let Some(lock) = &lock {
+        context::take_up(&world, lock, &mut ledger)?;
+    }
     let standings = ledger.state().standings();
     let open = |id: &TaskId| {
         let position = ledger.state().position(id);

@@ -180,6 +180,22 @@ pub(super) fn tell_rebuilt(rebuilt: Option<&Rebuilt>) {
     }
 }
 
+/// Has the run know of every attempt of it that there is; what was found is said.
+pub(super) fn take_up(
+    world: &Arc<World>,
+    lock: &SupervisorLock,
+    ledger: &mut Ledger,
+) -> Result<(), CliError> {
+    let found = crate::supervisor::take_up(world, lock, ledger)?;
+    if found > 0 {
+        eprintln!(
+            "the journal is older than what happened since; found again: {found} attempt{}",
+            if found == 1 { "" } else { "s" }
+        );
+    }
+    Ok(())
+}
+
 /// The task that the user means: of that run, or else the newest of that name.
 pub(super) fn find_task(
     journal: &Journal,

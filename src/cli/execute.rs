@@ -224,7 +224,7 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     let lock = world.lock()?;
     let (journal, rebuilt) = world.take_journal(&lock)?;
     context::tell_rebuilt(rebuilt.as_ref());
-    for run in journal.unfinished(3)? {
+    for run in super::ps::looked_at(&world.layout, &journal)? {
         let alive = super::ps::alive(&world.layout, &journal, &run)?;
         if alive > 0 {
             return Err(CliError::new(
@@ -241,6 +241,8 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
                 ),
             ));
         }
+    }
+    for run in journal.unfinished(3)? {
         eprintln!("{} is not finished; go on with it later: orch resume {0}", run.id);
     }
     if let Err(error) = store_prompts(&world.layout, &spec, &intake, &place.cwd) {

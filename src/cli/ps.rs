@@ -6,7 +6,7 @@ use crate::journal::{Journal, Layout};
 use crate::model::{RunView, TaskState, TaskView};
 use crate::process::{LogReader, SupervisorLock, live};
 use crate::report::{self, PsRow};
-use crate::supervisor::now;
+use crate::supervisor::{knows_all, now};
 use std::process::ExitCode;
 
 /// Unfinished runs that are looked at: there is one supervisor, but runs can be left behind.
@@ -36,8 +36,8 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
         wanted.push(journal.find_task(None, name)?.id);
     }
     let mut rows = Vec::new();
-    for run in journal.unfinished(RUNS)? {
-        for task in at_work(&journal, &run)? {
+    for run in looked_at(&layout, &journal)? {
+        for task in at_work(&layout, &journal, &run)? {
             if wanted.is_empty() || wanted.contains(&task.id) {
                 rows.extend(attempts(&layout, &run, &task));
             }
@@ -53,16 +53,35 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Runs of which something may run: they are not over, or the journal is older than what happened in them.
+pub(super) fn looked_at(layout: &Layout, journal: &Journal) -> Result<Vec<RunView>, CliError> {
+    let mut runs = journal.unfinished(RUNS)?;
+    for run in journal.runs(RUNS)? {
+        if !runs.iter().any(|known| known.id == run.id) && !knows_all(layout, journal, &run.id)? {
+            runs.push(run);
+        }
+    }
+    Ok(runs)
+}
+
 /// Attempts of a run that live.
 pub(super) fn alive(layout: &Layout, journal: &Journal, run: &RunView) -> Result<usize, CliError> {
-    let tasks = at_work(journal, run)?;
+    let tasks = at_work(layout, journal, run)?;
     let directories = tasks.iter().flat_map(|task| directories(layout, run, task));
     Ok(directories.filter(|(dir, ..)| matches!(live(dir), Ok(Some(_)))).count())
 }
 
-/// Tasks of which something may run: also those that were cancelled a moment ago.
-pub(super) fn at_work(journal: &Journal, run: &RunView) -> Result<Vec<TaskView>, CliError> {
+/// Tasks of which something may run: also those that were cancelled a moment ago, and any where the journal
+/// is older than what happened.
+pub(super) fn at_work(
+    layout: &Layout,
+    journal: &Journal,
+    run: &RunView,
+) -> Result<Vec<TaskView>, CliError> {
     use TaskState as S;
+    if !knows_all(layout, journal, &run.id)? {
+        return Ok(journal.tasks(&run.id)?);
+    }
     let states = [S::Preparing, S::Running, S::Verifying, S::Queued, S::Interrupted, S::Cancelled];
     let tasks = journal.tasks_in(&run.id, &states, TASKS)?;
     Ok(tasks.into_iter().filter(|task| task.started_at.is_some()).collect())

@@ -11,8 +11,8 @@ use std::process::ExitCode;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  orch restore ~/orch-journal.db\n\nThe file is checked before anything is replaced. \
-                  What happened since it was made is not known any\nmore afterwards: its branches and worktrees \
-                  stay, and unfinished runs go on with: orch resume"
+                  What happened since it was made is not known any\nmore afterwards, except for the attempts that were \
+                  made meanwhile, which the next orch resume or retry\nfinds: unfinished runs go on with: orch resume"
 )]
 pub(super) struct Args {
     /// A file that `orch backup` wrote.
@@ -21,11 +21,13 @@ pub(super) struct Args {
 
 pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     let (world, _) = place.world()?;
-    let _lock = world.lock()?;
+    let lock = world.lock()?;
     let path = world.layout.journal();
     let file = place.cwd.join(&args.file);
     let kept = Journal::restore(&file, &path, crate::supervisor::now())?;
-    let journal = world.journal()?;
+    let (journal, rebuilt) = world.take_journal(&lock)?;
+    super::context::tell_rebuilt(rebuilt.as_ref());
+    crate::supervisor::doubt_all(&world.layout, &journal)?;
     let mut text =
         format!("restored {} runs from {}\n", journal.runs(u32::MAX)?.len(), file.display());
     if let Some(kept) = kept {

@@ -60,6 +60,7 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     };
     let id = ledger.state().spec.id.clone();
     let mut ledger = ledger;
+    context::take_up(&world, &lock, &mut ledger)?;
     if is_over(&ledger) {
         let sent = super::pr::send_queued(place, &world, &mut ledger)?;
         let (state, _) =

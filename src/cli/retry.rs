@@ -49,6 +49,9 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     }
     let every = args.task.is_empty();
     let mut ledger = Ledger::open(journal, &run)?;
+    if let Some(lock) = &lock {
+        context::take_up(&world, lock, &mut ledger)?;
+    }
     let state = ledger.state();
     let standings = state.standings();
     let mut again = Vec::new();

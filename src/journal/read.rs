@@ -58,6 +58,21 @@ impl Journal {
         }
     }
 
+    /// Whether this very event is one of the run's.
+    ///
+    /// # Errors
+    /// A damaged file.
+    pub fn has_event(&self, run: &RunId, event: &Recorded) -> Result<bool, JournalError> {
+        let sql = "SELECT body FROM events
+                   WHERE run = (SELECT ord FROM runs WHERE id = ?1) AND seq = ?2";
+        let body: Option<String> = self
+            .connection
+            .query_row(sql, params![run.as_str(), event.seq.cast_signed()], |row| row.get(0))
+            .optional()
+            .map_err(|source| self.sql(source))?;
+        Ok(body.is_some_and(|body| Recorded::from_json(&body).is_ok_and(|known| known == *event)))
+    }
+
     /// The runs, newest first, at most `limit`.
     ///
     /// # Errors

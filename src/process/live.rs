@@ -1,6 +1,7 @@
 //! What runs right now, for a person who looks. Nobody needs to supervise it.
 
 use super::lock::LockProbe;
+use super::result::timestamp;
 use super::shim::ShimRecord;
 use super::{Heartbeat, LogReader, ProcessError, ProcessId, durable, layout, platform, tree};
 use crate::model::Timestamp;
@@ -67,6 +68,12 @@ pub fn live(dir: &Path) -> Result<Option<LiveAttempt>, ProcessError> {
         last_output: LogReader::stat(dir).ok().and_then(|stat| stat.last_output),
         processes: below(shim.pid),
     }))
+}
+
+/// When the attempt in `dir` was claimed, which is before its shim is started; `None` where none ever was.
+#[must_use]
+pub fn claimed_at(dir: &Path) -> Option<Timestamp> {
+    std::fs::metadata(layout::spec(dir)).and_then(|spec| spec.modified()).ok().map(timestamp)
 }
 
 /// Processes that a lost attempt left: its shim is dead, and it has no result.

@@ -114,6 +114,32 @@ impl Ledger {
         self.record_then(events, |_| Vec::new())
     }
 
+    /// Appends what happened earlier, at times of its own and numbered from the newest event on. Returns
+    /// whether it did: where another process has appended meanwhile that is folded in, and nothing else.
+    ///
+    /// # Errors
+    /// As [`Ledger::record`].
+    pub(super) fn append(&mut self, batch: &[Recorded]) -> Result<bool, SupervisorError> {
+        if batch.is_empty() {
+            return Ok(true);
+        }
+        let run = self.state.spec.id.clone();
+        let Some(turn) = self.journal.turn(&run, self.state.seq)? else {
+            let new = self.journal.events_after(&run, self.state.seq)?;
+            fold(&mut self.state, &mut self.shown, &new);
+            return Ok(false);
+        };
+        for recorded in batch {
+            self.state.apply(recorded);
+        }
+        let changed = changed(&self.state, &mut self.shown, batch);
+        let projection = Projection { run: &self.state.run_view(), tasks: &changed };
+        self.crash.before(batch);
+        turn.commit(batch, &projection, true)?;
+        self.crash.after(batch);
+        Ok(true)
+    }
+
     /// As [`Ledger::record`], together with what follows from it: `then` is asked, on the state with
     /// the events folded in, for more events until it has none. One durable step in all.
     ///

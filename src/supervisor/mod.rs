@@ -38,6 +38,7 @@ mod run;
 mod shared_limits;
 mod snapshots;
 mod survey;
+mod unknown;
 mod world;
 
 pub use clean::{Cleaned, Kept, clean, clean_by_force, would_clean};
@@ -56,4 +57,5 @@ pub use recover::cancel_without_supervisor;
 pub use retain::forget_old_runs;
 pub use run::{Observer, Progress, Supervisor};
 pub use survey::{Indexing, Survey};
+pub use unknown::{doubt_all, knows_all, take_up};
 pub use world::World;

@@ -67,12 +67,14 @@ impl World {
         let path = self.layout.journal();
         let opened = open(&path).and_then(|journal| {
             // Read here, as it is shown later: whatever damage there is must be met now.
-            let runs = journal.runs(u32::MAX)?.len();
+            let runs: Vec<RunId> = journal.runs(u32::MAX)?.into_iter().map(|run| run.id).collect();
             Ok((journal, runs))
         });
         let damage = match opened {
-            Ok((journal, runs)) if runs > 0 || !has_run(&self.layout) => {
-                return Ok((journal, None));
+            Ok((journal, runs)) if !runs.is_empty() || !has_run(&self.layout) => {
+                let told = import_unknown(self, &runs)?;
+                // Opened anew, where there is more in it by now.
+                return Ok((if told.is_some() { open(&path)? } else { journal }, told));
             }
             // Its log was lost, and with it all there was; or the file itself.
             Ok(_) => {
@@ -96,6 +98,14 @@ impl World {
     ) -> Result<(Journal, Rebuilt), SupervisorError> {
         let rebuilt = rebuild(self, &damage.to_string())?;
         Ok((self.journal()?, rebuilt))
+    }
+}
+
+impl World {
+    /// Where the work of tasks is kept that was thrown away, by the ids of the tasks.
+    pub(super) fn graves(&self) -> BTreeMap<String, String> {
+        let graves = self.repo.graveyard_list().unwrap_or_default();
+        graves.into_iter().map(|grave| (grave.task, grave.refname)).collect()
     }
 }
 
@@ -133,9 +143,7 @@ fn rebuild(world: &Arc<World>, damage: &str) -> Result<Rebuilt, SupervisorError>
     }
     let mut histories: Vec<Vec<Recorded>> = runs.into_values().collect();
     histories.sort_by_key(|history| history.first().map(|first| first.at));
-    let graves = world.repo.graveyard_list().unwrap_or_default();
-    let graves: BTreeMap<String, String> =
-        graves.into_iter().map(|grave| (grave.task, grave.refname)).collect();
+    let graves = world.graves();
     told.kept = Journal::rebuild(&path, clock::now(), |new| -> Result<(), SupervisorError> {
         for history in histories {
             if let Some(mut witness) = Witness::new(world, history, &graves, &mut told) {
@@ -148,13 +156,38 @@ fn rebuild(world: &Arc<World>, damage: &str) -> Result<Rebuilt, SupervisorError>
     Ok(told)
 }
 
+/// Records the runs that an older journal does not know, each made anew from its record and its attempts.
+fn import_unknown(world: &Arc<World>, known: &[RunId]) -> Result<Option<Rebuilt>, SupervisorError> {
+    let path = world.layout.journal();
+    let damage = format!("journal {} is older than runs of which there is work", path.display());
+    let mut told = Rebuilt { damage, ..Rebuilt::default() };
+    for dir in directories(&world.layout.dir().join("runs")) {
+        let id = RunId(name_of(&dir));
+        let attempted = || directories(&dir).iter().any(|task| !attempts_in(task).is_empty());
+        if known.contains(&id) || !attempted() {
+            continue;
+        }
+        // One that was forgotten has none.
+        let Some(record) = RunRecord::read(&dir) else { continue };
+        let event = Event::RunCreated { spec: Box::new(record.spec) };
+        let history = vec![Recorded { seq: 1, at: record.created_at, event }];
+        told.runs.push((id, 0));
+        if let Some(mut witness) = Witness::new(world, history, &world.graves(), &mut told) {
+            witness.complete()?;
+            Ledger::import(Journal::open(&path)?, &witness.history)?;
+        }
+    }
+    Ok((!told.runs.is_empty()).then_some(told))
+}
+
 /// One run: what is known of it, completed by what there is.
-struct Witness<'a> {
-    world: &'a Arc<World>,
-    state: State,
-    history: Vec<Recorded>,
-    graves: &'a BTreeMap<String, String>,
-    told: &'a mut Rebuilt,
+pub(super) struct Witness<'a> {
+    pub(super) world: &'a Arc<World>,
+    pub(super) state: State,
+    /// What is told of it, of which `state` is the sum.
+    pub(super) history: Vec<Recorded>,
+    pub(super) graves: &'a BTreeMap<String, String>,
+    pub(super) told: &'a mut Rebuilt,
 }
 
 impl<'a> Witness<'a> {
@@ -168,7 +201,7 @@ impl<'a> Witness<'a> {
         Some(Self { world, state, history, graves, told })
     }
 
-    fn add(&mut self, at: Timestamp, event: Event) {
+    pub(super) fn add(&mut self, at: Timestamp, event: Event) {
         let recorded = Recorded { seq: self.state.seq + 1, at, event };
         self.state.apply(&recorded);
         self.history.push(recorded);
@@ -180,21 +213,28 @@ impl<'a> Witness<'a> {
                 self.task(&task)?;
             }
         }
-        // Steps that cannot apply, and the end of a run of which nothing is left to do.
+        self.skip();
+        if let [Action::Finish { state }] = engine::decide(&self.state, clock::now()).as_slice() {
+            self.add(clock::now(), Event::RunFinished { state: *state });
+        }
+        Ok(())
+    }
+
+    /// Steps that cannot apply, as far as it is their turn.
+    pub(super) fn skip(&mut self) {
         loop {
-            let decided = engine::decide(&self.state, clock::now());
-            let quiet = decided.iter().filter_map(|action| match action.clone() {
+            let decided = engine::decide(&self.state, clock::now()).into_iter();
+            let skipped = decided.filter_map(|action| match action {
                 Action::Skip { task, step, reason } => {
                     Some(Event::StepSkipped { task, step, reason })
                 }
-                Action::Finish { state } => Some(Event::RunFinished { state }),
                 _ => None,
             });
-            let quiet: Vec<Event> = quiet.collect();
-            if quiet.is_empty() || self.state.finished.is_some() {
-                return Ok(());
+            let skipped: Vec<Event> = skipped.collect();
+            if skipped.is_empty() {
+                return;
             }
-            for event in quiet {
+            for event in skipped {
                 self.add(clock::now(), event);
             }
         }
@@ -226,7 +266,8 @@ impl<'a> Witness<'a> {
                 StepKind::BuiltIn { .. } => {}
                 _ => {
                     for (number, dir) in attempts.get(step.id.as_str()).into_iter().flatten() {
-                        self.attempt(task, step, *number, dir, gone);
+                        let next = dir.with_file_name(format!("{}.{}", step.id, number + 1));
+                        self.attempt(task, step, *number, dir, gone, next.is_dir());
                     }
                 }
             }
@@ -247,13 +288,20 @@ impl<'a> Witness<'a> {
     }
 
     /// Nothing of the task is left to do.
-    fn is_over(&self, position: usize) -> bool {
+    pub(super) fn is_over(&self, position: usize) -> bool {
         self.is_ready(position, self.state.spec.tasks[position].steps.len())
     }
 
-    fn done(&mut self, task: &TaskSpec, step: &StepSpec, commit: Option<String>) {
-        let attempt = AttemptId { task: task.id.clone(), step: step.id.clone(), number: 1 };
-        let at = self.history.last().map_or(self.state.created_at, |last| last.at);
+    pub(super) fn done(&mut self, task: &TaskSpec, step: &StepSpec, commit: Option<String>) {
+        let (task, step) = (task.id.clone(), step.id.clone());
+        let known = self.state.position(&task).and_then(|position| {
+            let index = self.state.spec.tasks[position].steps.iter().position(|s| s.id == step)?;
+            self.state.tasks[position].steps[index].attempts.last()
+        });
+        // The one that is under way, or else another.
+        let number = known.map_or(1, |last| last.number + u32::from(last.ended.is_some()));
+        let attempt = AttemptId { task, step, number };
+        let at = self.history.last().map_or(self.state.latest, |last| last.at);
         let mut end = AttemptEnd::of(Ending::Succeeded);
         end.commit = commit;
         if self.state.attempt(&attempt).is_none() {
@@ -262,9 +310,17 @@ impl<'a> Witness<'a> {
         self.add(at, Event::AttemptEnded { attempt, end: Box::new(end) });
     }
 
-    /// An attempt that reported is judged anew; the last of a step that did not is left open, for whoever
-    /// goes on to look after; an earlier one was lost.
-    fn attempt(&mut self, task: &TaskSpec, step: &StepSpec, number: u32, dir: &Path, gone: bool) {
+    /// An attempt that reported is judged anew; one that did not is left open, for whoever goes on to look
+    /// after, unless it is `over` all the same: then it was lost.
+    pub(super) fn attempt(
+        &mut self,
+        task: &TaskSpec,
+        step: &StepSpec,
+        number: u32,
+        dir: &Path,
+        gone: bool,
+        over: bool,
+    ) {
         let attempt = AttemptId { task: task.id.clone(), step: step.id.clone(), number };
         if self.state.attempt(&attempt).is_some_and(|known| known.ended.is_some()) {
             return;
@@ -275,7 +331,6 @@ impl<'a> Witness<'a> {
             self.told.attempts += 1;
             self.add(at, Event::AttemptStarting { attempt: attempt.clone(), agent: None });
         }
-        let next = dir.with_file_name(format!("{}.{}", step.id, number + 1));
         if let Some(result) = result {
             let at = result.finished_at;
             let end = if gone && result.exit.code == Some(0) {
@@ -286,7 +341,7 @@ impl<'a> Witness<'a> {
                 return;
             };
             self.add(at, Event::AttemptEnded { attempt, end: Box::new(end) });
-        } else if next.is_dir() {
+        } else if over {
             let failure = Failure::new(FailureClass::Interrupted, "nothing is known of its end");
             let reason = StopReason::Interrupted;
             self.add(at, Event::AttemptStopping { attempt: attempt.clone(), reason });
@@ -295,7 +350,7 @@ impl<'a> Witness<'a> {
         }
     }
 
-    fn gone(&mut self, task: &TaskSpec) {
+    pub(super) fn gone(&mut self, task: &TaskSpec) {
         let at = clock::now();
         let graveyard = self.graves.get(task.id.as_str()).cloned();
         if graveyard.is_none() {
@@ -310,7 +365,7 @@ impl<'a> Witness<'a> {
 }
 
 /// The attempts' directories of a task: by step, in the order of their numbers.
-fn attempts_in(dir: &Path) -> BTreeMap<String, BTreeMap<u32, PathBuf>> {
+pub(super) fn attempts_in(dir: &Path) -> BTreeMap<String, BTreeMap<u32, PathBuf>> {
     let mut out: BTreeMap<String, BTreeMap<u32, PathBuf>> = BTreeMap::new();
     for dir in directories(dir) {
         let name = name_of(&dir);

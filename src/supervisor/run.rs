@@ -6,7 +6,9 @@ use super::escape::Watch;
 use super::overlaps::Overlaps;
 use super::pressure::{self, Governor};
 use super::shared_limits::SharedLimits;
-use super::{Ledger, SupervisorError, World, builtin, circumstances, clock, delay, recover};
+use super::{
+    Ledger, SupervisorError, World, builtin, circumstances, clock, delay, recover, unknown,
+};
 use crate::engine::{self, State};
 use crate::model::{
     Action, AttemptEnd, AttemptId, Ending, Event, Recorded, RunState, StepKind, StopReason, TaskId,
@@ -182,6 +184,7 @@ impl<'o> Supervisor<'o> {
             other => other?,
         };
         self.unrecorded.clear();
+        unknown::note_newest(&self.world, &self.ledger, &new);
         self.tell(&new);
         for action in actions {
             self.perform(action);

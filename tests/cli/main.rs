@@ -19,6 +19,7 @@ mod logs;
 mod merge_clean;
 mod merge_queue;
 mod merge_ways;
+mod older_journal;
 mod overlaps;
 mod plan;
 mod pull_requests;

@@ -146,7 +146,7 @@ fn left_behind(found: &mut Findings, world: &World, journal: &Journal) {
             continue;
         }
         let (mut alive, mut left) = (0, Vec::new());
-        for task in ps::at_work(journal, &run).unwrap_or_default() {
+        for task in ps::at_work(&world.layout, journal, &run).unwrap_or_default() {
             for (dir, ..) in ps::directories(&world.layout, &run, &task) {
                 match process::live(&dir) {
                     Ok(Some(_)) => alive += 1,
