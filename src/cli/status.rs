@@ -4,7 +4,10 @@ use super::context::{self, Place, look_for_supervisor};
 use super::error::CliError;
 use crate::git::Repo;
 use crate::journal::{Counts, Journal, Layout};
-use crate::model::{RunId, RunView, SnapshotView, TaskState, TaskView, Timestamp};
+use crate::model::{
+    AttemptId, LiveView, RunId, RunView, SnapshotView, TaskState, TaskView, Timestamp,
+};
+use crate::process::reading;
 use crate::report::{self, StatusJson};
 use crate::supervisor::now;
 use std::fmt::Write as _;
@@ -14,6 +17,12 @@ use std::time::Duration;
 
 /// Tasks shown without `--all`; beyond it those that need a look come first.
 const SHOWN: usize = 60;
+
+/// States of tasks of which something runs.
+const AT_WORK: [TaskState; 3] = [TaskState::Preparing, TaskState::Running, TaskState::Verifying];
+
+/// Tasks whose processes are looked at; as many as nobody runs.
+const LIVE: usize = 2000;
 
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 /// Show what runs, waits and ended; works while a supervisor runs, after it ended, after it was killed
@@ -77,9 +86,9 @@ fn show(
     let mut run = journal.run_view(&id)?;
     let lost = look_for_supervisor(layout, &mut run);
     if args.json {
-        return Ok((json_of(journal, &run, lost)?, false));
+        return Ok((json_of(journal, &run, lost, Some(layout))?, false));
     }
-    let mut text = human(place, journal, &run, lost, args.all)?;
+    let mut text = human(place, layout, journal, &run, lost, args.all)?;
     if args.what == "latest" {
         for other in journal.unfinished(4)?.iter().filter(|other| other.id != id) {
             let _ = writeln!(text, "{0} is not finished; go on with: orch resume {0}", other.id);
@@ -98,6 +107,7 @@ fn show_task(
     let mut view = journal.task_view(&task)?;
     let mut run = journal.run_view(&task.run)?;
     mark_lost(look_for_supervisor(layout, &mut run), std::slice::from_mut(&mut view));
+    read_live(layout, &run.id, std::slice::from_mut(&mut view));
     view.snapshot = snapshot(&place.repo()?, &view);
     let text = if args.json {
         format!("{}\n", serde_json::to_string_pretty(&view).unwrap_or_default())
@@ -115,8 +125,36 @@ fn snapshot(repo: &Repo, view: &TaskView) -> Option<SnapshotView> {
     Some(SnapshotView { commit: kept.commit, taken_at, files, left_out: kept.left_out })
 }
 
+/// What the processes of attempts without an end do now. One that cannot be read is shown without.
+/// Whether there was any.
+fn read_live(layout: &Layout, run: &RunId, tasks: &mut [TaskView]) -> bool {
+    let mut any = false;
+    for task in tasks {
+        for attempt in task.attempts.iter_mut().filter(|attempt| attempt.finished_at.is_none()) {
+            let id = AttemptId {
+                task: task.id.clone(),
+                step: attempt.step.as_str().into(),
+                number: attempt.number,
+            };
+            let beat = reading(&layout.attempt(run, &id)).ok().flatten();
+            attempt.live = beat.map(|beat| LiveView {
+                heartbeat_at: beat.at,
+                last_output_at: beat.last_output_at,
+                last_cpu_at: beat.last_cpu_at,
+                memory_bytes: beat.memory_bytes,
+                peak_memory_bytes: beat.peak_memory_bytes,
+                cpu_seconds: Duration::from_millis(beat.cpu_ms).as_secs_f64(),
+                processes: beat.processes,
+            });
+            any |= attempt.live.is_some();
+        }
+    }
+    any
+}
+
 fn human(
     place: &Place,
+    layout: &Layout,
     journal: &Journal,
     run: &RunView,
     lost: bool,
@@ -128,11 +166,12 @@ fn human(
         if all || total <= SHOWN as u64 { journal.tasks(&run.id)? } else { few(journal, &run.id)? };
     if lost {
         mark_lost(true, &mut tasks);
-        for state in [TaskState::Preparing, TaskState::Running, TaskState::Verifying] {
+        for state in AT_WORK {
             let n = counts.remove(&state).unwrap_or(0);
             *counts.entry(TaskState::Interrupted).or_insert(0) += n;
         }
     }
+    read_live(layout, &run.id, &mut tasks);
     Ok(report::status(run, &tasks, &counts, now(), place.style()))
 }
 
@@ -140,7 +179,7 @@ fn human(
 fn few(journal: &Journal, run: &RunId) -> Result<Vec<TaskView>, CliError> {
     use TaskState as S;
     let groups: [&[TaskState]; 3] = [
-        &[S::Preparing, S::Running, S::Verifying],
+        &AT_WORK,
         &[
             S::Failed,
             S::TimedOut,
@@ -171,7 +210,7 @@ pub(super) fn worth_showing(tasks: &[TaskView]) -> Vec<TaskView> {
 /// Nobody works on them any more.
 fn mark_lost(lost: bool, tasks: &mut [TaskView]) {
     for task in tasks.iter_mut().filter(|_| lost) {
-        if matches!(task.state, TaskState::Preparing | TaskState::Running | TaskState::Verifying) {
+        if AT_WORK.contains(&task.state) {
             task.state = TaskState::Interrupted;
         }
     }
@@ -179,14 +218,23 @@ fn mark_lost(lost: bool, tasks: &mut [TaskView]) {
 
 /// The document of a run whose supervisor has just ended it.
 pub(super) fn json(journal: &Journal, run: &RunView) -> Result<String, CliError> {
-    json_of(journal, run, false)
+    json_of(journal, run, false, None)
 }
 
-fn json_of(journal: &Journal, run: &RunView, lost: bool) -> Result<String, CliError> {
+/// With `layout`, what runs is shown with what it does now.
+fn json_of(
+    journal: &Journal,
+    run: &RunView,
+    lost: bool,
+    layout: Option<&Layout>,
+) -> Result<String, CliError> {
     if lost {
         // Only tasks under way change their state.
         let mut tasks = journal.tasks(&run.id)?;
         mark_lost(true, &mut tasks);
+        if let Some(layout) = layout {
+            read_live(layout, &run.id, &mut tasks);
+        }
         let mut counts = Counts::new();
         for task in &tasks {
             *counts.entry(task.state).or_insert(0) += 1;
@@ -194,7 +242,20 @@ fn json_of(journal: &Journal, run: &RunView, lost: bool) -> Result<String, CliEr
         return document(run, &tasks, &counts);
     }
     // Passed on as stored: with ten thousand tasks, reading them would be most of the time.
-    let (raw, counts) = (journal.raw_tasks(&run.id)?, journal.counts(&run.id)?);
+    let (mut raw, counts) = (journal.raw_tasks(&run.id)?, journal.counts(&run.id)?);
+    if let Some(layout) = layout {
+        for task in journal.tasks_in(&run.id, &AT_WORK, LIVE)? {
+            let mut task = [task];
+            if !read_live(layout, &run.id, &mut task) {
+                continue;
+            }
+            // The identifier comes first in what is stored.
+            let head = format!("{{\"id\":\"{}\"", task[0].id);
+            if let Some(stored) = raw.iter_mut().find(|raw| raw.get().starts_with(&head)) {
+                *stored = serde_json::value::to_raw_value(&task[0]).map_err(CliError::failed)?;
+            }
+        }
+    }
     line(&StatusJson::new(run, raw.iter().map(|r| &**r).collect(), &counts, now()))
 }
 

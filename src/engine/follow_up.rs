@@ -128,6 +128,7 @@ impl FollowUps {
                 tokens: usage.tokens,
                 agent: Some(followed.asked.agent.clone()),
                 resources: None,
+                live: None,
             }
         })
     }

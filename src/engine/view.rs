@@ -165,6 +165,7 @@ fn attempts(specs: &[StepSpec], steps: &[Step]) -> Vec<AttemptView> {
                 tokens: usage.tokens,
                 agent: attempt.beginning.agent.clone(),
                 resources: end.and_then(|end| end.resources),
+                live: None,
             };
             view.set_exit(end.and_then(|end| end.exit));
             out.push(view);

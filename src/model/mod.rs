@@ -44,7 +44,7 @@ pub use thresholds::{Threshold, Thresholds};
 pub use time::{Timestamp, parse_duration};
 pub use truth::Truth;
 pub use view::{
-    AttemptView, BreakerState, BreakerView, BudgetView, LogView, RunView, SnapshotView, StepView,
-    SupervisorView, TaskView,
+    AttemptView, BreakerState, BreakerView, BudgetView, LiveView, LogView, RunView, SnapshotView,
+    StepView, SupervisorView, TaskView,
 };
 pub use work::{Access, Complexity, Evidence, Factor, PastChange, Target, WorkType};

@@ -239,6 +239,28 @@ pub struct AttemptView {
     /// What its processes took of the machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<ResourceUse>,
+    /// What its processes do now; looked up where it is shown, while they live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live: Option<LiveView>,
+}
+
+/// The latest reading of the processes of an attempt that runs.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LiveView {
+    /// When they were read.
+    pub heartbeat_at: Timestamp,
+    /// When the last output arrived; `None` before the first.
+    pub last_output_at: Option<Timestamp>,
+    /// When they were last seen to compute.
+    pub last_cpu_at: Timestamp,
+    /// Bytes of memory of all of them.
+    pub memory_bytes: u64,
+    /// The largest such sum that was seen.
+    pub peak_memory_bytes: u64,
+    /// Seconds of CPU time, of those that have ended too.
+    pub cpu_seconds: f64,
+    /// How many there were.
+    pub processes: u32,
 }
 
 impl AttemptView {

@@ -48,6 +48,32 @@ pub struct LiveProcess {
 /// # Errors
 /// When its files cannot be read.
 pub fn live(dir: &Path) -> Result<Option<LiveAttempt>, ProcessError> {
+    let Some(shim) = living_shim(dir)? else { return Ok(None) };
+    let agent: Option<ProcessId> = durable::read(&layout::agent(dir))?;
+    Ok(Some(LiveAttempt {
+        shim,
+        agent: agent.filter(|agent| agent.is_alive()),
+        heartbeat: Heartbeat::read(dir)?,
+        last_output: LogReader::stat(dir).ok().and_then(|stat| stat.last_output),
+        processes: below(shim.pid),
+    }))
+}
+
+/// What the shim of the attempt in `dir` told last, with the time of its latest output; `None` when no shim
+/// holds its lock, and in the first second. Reads a few files and looks at no process but the shim.
+///
+/// # Errors
+/// When its files cannot be read.
+pub fn reading(dir: &Path) -> Result<Option<Heartbeat>, ProcessError> {
+    if living_shim(dir)?.is_none() {
+        return Ok(None);
+    }
+    let last_output = LogReader::stat(dir).ok().and_then(|stat| stat.last_output);
+    let beat = Heartbeat::read(dir)?;
+    Ok(beat.map(|beat| Heartbeat { last_output_at: beat.last_output_at.max(last_output), ..beat }))
+}
+
+fn living_shim(dir: &Path) -> Result<Option<ProcessId>, ProcessError> {
     let doing = || format!("try the lock of {}", dir.display());
     let Some(probe) = LockProbe::open(dir).map_err(ProcessError::io(doing()))? else {
         return Ok(None);
@@ -57,17 +83,7 @@ pub fn live(dir: &Path) -> Result<Option<LiveAttempt>, ProcessError> {
     }
     let record: Option<ShimRecord> = durable::read(&layout::shim(dir))?;
     // Whoever holds it without being the shim is a recovery.
-    let Some(shim) = record.map(|record| record.shim).filter(|shim| shim.is_alive()) else {
-        return Ok(None);
-    };
-    let agent: Option<ProcessId> = durable::read(&layout::agent(dir))?;
-    Ok(Some(LiveAttempt {
-        shim,
-        agent: agent.filter(|agent| agent.is_alive()),
-        heartbeat: Heartbeat::read(dir)?,
-        last_output: LogReader::stat(dir).ok().and_then(|stat| stat.last_output),
-        processes: below(shim.pid),
-    }))
+    Ok(record.map(|record| record.shim).filter(|shim| shim.is_alive()))
 }
 
 /// When the attempt in `dir` was claimed, which is before its shim is started; `None` where none ever was.

@@ -47,7 +47,7 @@ use macos as platform;
 pub use error::ProcessError;
 pub use heartbeat::Heartbeat;
 pub use identity::ProcessId;
-pub use live::{LiveAttempt, LiveProcess, claimed_at, left_over, live};
+pub use live::{LiveAttempt, LiveProcess, claimed_at, left_over, live, reading};
 pub use log::{Entry, Follower, LogReader, LogStat, Stream, StreamReader};
 pub use pace::until_next;
 pub use platform::lower_priority;

@@ -4,8 +4,8 @@ use super::style::{Style, columns, fit, mark};
 use super::words::{bytes, count, duration, money};
 use super::{overlaps, waits};
 use crate::model::{
-    BreakerView, Failure, FailureClass, OverlapView, RunState, RunView, TaskState, TaskView,
-    Timestamp,
+    BreakerView, Failure, FailureClass, LiveView, OverlapView, RunState, RunView, TaskState,
+    TaskView, Timestamp,
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -140,11 +140,11 @@ pub(super) fn line(view: &TaskView, width: usize, now: Timestamp, style: Style) 
         gap = width.saturating_sub(columns(&name)),
         pad = 10_usize.saturating_sub(state.len()),
     );
-    let rest = style.cut(&details(view), width + 24);
+    let rest = style.cut(&details(view, now), width + 24);
     format!("{head}  {rest}").trim_end().to_owned()
 }
 
-fn details(view: &TaskView) -> String {
+fn details(view: &TaskView, now: Timestamp) -> String {
     let mut parts = Vec::new();
     let tries = view.attempts.iter().filter(|a| a.step == "implement").count();
     if tries > 1 {
@@ -170,6 +170,7 @@ fn details(view: &TaskView) -> String {
         }
         _ => {}
     }
+    parts.extend(view.attempts.iter().filter_map(|attempt| attempt.live).map(|at| live(at, now)));
     if view.cancel_requested {
         parts.push("being cancelled".to_owned());
     }
@@ -177,6 +178,16 @@ fn details(view: &TaskView) -> String {
         parts.push(format!("{}: {}", error.class, error.message));
     }
     parts.join("  ")
+}
+
+/// What the processes of an attempt that runs take, and when they last said something.
+fn live(reading: LiveView, now: Timestamp) -> String {
+    let output = reading.last_output_at.map_or_else(
+        || "no output yet".to_owned(),
+        |at| format!("output {} ago", duration(now.since(at))),
+    );
+    let cpu = Duration::try_from_secs_f64(reading.cpu_seconds).unwrap_or_default();
+    format!("{}, CPU {}, {output}", bytes(reading.memory_bytes), duration(cpu))
 }
 
 /// `a <- b <- c`: what ended badly, down to the task itself.
@@ -312,8 +323,17 @@ pub fn task(view: &TaskView, now: Timestamp, style: Style) -> String {
             let cpu = Duration::try_from_secs_f64(used.cpu_seconds).unwrap_or_default();
             format!("peak {}, CPU {}", bytes(used.peak_memory_bytes), duration(cpu))
         });
+        let now_used = attempt.live.map_or(String::new(), |reading| {
+            let (cpu_at, peak) = (now.since(reading.last_cpu_at), bytes(reading.peak_memory_bytes));
+            let more = if reading.processes == 1 { "" } else { "es" };
+            let (what, cpu_at) = (live(reading, now), duration(cpu_at));
+            format!(
+                "{what}, CPU use {cpu_at} ago, peak {peak}, {} process{more}",
+                reading.processes
+            )
+        });
         let number = format!("{}.{}", attempt.step, attempt.number);
-        let text = format!("{number} {outcome} {by} {exit} {cost} {used} {session}");
+        let text = format!("{number} {outcome} {by} {exit} {cost} {used}{now_used} {session}");
         fact("attempt", text.split_whitespace().collect::<Vec<_>>().join(" ").as_str());
     }
     out

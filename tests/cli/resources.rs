@@ -23,8 +23,10 @@ fn ps_shows_the_live_tree_also_without_a_supervisor() {
     assert!(attempt["memory_bytes"].as_u64() > Some(0), "{attempt}");
     assert_eq!(attempt["processes"][0]["pid"], attempt["agent_pid"]);
     assert_eq!(attempt["processes"][0]["parent"], attempt["shim_pid"]);
+    status_tells_what_it_does(&sandbox, "running");
     run.signal(Signal::SIGKILL);
     run.finish();
+    status_tells_what_it_does(&sandbox, "interrupted");
     let orphaned = ps();
     assert!(orphaned["supervisor"].is_null());
     assert_eq!(orphaned["attempts"][0]["shim_pid"], attempt["shim_pid"]);
@@ -35,8 +37,28 @@ fn ps_shows_the_live_tree_also_without_a_supervisor() {
     sandbox.open("go");
     sandbox.orch("resume").exits(0);
     assert_eq!(ps()["attempts"], serde_json::json!([]));
+    assert!(sandbox.status_of("a")["attempts"][0]["live"].is_null(), "it has ended");
     let status = sandbox.status_of("a");
     assert!(status["attempts"][0]["resources"]["peak_memory_bytes"].as_u64() > Some(0), "{status}");
+}
+
+/// The list, the task and both documents have the reading of the attempt that runs.
+fn status_tells_what_it_does(sandbox: &Sandbox, state: &str) {
+    let live = |attempt: &serde_json::Value| attempt["live"].clone();
+    // The first reading comes a moment after the start.
+    wait_until("a reading", || live(&sandbox.status_of("a")["attempts"][0]).is_object());
+    let status = sandbox.status_of("a");
+    assert_eq!(status["state"], state);
+    let reading = live(&status["attempts"][0]);
+    assert!(reading["memory_bytes"].as_u64() > Some(0), "{reading}");
+    assert!(reading["processes"].as_u64() > Some(0), "{reading}");
+    assert!(reading["heartbeat_at"].is_string() && reading["last_cpu_at"].is_string(), "{reading}");
+    let alone = sandbox.orch("status a --json").exits(0).json();
+    assert!(live(&alone["attempts"][0])["cpu_seconds"].is_f64(), "{alone}");
+    for command in ["status", "status a"] {
+        let text = sandbox.orch(command).exits(0).stdout;
+        assert!(text.contains("iB, CPU ") && text.contains(", no output yet"), "{text}");
+    }
 }
 
 #[test]

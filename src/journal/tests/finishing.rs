@@ -36,6 +36,7 @@ fn attempt(step: &str, from: i64, to: Option<i64>) -> AttemptView {
         tokens: Tokens::default(),
         agent: None,
         resources: None,
+        live: None,
     }
 }
 
