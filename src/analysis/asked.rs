@@ -103,10 +103,10 @@ pub(super) fn makes(line: &str, start: usize, end: usize) -> bool {
     if is_bare_name(&line[start..end]) && !ends {
         return false;
     }
-    let mut words =
+    let words =
         left.split_whitespace().rev().filter(|word| word.chars().any(char::is_alphanumeric));
     let mut put = None;
-    while let Some(word) = words.next() {
+    for word in words {
         let is_name =
             word.trim_end_matches(['.', ',', ':']).contains(['/', '.', '`']) || is_bare_name(word);
         let word = bare_word(word);

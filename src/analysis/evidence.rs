@@ -82,11 +82,18 @@ pub(super) struct Findings {
     is_wide: bool,
     /// Its share, 0 to 1, of all that the names in the prompt point at.
     defines: f64,
-    /// Whether the text asks for it as the test of another.
-    is_asked: bool,
-    /// Whether the text asks for tests of it, and so not for it.
-    is_tested: bool,
+    /// What it is where the text asks for tests of a file.
+    testing: Option<Testing>,
     evidence: Vec<Evidence>,
+}
+
+/// What a file is to a request for tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Testing {
+    /// One of the tests.
+    Test,
+    /// What they test, and so not asked for itself.
+    Subject,
 }
 
 /// Everything that was found, by path.
@@ -134,15 +141,14 @@ impl Evidences {
     /// A test of a file, which the text asks for without naming it.
     pub(super) fn asked(&mut self, path: &str, line: impl FnOnce() -> Evidence) {
         let findings = self.paths.entry(path.to_owned()).or_default();
-        if !findings.is_asked {
-            findings.is_asked = true;
+        if findings.testing.replace(Testing::Test) != Some(Testing::Test) {
             findings.evidence.push(Evidence { factor: Some(Factor::Test), ..line() });
         }
     }
 
     /// A file of which the text asks for tests.
     pub(super) fn tested(&mut self, path: &str) {
-        self.paths.entry(path.to_owned()).or_default().is_tested = true;
+        self.paths.entry(path.to_owned()).or_default().testing = Some(Testing::Subject);
     }
 
     /// What is not a mention.
@@ -340,7 +346,7 @@ impl Findings {
         let said = if is_said { score::said(&self.signals) } else { 0.0 };
         let defined =
             if self.reads == 0 { score::defined(&self.signals, self.defines) } else { 0.0 };
-        let asked = if self.is_asked { score::TESTS_ASKED } else { 0.0 };
+        let asked = if self.testing == Some(Testing::Test) { score::TESTS_ASKED } else { 0.0 };
         if self.is_refused() { 0.0 } else { said.max(defined).max(asked) }
     }
 
@@ -349,7 +355,7 @@ impl Findings {
         match self.declared {
             Some(Access::Write) => 1.0,
             Some(Access::Read) => 0.0,
-            None if self.is_tested && self.may_write == 0 => 0.0,
+            None if self.testing == Some(Testing::Subject) && self.may_write == 0 => 0.0,
             None => weights.score(&self.signals).max(self.said()).min(MAX_FROM_TEXT),
         }
     }

@@ -6,6 +6,7 @@ use super::evidence::{Evidences, Said, excerpt};
 use super::lines::{Line, Place, lines};
 use super::resolve::{Found, Resolver};
 use super::tokens::{self, Token};
+use super::tree::extension;
 use super::{Request, Tree, hints, neighbours, shell};
 use crate::model::{Evidence, Factor};
 use std::collections::HashMap;
@@ -153,7 +154,7 @@ impl Mention<'_> {
                 all.asked(test, evidence);
             }
             // The tests of a Rust file are mostly in it.
-            if tests == Tests::Of && !path.ends_with(".rs") {
+            if tests == Tests::Of && extension(path) != Some("rs") {
                 said = Said::Read;
                 all.tested(path);
             }

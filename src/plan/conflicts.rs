@@ -310,13 +310,13 @@ impl<'a> Pairs<'a> {
     }
 
     /// What is a file for one task and a directory for another cannot be both.
-    fn below(&mut self, path: &str, users: &[Use], uses: &BTreeMap<&'a str, Vec<Use>>) {
+    fn below(&mut self, path: &str, users: &[Use], all: &BTreeMap<&'a str, Vec<Use>>) {
         if path.ends_with('/') {
             return;
         }
         let start = format!("{path}/");
         let from = (Bound::Included(start.as_str()), Bound::Unbounded);
-        let inside = uses.range::<str, _>(from).take_while(|(other, _)| other.starts_with(&start));
+        let inside = all.range::<str, _>(from).take_while(|(other, _)| other.starts_with(&start));
         for (other, more) in inside {
             for (x, y) in users.iter().flat_map(|x| more.iter().map(move |y| (*x, *y))) {
                 self.add(other, x, y);
