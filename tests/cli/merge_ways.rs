@@ -240,3 +240,16 @@ fn with_a_bare_repository_as_the_only_remote_nothing_is_different() {
     sandbox.git(["push", "-q", "origin", "main"]);
     assert_eq!(sandbox.git_in(&bare, ["rev-parse", "main"]), sandbox.git(["rev-parse", "main"]));
 }
+
+#[test]
+fn a_checkout_without_an_index_is_told_how_to_get_one() {
+    let sandbox = three_commits();
+    fs::remove_file(sandbox.repo.join(".git/index")).unwrap();
+    let before = sandbox.git(["rev-parse", "main"]);
+    let refused = sandbox.orch("merge");
+    assert_ne!(refused.code, 0);
+    said(&refused, &["has no index", "git reset"]);
+    assert_eq!(sandbox.git(["rev-parse", "main"]), before);
+    sandbox.git(["reset", "-q"]);
+    sandbox.orch("merge").exits(0);
+}
