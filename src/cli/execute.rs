@@ -225,6 +225,7 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
         return nothing_to_do(place, spec, args.form.format());
     }
     world.repo.identity()?;
+    context::refuse_unreachable(&world)?;
     let lock = world.lock()?;
     let (journal, rebuilt) = world.take_journal(&lock)?;
     context::tell_rebuilt(rebuilt.as_ref());

@@ -87,6 +87,9 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
         eprintln!("nothing to retry");
         return Ok(ExitCode::SUCCESS);
     }
+    if lock.is_some() {
+        context::refuse_unreachable(&world)?;
+    }
     for task in again.iter().filter_map(|id| state.position(id)) {
         let spent = state.task_budget(task).filter(|budget| budget.spent_usd > 0.0);
         if let Some(budget) = spent {
