@@ -65,13 +65,14 @@ fn status_tells_what_it_does(sandbox: &Sandbox, state: &str) {
 fn a_floor_that_the_machine_cannot_meet_is_refused_at_the_start() {
     let sandbox = Sandbox::new();
     sandbox.task("a", &[], "exit 1");
+    let config = sandbox.read("orch.toml");
     for limit in ["free_disk", "least_memory"] {
-        sandbox.config(&format!("[limits]\n{limit} = \"1000000TiB\"\n"));
+        sandbox.write("orch.toml", format!("{config}\n[limits]\n{limit} = \"1000000TiB\"\n"));
         let refused = sandbox.orch("execute --tasks prompts/a.md").exits(2);
         assert!(refused.stderr.contains(limit), "{}", refused.stderr);
         assert!(refused.stderr.contains("can never be met"), "{}", refused.stderr);
     }
-    sandbox.config("");
+    sandbox.write("orch.toml", &config);
     sandbox.orch("execute --tasks prompts/a.md").exits(1);
     sandbox.config("[limits]\nfree_disk = \"1000000TiB\"\n");
     sandbox.orch("retry a").exits(2);
