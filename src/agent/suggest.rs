@@ -86,6 +86,10 @@ pub(super) fn suggestion(class: FailureClass, agent: &AgentProfile, facts: &Fact
                 .to_owned()
         }
         FailureClass::Git => "resolve what git says, then run `orch retry`".to_owned(),
+        FailureClass::WorktreeGone => {
+            "`orch retry` starts its agent again in a new worktree; see `orch logs` for what removed the old one"
+                .to_owned()
+        }
         FailureClass::Internal => "see the message; if it is a bug, please report it".to_owned(),
     }
 }

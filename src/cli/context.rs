@@ -275,3 +275,17 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     Ok(builder.enable_all().max_blocking_threads(BLOCKING).build()?)
 }
+
+/// Before work starts: refuses limits that would keep all of it waiting for ever.
+///
+/// # Errors
+/// Wrong input, with the key.
+pub(super) fn refuse_unreachable(world: &World) -> Result<(), CliError> {
+    let places = [world.root.join(".worktrees"), world.layout.dir().to_owned()];
+    let spaces = places.iter().filter_map(|place| crate::process::disk_space(place));
+    let disks: Vec<u64> = spaces.map(|space| space.total).collect();
+    match world.limits.out_of_reach(crate::process::system().memory_bytes, &disks) {
+        Some(why) => Err(CliError::usage(why)),
+        None => Ok(()),
+    }
+}

@@ -11,7 +11,8 @@ use crate::model::{MergeMode, RunSpec, RunState, TaskState, TaskView, parse_dura
 use crate::process::SupervisorLock;
 use crate::report::{self, Ndjson, Style, live::Live};
 use crate::supervisor::{
-    Intake, Ledger, Observer, Options, Supervisor, World, intake, run_spec, store_prompts,
+    Intake, Ledger, Observer, Options, Supervisor, TimeLimit, World, intake, run_spec,
+    store_prompts,
 };
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -72,12 +73,12 @@ pub(super) struct How {
     /// The workflow of all tasks, whatever their prompts say [default: default].
     #[arg(long, value_name = "NAME")]
     workflow: Option<String>,
-    /// Limit of one attempt, such as 90s, 30m or 2h [default: 2h].
+    /// Limit of one attempt, such as 90s, 30m, 2h or none [default: 2h].
     #[arg(long, value_name = "DUR", value_parser = limit)]
-    timeout: Option<Duration>,
-    /// Limit of an attempt's silence [default: none].
+    timeout: Option<TimeLimit>,
+    /// Limit of an attempt's silence, or none [default: none].
     #[arg(long, value_name = "DUR", value_parser = limit)]
-    idle_timeout: Option<Duration>,
+    idle_timeout: Option<TimeLimit>,
     /// How often a failed attempt is tried again, where that makes sense [default: 0].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100))]
     retries: Option<u32>,
@@ -140,11 +141,14 @@ impl Form {
     }
 }
 
-/// A time limit, as orch.toml takes it too: above zero.
-fn limit(text: &str) -> Result<Duration, String> {
+/// A time limit, as orch.toml takes it too: above zero, or none.
+fn limit(text: &str) -> Result<TimeLimit, String> {
+    if text == "none" {
+        return Ok(TimeLimit::Unlimited);
+    }
     match parse_duration(text)? {
-        Duration::ZERO => Err("a time limit must be above zero".to_owned()),
-        limit => Ok(limit),
+        Duration::ZERO => Err("a time limit must be above zero, or none".to_owned()),
+        limit => Ok(TimeLimit::Of(limit)),
     }
 }
 
@@ -221,6 +225,7 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
         return nothing_to_do(place, spec, args.form.format());
     }
     world.repo.identity()?;
+    context::refuse_unreachable(&world)?;
     let lock = world.lock()?;
     let (journal, rebuilt) = world.take_journal(&lock)?;
     context::tell_rebuilt(rebuilt.as_ref());
@@ -414,4 +419,16 @@ fn exit_code(ledger: &Ledger, run: RunState, conflicted: bool) -> ExitCode {
     }
     let good = states.all(|s: TaskState| s.is_good());
     ExitCode::from(u8::from(!good))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_limit_is_above_zero_or_none() {
+        assert_eq!(limit("none"), Ok(TimeLimit::Unlimited));
+        assert_eq!(limit("90s"), Ok(TimeLimit::Of(Duration::from_secs(90))));
+        assert!(limit("0").is_err() && limit("soon").is_err());
+    }
 }

@@ -76,6 +76,7 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
         return Ok(ExitCode::from(u8::from(state != RunState::Succeeded)));
     }
     world.repo.identity()?;
+    context::refuse_unreachable(&world)?;
     if args.detach {
         drop(lock);
         return detached::start(place, &world, &id);

@@ -90,6 +90,9 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
         eprintln!("nothing to retry");
         return Ok(ExitCode::SUCCESS);
     }
+    if lock.is_some() {
+        context::refuse_unreachable(&world)?;
+    }
     for task in again.iter().filter_map(|id| state.position(id)) {
         let spent = state.task_budget(task).filter(|budget| budget.spent_usd > 0.0);
         if let Some(budget) = spent {
@@ -107,8 +110,11 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     }
     let target = ledger.state().spec.target.clone();
     let onto = target.map(|branch| world.repo.branch_tip(&branch)).transpose()?.flatten();
+    let mut edited = Vec::new();
     for id in &again {
-        refresh_prompt(&world, &ledger, id)?;
+        if refresh_prompt(&world, &ledger, id)? {
+            edited.push(id.clone());
+        }
     }
     let snapshots =
         if args.from_snapshot { hold_snapshots(&world, &ledger, &again)? } else { BTreeMap::new() };
@@ -116,7 +122,7 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     let most = args.max_cost_usd.map(Some);
     let mut asked: Vec<Event> =
         most.map(|max_cost_usd| Event::BudgetRequested { max_cost_usd }).into_iter().collect();
-    asked.push(Event::RetryRequested { tasks: again, onto, snapshots });
+    asked.push(Event::RetryRequested { tasks: again, onto, snapshots, edited });
     let Some(lock) = lock else {
         ledger.record(asked)?;
         eprintln!("asked the running supervisor to run {count} again; see: orch status");
@@ -197,19 +203,19 @@ fn hold_snapshots(
     Ok(held)
 }
 
-/// A prompt that was edited since is what the user wants to be run.
-fn refresh_prompt(world: &World, ledger: &Ledger, id: &TaskId) -> Result<(), CliError> {
+/// A prompt that was edited since is what the user wants to be run. Whether it was.
+fn refresh_prompt(world: &World, ledger: &Ledger, id: &TaskId) -> Result<bool, CliError> {
     let state = ledger.state();
-    let Some(task) = state.position(id).map(|p| &state.spec.tasks[p]) else { return Ok(()) };
+    let Some(task) = state.position(id).map(|p| &state.spec.tasks[p]) else { return Ok(false) };
     let (edited, stored) = (world.root.join(&task.prompt), world.layout.prompt(&state.spec.id, id));
-    let Ok(text) = std::fs::read(&edited) else { return Ok(()) };
+    let Ok(text) = std::fs::read(&edited) else { return Ok(false) };
     if std::fs::read(&stored).is_ok_and(|before| before == text) {
-        return Ok(());
+        return Ok(false);
     }
     // What is wrong with it is said before anything starts.
     crate::prompt::load(std::slice::from_ref(&edited), &world.root)?;
     std::fs::write(&stored, text)
         .map_err(|e| CliError::failed(format!("write {}: {e}", stored.display())))?;
     eprintln!("{} was edited since; the new text is used", task.prompt);
-    Ok(())
+    Ok(true)
 }

@@ -210,6 +210,7 @@ mod tests {
             tasks: vec!["t".into(), "other".into()],
             onto: None,
             snapshots: BTreeMap::new(),
+            edited: Vec::new(),
         };
         all.apply(&retry, Timestamp(0));
         assert_eq!(all.tried(&task, FollowUpKind::Fix, 7), 0);

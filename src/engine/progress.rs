@@ -22,6 +22,8 @@ pub struct TaskProgress {
     pub conflict: Option<Box<Failure>>,
     /// When it starts again, it is with its branch.
     pub(super) anew: bool,
+    /// Its prompt was edited: when it starts again, it is with its agent at the latest.
+    pub(super) edited: bool,
     /// The commit it starts from anew, in place of the run's base, after it conflicted.
     pub onto: Option<String>,
     /// What its attempts cost since a person last asked for it, and what the dearest did: millionths of a dollar.
@@ -64,6 +66,12 @@ pub struct Step {
 }
 
 impl Step {
+    /// Why its last attempt failed.
+    pub(super) fn failure(&self) -> Option<&Failure> {
+        let (end, _) = self.attempts.last()?.ended.as_ref()?;
+        end.ending.failure()
+    }
+
     /// Its attempts since a person last asked for the task.
     pub(super) fn tried(&self) -> impl Iterator<Item = &Attempt> {
         self.attempts.iter().filter(|attempt| attempt.number > self.forgiven)

@@ -1,11 +1,11 @@
 //! Whether a failed step is tried again, how, and when.
 
-use super::progress::{Attempt, StepState};
+use super::progress::{Attempt, Step, StepState};
 use super::signal;
-use super::state::{State, restart_point};
+use super::state::State;
 use crate::model::{
-    AgentProfile, AttemptEnd, AttemptId, Failure, FailureClass, OnLimit, StepKind, StopReason,
-    Timestamp,
+    AgentProfile, AttemptEnd, AttemptId, Failure, FailureClass, OnLimit, StepKind, StepSpec,
+    StopReason, Timestamp,
 };
 
 /// An attempt lost to a dead shim, or killed by somebody, is started again without counting against `retries`, but not for
@@ -84,7 +84,7 @@ fn wanted(state: &State, task: usize) -> Option<Again> {
     let class = end.ending.failure()?.class;
     // What a dead shim took with it, or somebody killed, is done again; what failed is mended by the agent.
     let is_lost = matches!(class, FailureClass::Interrupted | FailureClass::Killed);
-    let from = if is_lost { failed } else { restart_point(&spec.steps, failed) };
+    let from = if is_lost { failed } else { restart_point(&spec.steps, failed, Some(class)) };
     let is_agent = |step: usize| matches!(spec.steps[step].kind, StepKind::Agent);
     let tally = Tally::of(state, task, from);
     let policy = &state.spec.policy;
@@ -152,6 +152,33 @@ fn wanted(state: &State, task: usize) -> Option<Again> {
     }
     again.agent = again.agent.filter(|agent| *agent != spec.agent);
     Some(again)
+}
+
+/// Where a task starts again when the step at `failed` failed: at its agent when a process failed at or
+/// after it (a failed test is mended by the agent, not by running the test again) and when there is nothing
+/// left to commit, else at the failed step (a commit that git refused must not cost another agent).
+fn restart_point(steps: &[StepSpec], failed: usize, class: Option<FailureClass>) -> usize {
+    if !steps[failed].kind.is_process() && class != Some(FailureClass::WorktreeGone) {
+        return failed;
+    }
+    steps[..=failed].iter().rposition(runs_agent).unwrap_or(failed)
+}
+
+/// Where a task starts that a person asked for again, if there is anything to do again: at its agent at the
+/// latest when its prompt was edited, as what was made of the old text is no longer asked for.
+pub(super) fn asked_again(specs: &[StepSpec], steps: &[Step], edited: bool) -> Option<usize> {
+    let failed = steps.iter().position(|step| step.state == StepState::Failed);
+    let point = failed.map(|failed| {
+        let class = steps[failed].failure().map(|failure| failure.class);
+        restart_point(specs, failed, class)
+    });
+    let agent = specs.iter().position(runs_agent).filter(|_| edited);
+    point.into_iter().chain(agent).min()
+}
+
+/// Whether the step runs an agent, and applies.
+fn runs_agent(step: &StepSpec) -> bool {
+    matches!(step.kind, StepKind::Agent) && step.skip.is_none()
 }
 
 /// What came of a step, and of those after it, since a person last asked for the task.
@@ -226,6 +253,7 @@ fn is_worth_retrying(class: FailureClass) -> bool {
         | C::MaxTurns
         | C::Interrupted
         | C::Git
+        | C::WorktreeGone
         | C::SetupFailed => true,
         C::Auth
         | C::Quota

@@ -8,7 +8,7 @@ use super::holds::Holds;
 use super::merging::Merging;
 use super::overlap::Overlap;
 use super::progress::{Attempt, Beginning, Brief, Merged, Step, StepState, TaskProgress};
-use super::retry::{MAX_LOST, Verdict, retry_verdict};
+use super::retry::{MAX_LOST, Verdict, asked_again, retry_verdict};
 use super::signal;
 use crate::model::{
     AttemptEnd, AttemptId, BuiltIn, Dependency, DependencyKind, Dialect, Ending, Event, Failure,
@@ -307,9 +307,14 @@ impl State {
                     self.finished = None;
                 }
             }
-            Event::RetryRequested { tasks, onto, snapshots } => {
+            Event::RetryRequested { tasks, onto, snapshots, edited } => {
                 for task in tasks {
-                    self.retry_task(task, onto.as_ref(), snapshots.get(task));
+                    self.retry_task(
+                        task,
+                        onto.as_ref(),
+                        snapshots.get(task),
+                        edited.contains(task),
+                    );
                 }
                 self.asked(at);
                 self.finished = None;
@@ -527,7 +532,13 @@ impl State {
         self.worked_before + self.session.1.since(self.session.0)
     }
 
-    fn retry_task(&mut self, task: &TaskId, onto: Option<&String>, snapshot: Option<&String>) {
+    fn retry_task(
+        &mut self,
+        task: &TaskId,
+        onto: Option<&String>,
+        snapshot: Option<&String>,
+        edited: bool,
+    ) {
         let Some(position) = self.position(task) else { return };
         let progress = &mut self.tasks[position];
         if progress.merged.is_some() {
@@ -550,6 +561,7 @@ impl State {
             return;
         }
         (progress.spent, progress.dearest) = (0, 0);
+        progress.edited |= edited;
         // With another start, or without a worktree, it begins at the beginning.
         progress.anew |= cannot_land || was_cleaned;
         if self.is_running(position) {
@@ -564,32 +576,19 @@ impl State {
         let steps = &self.spec.tasks[task].steps;
         let progress = &mut self.tasks[task];
         progress.again = false;
+        let edited = std::mem::take(&mut progress.edited);
         for step in &mut progress.steps {
             step.forgiven = step.attempts.last().map_or(0, |a| a.number);
         }
         let is_branch =
             |s: &StepSpec| matches!(s.kind, StepKind::BuiltIn { action: BuiltIn::Branch });
-        let failed = progress.steps.iter().position(|s| s.state == StepState::Failed);
         let from = if std::mem::take(&mut progress.anew) {
             steps.iter().position(is_branch)
         } else {
-            failed.map(|failed| restart_point(steps, failed))
+            asked_again(steps, &progress.steps, edited)
         };
         if let Some(from) = from {
             self.rewind(task, from, StepState::Pending);
         }
     }
-}
-
-/// Where a task starts again when the step at `failed` failed: at its agent when a process failed at or
-/// after it (a failed test is mended by the agent, not by running the test again), else at the failed
-/// step (a commit that git refused must not cost another agent).
-#[must_use]
-pub(super) fn restart_point(steps: &[StepSpec], failed: usize) -> usize {
-    if !steps[failed].kind.is_process() {
-        return failed;
-    }
-    let runs_agent = |s: &StepSpec| matches!(s.kind, StepKind::Agent) && s.skip.is_none();
-    let agent = steps[..=failed].iter().rposition(runs_agent);
-    agent.unwrap_or(failed)
 }

@@ -28,25 +28,45 @@ pub(crate) struct Standing {
 }
 
 impl Repo {
+    /// Ties a worktree to this repository again that lost its `.git`; what is in it stays.
+    ///
+    /// # Errors
+    /// When the repository does not know it.
+    pub fn repair_worktree(&self, worktree: &Path) -> Result<(), GitError> {
+        // Without a path: given one that has no .git, git mends it and complains. It may also complain of
+        // others, which are not our concern.
+        let done = executable::git(self.place(), &["worktree", "repair"]);
+        if worktree.join(".git").exists() {
+            return Ok(());
+        }
+        done?;
+        Err(GitError::Gone(format!(
+            "{} has no .git any more and the repository does not know it; move it away, then try again",
+            worktree.display()
+        )))
+    }
+
     /// The checkout at `worktree`, after making sure that it is a linked worktree of this
     /// repository and that both sides know each other.
     pub(crate) fn linked(&self, worktree: &Path) -> Result<Checkout, GitError> {
-        let broken = |why: &str| {
-            GitError::InTheWay(format!(
+        let unusable = |why: &str| {
+            format!(
                 "{} is not a usable worktree of this repository: {why}; if the files in it matter, \
                  try: git worktree repair {}",
                 worktree.display(),
                 worktree.display()
-            ))
+            )
         };
+        let broken = |why: &str| GitError::InTheWay(unusable(why));
         if !worktree.exists() {
-            return Err(GitError::InTheWay(format!(
+            return Err(GitError::Gone(format!(
                 "the worktree {} is gone; if it was moved, this says where it is: git worktree list",
                 worktree.display()
             )));
         }
         let dot_git = worktree.join(".git");
-        let kind = std::fs::symlink_metadata(&dot_git).map_err(|_| broken("its .git is gone"))?;
+        let kind = std::fs::symlink_metadata(&dot_git)
+            .map_err(|_| GitError::Gone(unusable("its .git is gone")))?;
         if !kind.is_file() {
             return Err(broken("its .git is a repository of its own"));
         }

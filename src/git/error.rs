@@ -41,6 +41,9 @@ pub enum GitError {
     /// Something is in the way and was left alone.
     #[error("{0}")]
     InTheWay(String),
+    /// A worktree, or the file that ties it to its repository, was removed.
+    #[error("{0}")]
+    Gone(String),
     /// Nothing answers to this name, or it is not a commit.
     #[error("no such revision: {0}; see: git branch --all, git tag")]
     UnknownRevision(String),

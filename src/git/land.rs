@@ -426,8 +426,18 @@ impl<'c> LockedIndex<'c> {
     }
 
     fn fill(&self, file: &Path) -> Result<(), GitError> {
-        super::private_index::copy_index(&self.checkout.git_dir.join("index"), file)
-            .map_err(GitError::io(format!("copy the index of {}", self.checkout.path.display())))
+        let index = self.checkout.git_dir.join("index");
+        let place = self.checkout.path.display();
+        match super::private_index::copy_index(&index, file) {
+            // Without one git takes every file for deleted, and so must we.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !index.exists() => {
+                Err(GitError::Refused(format!(
+                    "{place} has no index, as after git clone --no-checkout; make one with: git reset \
+                     (and if its files are missing: git checkout -- .), then run orch merge again"
+                )))
+            }
+            copied => copied.map_err(GitError::io(format!("copy the index of {place}"))),
+        }
     }
 
     /// The other name of the lock.

@@ -192,6 +192,9 @@ pub enum Event {
         /// Those that go on from a snapshot of their worktree, and its commit.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         snapshots: BTreeMap<TaskId, String>,
+        /// Those whose prompt was edited since.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        edited: Vec<TaskId>,
     },
     /// A person asked that nothing new starts for now. What runs goes on.
     PauseRequested,

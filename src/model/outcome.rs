@@ -80,6 +80,8 @@ pub enum FailureClass {
     EscapedWorktree,
     /// Git refused: the message says what.
     Git,
+    /// Its worktree, or what ties that to the repository, was removed before its work was committed.
+    WorktreeGone,
     /// The program itself failed (disk full, permission, a bug).
     Internal,
     /// It was not started, because it might have cost more than it may.

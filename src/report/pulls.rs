@@ -1,7 +1,7 @@
 //! What `orch pr` did, and how pull requests stand.
 
 use crate::forge::{CheckState, PullState};
-use crate::model::{Link, RunId};
+use crate::model::{Link, RunId, TaskState};
 use crate::supervisor::{MergeOutcome, MergedPull, PullOutcome, PullStatus};
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -40,6 +40,9 @@ pub fn pull_outcomes(outcomes: &[(String, PullOutcome)]) -> String {
                 tip.get(..10).unwrap_or(tip)
             ),
             O::Refused(why) => writeln!(out, "✗ {name}: {why}"),
+            O::NotFinished(TaskState::Merged) => {
+                writeln!(out, "- {name}: no pull request, it is merged already")
+            }
             O::NotFinished(state) => writeln!(out, "- {name}: no pull request, it is {state}"),
             O::Queued(why) => {
                 late = true;

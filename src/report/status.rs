@@ -1,7 +1,7 @@
 //! `orch status`: a run, its tasks, and what to do next.
 
 use super::style::{Style, columns, fit, mark};
-use super::words::{bytes, count, duration, money};
+use super::words::{bytes, count, duration, money, shell_word};
 use super::{overlaps, waits};
 use crate::model::{
     BreakerView, Failure, FailureClass, LiveView, OverlapView, RunState, RunView, TaskState,
@@ -221,7 +221,7 @@ fn next(run: &RunView, tasks: &[TaskView]) -> Option<String> {
     match run.state {
         RunState::Running => {
             let busy = tasks.iter().find(|t| t.state == TaskState::Running)?;
-            Some(format!("orch logs {} -f", busy.name))
+            Some(format!("orch logs {} -f", shell_word(&busy.name)))
         }
         RunState::Paused | RunState::Interrupted => Some("orch resume".to_owned()),
         _ => {
@@ -230,7 +230,8 @@ fn next(run: &RunView, tasks: &[TaskView]) -> Option<String> {
                 Some(bad) if bad.state == TaskState::Conflicted => {
                     let broken =
                         bad.error.as_ref().map(|e| e.class) == Some(FailureClass::VerifyFailed);
-                    Some(format!("orch {} {}", if broken { "retry" } else { "diff" }, bad.name))
+                    let command = if broken { "retry" } else { "diff" };
+                    Some(format!("orch {command} {}", shell_word(&bad.name)))
                 }
                 Some(bad) if bad.state != TaskState::Cancelled => Some(again(run, tasks, bad)),
                 _ if stands(TaskState::Succeeded) => Some("orch merge".to_owned()),
@@ -250,11 +251,12 @@ fn again(run: &RunView, tasks: &[TaskView], bad: &TaskView) -> String {
         _ => None,
     };
     let alike = tasks.iter().filter(|t| t.state.is_final() && class(t) == class(bad)).count();
+    let name = shell_word(&bad.name);
     match mended_once {
         Some(more) if alike > 1 => format!("orch retry --failed{more}"),
-        Some(more) if bad.logs.is_empty() => format!("orch retry {}{more}", bad.name),
-        _ if bad.logs.is_empty() => format!("orch retry {}", bad.name),
-        _ => format!("orch logs {0}, then: orch retry {0}", bad.name),
+        Some(more) if bad.logs.is_empty() => format!("orch retry {name}{more}"),
+        _ if bad.logs.is_empty() => format!("orch retry {name}"),
+        _ => format!("orch logs {name}, then: orch retry {name}"),
     }
 }
 
@@ -295,7 +297,7 @@ pub fn task(view: &TaskView, now: Timestamp, style: Style) -> String {
         if !kept.left_out.is_empty() {
             let _ = write!(text, ", without {}", kept.left_out.join(", "));
         }
-        fact("snapshot", &format!("{text}  (orch diff {} --snapshot)", view.name));
+        fact("snapshot", &format!("{text}  (orch diff {} --snapshot)", shell_word(&view.name)));
     }
     if !view.files_changed.is_empty() {
         fact("files", &view.files_changed.join(", "));
@@ -403,6 +405,9 @@ pub(super) mod tests {
         let mut ran = failed("a", Crashed);
         ran.logs.push(crate::model::LogView { step: "implement".to_owned(), attempt: 1 });
         assert_eq!(next(&ended, &[ran.clone()]).unwrap(), "orch logs a, then: orch retry a");
+        ran.name = "it's a task".to_owned();
+        let quoted = r"orch logs 'it'\''s a task', then: orch retry 'it'\''s a task'";
+        assert_eq!(next(&ended, &[ran]).unwrap(), quoted);
         let two = [failed("a", Auth), failed("b", Auth)];
         assert_eq!(next(&ended, &two).unwrap(), "orch retry --failed");
         let budget = Some(crate::model::BudgetView { spent_usd: 1.0, max_usd: 1.0 });

@@ -18,10 +18,23 @@ pub fn duration(time: Duration) -> String {
 /// `$0.12`, or `$0.0042` below a cent.
 #[must_use]
 pub fn money(dollars: f64) -> String {
+    // The sum of nothing is a negative zero.
+    let dollars = dollars + 0.0;
     if dollars > 0.0 && dollars < 0.01 {
         format!("${dollars:.4}")
     } else {
         format!("${dollars:.2}")
+    }
+}
+
+/// A word of a command that can be pasted into a shell.
+#[must_use]
+pub fn shell_word(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
     }
 }
 
@@ -53,6 +66,7 @@ mod tests {
             ["0.4s", "12s", "3m04s", "2h05m"]
         );
         assert_eq!([money(0.0042), money(1.5), money(0.0)], ["$0.0042", "$1.50", "$0.00"]);
+        assert_eq!(money(std::iter::empty::<f64>().sum()), "$0.00");
         assert_eq!([tokens(999), tokens(1234), tokens(2_500_000)], ["999", "1.2k", "2.5M"]);
     }
 }

@@ -221,7 +221,9 @@ fn git(error: impl std::fmt::Display) -> Failure {
 fn make_again(world: &World, job: &Job) -> Result<(), Failure> {
     let path = world.worktree(&job.task.worktree);
     if path.exists() {
-        return Ok(());
+        // Without its .git it is no worktree, but what is in it may matter.
+        let untied = std::fs::symlink_metadata(path.join(".git")).is_err();
+        return if untied { world.repo.repair_worktree(&path).map_err(git) } else { Ok(()) };
     }
     let branch = job.task.branch.clone();
     let base = world.repo.branch_tip(&branch).map_err(git)?.unwrap_or_else(|| job.start.clone());

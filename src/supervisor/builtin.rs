@@ -56,6 +56,12 @@ pub(super) async fn perform(world: Arc<World>, job: Job) -> AttemptEnd {
 }
 
 fn git_failure(error: &GitError) -> Failure {
+    if matches!(error, GitError::Gone(_)) {
+        return Failure::new(FailureClass::WorktreeGone, error.to_string()).suggest(
+            "orch retry starts its agent again in a new worktree, with --from-snapshot from what is kept of its \
+             work (see: orch status TASK)",
+        );
+    }
     Failure::new(FailureClass::Git, error.to_string())
 }
 

@@ -27,6 +27,15 @@ use std::time::Duration;
 /// thousands.
 const TARGETS: usize = 500;
 
+/// A time limit as the command line says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeLimit {
+    /// `none`, whatever is configured.
+    Unlimited,
+    /// So long.
+    Of(Duration),
+}
+
 /// What the command line says, over what the configuration says.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -41,9 +50,9 @@ pub struct Options {
     /// `--workflow`.
     pub workflow: Option<String>,
     /// `--timeout`.
-    pub timeout: Option<Duration>,
+    pub timeout: Option<TimeLimit>,
     /// `--idle-timeout`.
-    pub idle_timeout: Option<Duration>,
+    pub idle_timeout: Option<TimeLimit>,
     /// `--max-cost-usd`.
     pub max_cost_usd: Option<f64>,
     /// `--retries`.
@@ -375,6 +384,15 @@ fn policy(config: &Config, options: &Options) -> Policy {
     policy
 }
 
+/// What was said on the command line, else what is configured.
+fn limit(said: Option<TimeLimit>, configured: Option<Duration>) -> Option<Duration> {
+    match said {
+        Some(TimeLimit::Of(limit)) => Some(limit),
+        Some(TimeLimit::Unlimited) => None,
+        None => configured,
+    }
+}
+
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
@@ -473,8 +491,8 @@ impl Builder<'_> {
             setup: config.setup.clone().unwrap_or_default(),
             verify,
             no_forge: "no forge is used".to_owned(),
-            timeout_ms: front.timeout.or(options.timeout).or(config.timeout).map(millis),
-            idle_timeout_ms: options.idle_timeout.or(config.idle_timeout).map(millis),
+            timeout_ms: front.timeout.or(limit(options.timeout, config.timeout)).map(millis),
+            idle_timeout_ms: limit(options.idle_timeout, config.idle_timeout).map(millis),
             retries: front.retries.or(options.retries).unwrap_or(config.retries),
         };
         let file = prompt.path.display().to_string();

@@ -48,7 +48,9 @@ pub use forge::{
     Desk, FollowUpOptions, FollowUpOutcome, FollowedUp, MergeOptions, MergeOutcome, MergedPull,
     PullChoice, PullOptions, PullOutcome, PullStatus, follow_up_at_work, queue_pulls,
 };
-pub use intake::{Intake, IntakeError, Options, intake, profiles, run_spec, store_prompts};
+pub use intake::{
+    Intake, IntakeError, Options, TimeLimit, intake, profiles, run_spec, store_prompts,
+};
 pub use land::{LandOptions, Landing, Outcome, TaskClash, land};
 pub use ledger::Ledger;
 pub use pressure::{Limits, least_disk};

@@ -336,3 +336,16 @@ fn an_empty_command_tests_nothing_and_is_refused() {
     let told = sandbox.orch("merge --verify ''").exits(2);
     said(&told, &["must not be empty", "--no-verify"]);
 }
+
+#[test]
+fn a_checkout_without_an_index_is_told_how_to_get_one() {
+    let sandbox = three_commits();
+    fs::remove_file(sandbox.repo.join(".git/index")).unwrap();
+    let before = sandbox.git(["rev-parse", "main"]);
+    let refused = sandbox.orch("merge");
+    assert_ne!(refused.code, 0);
+    said(&refused, &["has no index", "git reset"]);
+    assert_eq!(sandbox.git(["rev-parse", "main"]), before);
+    sandbox.git(["reset", "-q"]);
+    sandbox.orch("merge").exits(0);
+}

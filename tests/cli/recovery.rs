@@ -295,3 +295,19 @@ fn retry_runs_what_failed_and_only_that() {
     assert_eq!(sandbox.attempts_of("bad"), 2);
     assert_eq!(sandbox.status()["run"]["state"], "succeeded");
 }
+
+#[test]
+fn a_task_whose_agent_removed_its_worktree_is_done_by_a_retry() {
+    for remove in ["cd / && rm -rf \"$ORCH_WORKTREE\"", "rm .git"] {
+        let sandbox = Sandbox::new();
+        sandbox.task("a", &[], &format!("echo a > a.txt; [ -e ../../mended ] || {{ {remove}; }}"));
+        sandbox.orch("execute --tasks prompts/a.md").exits(1);
+        let failed = sandbox.status_of("a");
+        assert_eq!(failed["error"]["class"], "worktree_gone", "{failed}");
+        sandbox.write("mended", "");
+        sandbox.orch("retry a").exits(0);
+        assert_eq!(sandbox.show(&sandbox.branch_of("a"), "a.txt"), "a");
+        assert_eq!(sandbox.attempts_of("a"), 2);
+        sandbox.nothing_is_left_behind();
+    }
+}

@@ -62,11 +62,30 @@ fn status_tells_what_it_does(sandbox: &Sandbox, state: &str) {
 }
 
 #[test]
+fn a_floor_that_the_machine_cannot_meet_is_refused_at_the_start() {
+    let sandbox = Sandbox::new();
+    sandbox.task("a", &[], "exit 1");
+    let config = sandbox.read("orch.toml");
+    for limit in ["free_disk", "least_memory"] {
+        sandbox.write("orch.toml", format!("{config}\n[limits]\n{limit} = \"1000000TiB\"\n"));
+        let refused = sandbox.orch("execute --tasks prompts/a.md").exits(2);
+        assert!(refused.stderr.contains(limit), "{}", refused.stderr);
+        assert!(refused.stderr.contains("can never be met"), "{}", refused.stderr);
+    }
+    sandbox.write("orch.toml", &config);
+    sandbox.orch("execute --tasks prompts/a.md").exits(1);
+    sandbox.config("[limits]\nfree_disk = \"1000000TiB\"\n");
+    sandbox.orch("retry a").exits(2);
+    assert_eq!(sandbox.attempts_of("a"), 1);
+}
+
+#[test]
 fn a_disk_that_is_short_holds_a_run_back_and_does_not_fail_it() {
     let sandbox = Sandbox::new();
     sandbox.task("a", &[], "echo a > a.txt");
-    // More than any disk has.
-    sandbox.config("[limits]\nfree_disk = \"1000000TiB\"\n");
+    // More than is free on any disk that has something on it.
+    let total = orch::process::disk_space(&sandbox.repo).unwrap().total;
+    sandbox.config(&format!("[limits]\nfree_disk = {}\n", total - 1));
     let run = sandbox.start("execute --tasks prompts/a.md");
     let said = |text: &str| wait_until(text, || run.stderr_so_far().contains(text));
     said("nothing new starts until there is more");
@@ -74,7 +93,7 @@ fn a_disk_that_is_short_holds_a_run_back_and_does_not_fail_it() {
     assert_eq!(sandbox.attempts_of("a"), 0);
     run.signal(Signal::SIGINT);
     assert_eq!(run.finish().code, 130);
-    let config = sandbox.read("orch.toml").replace("\"1000000TiB\"", "0");
+    let config = sandbox.read("orch.toml").replace(&(total - 1).to_string(), "0");
     sandbox.write("orch.toml", config);
     sandbox.orch("resume").exits(0);
     assert_eq!(sandbox.status_of("a")["state"], "succeeded");
@@ -108,7 +127,9 @@ fn the_newest_is_stopped_before_memory_runs_out_and_the_others_are_left_alone() 
     sandbox.wait_for_start("b");
     run.signal(Signal::SIGKILL);
     run.finish();
-    sandbox.config("[limits]\nleast_memory = \"1000000TiB\"\n");
+    // Some of it is always in use.
+    let most = orch::process::system().memory_bytes - 1;
+    sandbox.config(&format!("[limits]\nleast_memory = {most}\n"));
     let run = sandbox.start("resume");
     let outcomes = || {
         let tasks = ["a", "b"].map(|name| sandbox.status_of(name));

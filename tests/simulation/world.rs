@@ -464,7 +464,12 @@ impl World<'_> {
     fn retry(&mut self) -> Result<(), String> {
         self.tally.count("retry");
         let tasks = self.some_tasks();
-        self.record(Event::RetryRequested { tasks, onto: None, snapshots: BTreeMap::new() })
+        self.record(Event::RetryRequested {
+            tasks,
+            onto: None,
+            snapshots: BTreeMap::new(),
+            edited: Vec::new(),
+        })
     }
 
     /// A second Ctrl-C.

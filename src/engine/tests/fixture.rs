@@ -187,6 +187,7 @@ impl Run {
             tasks: vec![task.into()],
             onto: None,
             snapshots: std::collections::BTreeMap::new(),
+            edited: Vec::new(),
         });
         self.act()
     }

@@ -131,6 +131,7 @@ fn a_login_that_fails_costs_one_attempt_and_names_the_others() {
         tasks: vec!["a".into()],
         onto: None,
         snapshots: std::collections::BTreeMap::new(),
+        edited: Vec::new(),
     });
     assert_eq!(run.act(), ["start a/agent.2"]);
     assert_eq!(run.fail("a/agent.2", C::Auth), ["finish failed"]);
@@ -301,6 +302,7 @@ fn money_is_not_spent_that_is_not_there() {
         tasks: vec!["c".into()],
         onto: None,
         snapshots: std::collections::BTreeMap::new(),
+        edited: Vec::new(),
     });
     assert!(!run.act().is_empty());
 }

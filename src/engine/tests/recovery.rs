@@ -158,6 +158,7 @@ fn a_task_that_landed_stays_landed() {
         tasks: vec!["a".into()],
         onto: None,
         snapshots: std::collections::BTreeMap::new(),
+        edited: Vec::new(),
     });
     assert_eq!(run.task_state("a"), TaskState::Merged);
     assert_eq!(run.view("a").error, None);

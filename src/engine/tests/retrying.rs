@@ -37,6 +37,7 @@ fn a_failure_is_tried_again_where_the_same_request_may_end_differently() {
         (C::Conflict, false),
         (C::EscapedWorktree, false),
         (C::Git, true),
+        (C::WorktreeGone, true),
         (C::Internal, false),
     ] {
         let mut run = at_its_agent(1);
@@ -130,6 +131,35 @@ fn a_failed_commit_does_not_cost_another_agent() {
     assert_eq!(run.later(10), ["start a/commit.2"]);
     assert_eq!(run.fail("a/commit.2", C::Git), ["finish failed"]);
     assert_eq!(run.retry("a"), ["start a/commit.3"]);
+}
+
+#[test]
+fn without_its_worktree_a_task_begins_at_its_agent_again() {
+    let mut run = at_its_agent(1);
+    run.ok("a/agent.1");
+    assert_eq!(run.fail("a/commit.1", C::WorktreeGone), ["again a/agent.2"]);
+    assert_eq!(run.later(10), ["start a/agent.2"]);
+    run.ok("a/agent.2");
+    assert_eq!(run.fail("a/commit.2", C::WorktreeGone), ["finish failed"]);
+    assert_eq!(run.retry("a"), ["start a/agent.3"]);
+    assert_eq!(run.ok("a/agent.3"), ["start a/commit.3"]);
+}
+
+#[test]
+fn an_edited_prompt_costs_another_agent_even_where_only_the_commit_failed() {
+    let mut run = at_its_agent(0);
+    run.ok("a/agent.1");
+    assert_eq!(run.fail("a/commit.1", C::Git), ["finish failed"]);
+    run.apply(Event::RetryRequested {
+        tasks: vec!["a".into()],
+        onto: None,
+        snapshots: std::collections::BTreeMap::new(),
+        edited: vec!["a".into()],
+    });
+    assert_eq!(run.act(), ["start a/agent.2"]);
+    run.ok("a/agent.2");
+    assert_eq!(run.fail("a/commit.2", C::Git), ["finish failed"]);
+    assert_eq!(run.retry("a"), ["start a/commit.3"], "of the text as it was used");
 }
 
 #[test]

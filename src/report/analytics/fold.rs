@@ -167,7 +167,9 @@ impl RunFigures {
             predicted_seconds: parallel,
             attempts: attempts().count(),
             retries: tasks().map(retries).sum(),
-            cost_usd: attempts().filter_map(|attempt| attempt.cost_usd).sum(),
+            cost_usd: attempts()
+                .filter_map(|attempt| attempt.cost_usd)
+                .fold(0.0, |sum, cost| sum + cost),
             tokens: tokens(attempts()),
         }
     }

@@ -85,7 +85,7 @@ pub fn queue_pulls(
         )
     })?;
     let standings = state.standings();
-    let (mut tasks, mut rest) = (Vec::new(), Vec::new());
+    let (mut tasks, mut rest, mut merged) = (Vec::new(), Vec::new(), Vec::new());
     for (at, spec) in state.spec.tasks.iter().enumerate() {
         let now_is = state.task_state(at, &standings);
         let named = matches!(choice, PullChoice::Named(ids) if ids.contains(&spec.id));
@@ -98,9 +98,15 @@ pub fn queue_pulls(
         let shown = named && is_unverified(state, at) && state.commit(at).is_some();
         if done || shown {
             tasks.push(spec.id.clone());
-        } else if now_is != TaskState::Skipped && (now_is != TaskState::Merged || named) {
+        } else if now_is == TaskState::Merged && !named {
+            merged.push((spec.name.clone(), PullOutcome::NotFinished(now_is)));
+        } else if now_is != TaskState::Skipped {
             rest.push((spec.name.clone(), PullOutcome::NotFinished(now_is)));
         }
+    }
+    // Nothing is said of those, unless there is nothing else to say.
+    if tasks.is_empty() && rest.is_empty() {
+        rest = merged;
     }
     let (unified, draft, issues) = (options.unified, options.draft, options.issues);
     let is_wanted = |wanted: &Wanted| {

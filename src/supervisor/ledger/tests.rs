@@ -198,6 +198,7 @@ fn a_run_does_not_end_over_what_another_process_has_just_asked_for() {
             tasks: vec!["a".into()],
             onto: None,
             snapshots: std::collections::BTreeMap::new(),
+            edited: Vec::new(),
         }])
         .unwrap();
     let new = supervisor.record(vec![Event::RunFinished { state: RunState::Failed }]).unwrap();

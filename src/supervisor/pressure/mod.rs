@@ -51,6 +51,33 @@ pub struct Limits {
     pub free_disk: Option<u64>,
 }
 
+impl Limits {
+    /// What is asked for that a machine of so much memory and such disks (bytes in all) has not even when
+    /// nothing runs on it: work would wait for it for ever.
+    #[must_use]
+    pub fn out_of_reach(&self, memory: u64, disks: &[u64]) -> Option<String> {
+        let has = |key: &str, floor: u64, what: &str, total: u64| {
+            (total > 0 && floor > total).then(|| {
+                format!(
+                    "{key} = {} in [limits] of orch.toml can never be met, as {what} {} in all: nothing would \
+                     ever start; lower it",
+                    bytes(floor),
+                    bytes(total)
+                )
+            })
+        };
+        let disk = disks.iter().min().copied().unwrap_or(0);
+        // A quarter of the one is the other where only the first was said.
+        let (least, key) = match (self.least_memory, self.free_memory) {
+            (Some(least), _) => (least, "least_memory"),
+            (None, Some(free)) => (free / 4, "a quarter of free_memory"),
+            (None, None) => (0, "least_memory"),
+        };
+        has("free_disk", self.free_disk.unwrap_or(0), "the disk has", disk)
+            .or_else(|| has(key, least, "the machine has", memory))
+    }
+}
+
 /// What must stay free on a disk of so many bytes, when that much was `said`.
 #[must_use]
 pub fn least_disk(said: Option<u64>, total: u64) -> u64 {
