@@ -171,7 +171,10 @@ impl Witness<'_> {
             // Nobody else makes it go on.
             let tasks = vec![task.id.clone()];
             let snapshots = BTreeMap::<TaskId, String>::new();
-            self.add(since, Event::RetryRequested { tasks, onto: None, snapshots });
+            self.add(
+                since,
+                Event::RetryRequested { tasks, onto: None, snapshots, edited: Vec::new() },
+            );
         }
         for (at, attempt) in unknown.iter().enumerate() {
             self.before(task, position, attempt, tip.as_ref());
