@@ -92,6 +92,11 @@ fn more_jobs_start_at_once_and_fewer_end_nobody() {
 fn requests_to_a_supervisor_that_dies_hold_for_the_next() {
     let sandbox = Sandbox::new();
     let run = one_of_three(&sandbox);
+    // Stopped while it writes to the journal, it would let nobody else.
+    wait_until("the start is recorded", || {
+        let attempts = sandbox.status_of("a")["attempts"].as_array().cloned().unwrap_or_default();
+        attempts.iter().any(|one| one["step"] == "implement" && one["pid"].is_u64())
+    });
     // It does not read any more, and then it is gone.
     run.signal(Signal::SIGSTOP);
     sandbox.orch("jobs 2").exits(0);
