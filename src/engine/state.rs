@@ -295,18 +295,7 @@ impl State {
                         Beginning { agent: agent.clone(), keep: *keep, session: session.clone() };
                 }
             }
-            Event::CancelRequested { tasks } => {
-                for task in tasks {
-                    if let Some(task) = self.task_mut(task) {
-                        task.cancelled = true;
-                        task.again = false;
-                    }
-                }
-                // What was left to be done has changed, so it is judged anew whether anything is.
-                if matches!(self.finished, Some((RunState::Interrupted, _))) {
-                    self.finished = None;
-                }
-            }
+            Event::CancelRequested { tasks } => self.cancel(tasks),
             Event::RetryRequested { tasks, onto, snapshots, edited } => {
                 for task in tasks {
                     self.retry_task(
@@ -350,6 +339,18 @@ impl State {
             | Event::TaskRestored { .. }
             | Event::TaskCleaned { .. } => self.fold_aftermath(&recorded.event),
             _ => self.fold_forge(&recorded.event, at),
+        }
+    }
+
+    fn cancel(&mut self, tasks: &[TaskId]) {
+        for task in tasks {
+            if let Some(task) = self.task_mut(task) {
+                (task.cancelled, task.again) = (true, false);
+            }
+        }
+        // What was left to be done has changed, so it is judged anew whether anything is.
+        if matches!(self.finished, Some((RunState::Interrupted, _))) {
+            self.finished = None;
         }
     }
 
