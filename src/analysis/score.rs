@@ -174,7 +174,7 @@ const SAID: [(Factor, f64); 4] =
 const DEFINES: f64 = 0.5;
 
 /// How likely the test of a file is changed where the text asks for tests of that file. Not measured: as sure as
-/// a file under a heading of writing ([`SAID`]), since tests may also go into a new file.
+/// a file under a heading of writing (`SAID`), since tests may also go into a new file.
 pub const TESTS_ASKED: f64 = 0.75;
 
 /// What the names that are used say of a file that defines some of them, 0 to 1, in a prompt that names no file.
