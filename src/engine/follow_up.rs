@@ -119,10 +119,7 @@ impl FollowUps {
                 finished_at: followed.end.as_ref().map(|(_, at)| *at),
                 exit_code: None,
                 signal: None,
-                outcome: end.map(|end| match &end.ending {
-                    Ending::Succeeded => "succeeded".to_owned(),
-                    Ending::Failed { failure } => failure.class.to_string(),
-                }),
+                outcome: end.map(|end| end.ending.outcome()),
                 session: usage.session,
                 cost_usd: usage.cost_usd,
                 tokens: usage.tokens,

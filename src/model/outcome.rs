@@ -220,6 +220,12 @@ impl Ending {
             Self::Failed { failure } => Some(failure),
         }
     }
+
+    /// One word: `succeeded`, or the class of the failure.
+    #[must_use]
+    pub fn outcome(&self) -> String {
+        self.failure().map_or_else(|| "succeeded".to_owned(), |failure| failure.class.to_string())
+    }
 }
 
 /// Everything that is recorded when an attempt ends.

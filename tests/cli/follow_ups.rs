@@ -1,7 +1,7 @@
 //! `orch pr address` and `orch pr fix` against a GitHub of our own: what people and checks say goes to the
 //! agent, what it does goes to the pull request, once.
 
-use crate::pull_requests::{check, with_token};
+use crate::pull_requests::{check, killed_at_any_record, with_token};
 use crate::support::Sandbox;
 use crate::support::github::{GitHub, Review, Rules, Trouble};
 
@@ -132,33 +132,12 @@ fn a_lost_answer_or_a_limit_answers_once() {
 /// Dies before and after every record, one after another.
 #[test]
 fn a_kill_at_any_record_answers_once() {
-    use orch::journal::Journal;
     let (sandbox, github) = opened(&["verify: ['test -s a.txt']"], "echo better > a.txt");
     let config = sandbox.read("orch.toml").replace("timeout = \"2s\"", "timeout = \"300ms\"");
     sandbox.write("orch.toml", config);
     github.model().remarks(1, "ada", "MEMBER", "make it better");
     github.model().comments_on(1, "ada", "MEMBER", "and faster");
-    let path = sandbox.repo.join(".git/orch/journal.db");
-    let last = || {
-        let journal = Journal::open_existing(&path).unwrap().unwrap();
-        let run = journal.find_run("latest").unwrap().unwrap();
-        journal.events_after(&run, 0).unwrap().last().unwrap().seq
-    };
-    let (mut kills, mut over) = (0, false);
-    while !over {
-        for (place, further) in [("before", 1), ("after", 1), ("before", 2), ("after", 2)] {
-            let mut command = sandbox.command("pr address");
-            let at = last() + further;
-            command.env("GITHUB_TOKEN", "test-token").env("ORCH_CRASH", format!("{place}:{at}"));
-            let told = Sandbox::finish(command);
-            over = told.code == 0;
-            kills += u32::from(told.code == 137);
-            assert!(over || told.code == 137, "{place}:{at}: {told:?}");
-            if over {
-                break;
-            }
-        }
-    }
+    let kills = killed_at_any_record(&sandbox, "pr address");
     assert!(kills >= 10, "{kills} kills");
     let model = github.model();
     assert_eq!(model.answers().len(), 2, "{:?}", model.answers());

@@ -5,7 +5,7 @@
 mod agent_words;
 mod agents;
 mod ahead;
-mod batch_time;
+mod batch_of_twenty;
 mod decompose;
 mod durability;
 mod execute;

@@ -2,6 +2,7 @@
 
 use crate::support::Sandbox;
 use crate::support::github::{CheckRule, GitHub, Review, Rules, Trouble};
+use orch::journal::Journal;
 
 /// The tasks `a`, `b`, ..., each of which writes a file of its own, run to their ends.
 pub fn finished(names: &[&str]) -> (Sandbox, GitHub) {
@@ -468,39 +469,9 @@ fn a_rollup_is_tested_once_and_halved_until_what_breaks_is_found() {
     github.is_true_to_life();
 }
 
-/// The figures of the documentation: requests for twenty tasks, from nothing to merged.
-#[test]
-fn a_batch_of_twenty_takes_few_requests() {
-    let names: Vec<String> = (0..20).map(|n| format!("t{n:02}")).collect();
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let (sandbox, github) = finished(&names);
-    // A request that is given up as the machine is busy would be one more.
-    let config = sandbox.read("orch.toml").replace("timeout = \"2s\"", "timeout = \"60s\"");
-    sandbox.write("orch.toml", config);
-    with_token(&sandbox, "pr create").exits(0);
-    let opened = github.model().requests.len();
-    with_token(&sandbox, "pr merge").exits(0);
-    let all = github.model().requests.len();
-    let mut kinds = std::collections::BTreeMap::new();
-    for request in &github.model().requests {
-        let digits = |part: &str| part.len() < 10 && part.parse::<u64>().is_ok();
-        let kind: Vec<&str> = request.split('/').map(|p| if digits(p) { "N" } else { p }).collect();
-        *kinds.entry(kind.join("/")).or_insert(0) += 1;
-    }
-    eprintln!("{opened} requests to open 20, {} to merge them: {kinds:#?}", all - opened);
-    assert_eq!(github.model().pulls.iter().filter(|pull| pull.merged.is_some()).count(), 20);
-    // Unavoidable: an issue, a pull request and a merge each.
-    assert!(all <= 20 * (3 + 4), "{all} requests:\n{}", github.model().requests.join("\n"));
-}
-
-/// Dies before and after every record that opening and merging write, one after another: before an outcome
-/// is written, its request has been answered.
-#[test]
-fn a_kill_at_any_record_opens_once_and_merges_once() {
-    use orch::journal::Journal;
-    let (sandbox, github) = finished(&["a", "b"]);
-    let config = sandbox.read("orch.toml").replace("timeout = \"2s\"", "timeout = \"700ms\"");
-    sandbox.write("orch.toml", config);
+/// Runs the command until it is done, killed before and after every record that it writes, one after another;
+/// how often it was.
+pub fn killed_at_any_record(sandbox: &Sandbox, command: &str) -> u32 {
     let path = sandbox.repo.join(".git/orch/journal.db");
     let last = || {
         let journal = Journal::open_existing(&path).unwrap().unwrap();
@@ -508,26 +479,32 @@ fn a_kill_at_any_record_opens_once_and_merges_once() {
         journal.events_after(&run, 0).unwrap().last().unwrap().seq
     };
     let mut kills = 0;
-    for command in ["pr create", "pr merge"] {
-        let mut over = false;
-        while !over {
-            // An intent that nobody answered is written anew: it takes the second record to get on.
-            for (place, further) in [("before", 1), ("after", 1), ("before", 2), ("after", 2)] {
-                let at = last() + further;
-                let mut command = sandbox.command(command);
-                command
-                    .env("GITHUB_TOKEN", "test-token")
-                    .env("ORCH_CRASH", format!("{place}:{at}"));
-                let told = Sandbox::finish(command);
-                over = told.code == 0;
-                kills += u32::from(told.code == 137);
-                assert!(over || told.code == 137, "{place}:{at}: {told:?}");
-                if over {
-                    break;
-                }
-            }
+    // An intent that nobody answered is written anew: it takes the second record to get on.
+    for (place, further) in
+        [("before", 1), ("after", 1), ("before", 2), ("after", 2)].iter().cycle()
+    {
+        let mut process = sandbox.command(command);
+        let at = last() + further;
+        process.env("GITHUB_TOKEN", "test-token").env("ORCH_CRASH", format!("{place}:{at}"));
+        let told = Sandbox::finish(process);
+        if told.code == 0 {
+            break;
         }
+        assert_eq!(told.code, 137, "{place}:{at}: {told:?}");
+        kills += 1;
     }
+    kills
+}
+
+/// Dies before and after every record that opening and merging write, one after another: before an outcome
+/// is written, its request has been answered.
+#[test]
+fn a_kill_at_any_record_opens_once_and_merges_once() {
+    let (sandbox, github) = finished(&["a", "b"]);
+    let config = sandbox.read("orch.toml").replace("timeout = \"2s\"", "timeout = \"700ms\"");
+    sandbox.write("orch.toml", config);
+    let commands = ["pr create", "pr merge"];
+    let kills: u32 = commands.iter().map(|command| killed_at_any_record(&sandbox, command)).sum();
     assert!(kills >= 30, "{kills} kills");
     let model = github.model();
     assert_eq!((model.issues.len(), model.pulls.len()), (3, 2), "{}", model.requests.join("\n"));

@@ -19,10 +19,6 @@ impl Desk<'_> {
         case: &mut Case,
         options: &FollowUpOptions,
     ) -> Result<Settled<FollowUpOutcome>, SupervisorError> {
-        if let Err(outcome) = self.look(case, options).await? {
-            return Ok(Err(outcome));
-        }
-        self.conclude(case, options).await?;
         let number = case.known.link.number;
         let mut before = None;
         loop {

@@ -18,10 +18,6 @@ impl Desk<'_> {
         case: &mut Case,
         options: &FollowUpOptions,
     ) -> Result<Settled<FollowUpOutcome>, SupervisorError> {
-        if let Err(outcome) = self.look(case, options).await? {
-            return Ok(Err(outcome));
-        }
-        self.conclude(case, options).await?;
         let mut fixes = 0;
         loop {
             if let Err(outcome) = self.deliver_last(case).await? {

@@ -17,7 +17,9 @@ use super::Desk;
 use super::pushing::Branch;
 use crate::engine::PullRequest;
 use crate::forge::{Discussion, ForgeError, Pull, PullState};
-use crate::model::{AgentProfile, FollowUpEnd, Link, PullStanding, TaskId, TaskState};
+use crate::model::{
+    AgentProfile, FollowUpEnd, FollowUpKind, Link, PullStanding, TaskId, TaskState,
+};
 use crate::supervisor::SupervisorError;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -146,18 +148,7 @@ impl Desk<'_> {
         &mut self,
         options: &FollowUpOptions,
     ) -> Result<Vec<FollowedUp>, SupervisorError> {
-        let mut all = Vec::new();
-        for chosen in self.chosen(&options.only) {
-            let done = match chosen {
-                Err(done) => done,
-                Ok(mut case) => {
-                    let settled = self.address_one(&mut case, options).await;
-                    self.told(case, settled).await?
-                }
-            };
-            all.push(done);
-        }
-        Ok(all)
+        self.follow_up(FollowUpKind::Address, options).await
     }
 
     /// Gives checks that failed to the tasks' agents.
@@ -168,18 +159,43 @@ impl Desk<'_> {
         &mut self,
         options: &FollowUpOptions,
     ) -> Result<Vec<FollowedUp>, SupervisorError> {
+        self.follow_up(FollowUpKind::Fix, options).await
+    }
+
+    async fn follow_up(
+        &mut self,
+        kind: FollowUpKind,
+        options: &FollowUpOptions,
+    ) -> Result<Vec<FollowedUp>, SupervisorError> {
         let mut all = Vec::new();
         for chosen in self.chosen(&options.only) {
             let done = match chosen {
                 Err(done) => done,
                 Ok(mut case) => {
-                    let settled = self.fix_one(&mut case, options).await;
+                    let settled = self.follow_up_one(kind, &mut case, options).await;
                     self.told(case, settled).await?
                 }
             };
             all.push(done);
         }
         Ok(all)
+    }
+
+    /// What an earlier command began comes to its end first.
+    async fn follow_up_one(
+        &mut self,
+        kind: FollowUpKind,
+        case: &mut Case,
+        options: &FollowUpOptions,
+    ) -> Result<Settled<FollowUpOutcome>, SupervisorError> {
+        if let Err(outcome) = self.look(case, options).await? {
+            return Ok(Err(outcome));
+        }
+        self.conclude(case, options).await?;
+        match kind {
+            FollowUpKind::Address => self.address_one(case, options).await,
+            FollowUpKind::Fix => self.fix_one(case, options).await,
+        }
     }
 
     /// A pull request with what became of it. GitHub not answering is an outcome.

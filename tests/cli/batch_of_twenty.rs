@@ -1,7 +1,8 @@
-//! How long a batch of pull requests takes against what it must: a measurement, not part of the tests.
+//! What a batch of twenty pull requests costs: its requests, and, as a measurement that is no part of the tests,
+//! how long it takes against what it must:
 //! `cargo test --release --test cli -- --ignored --nocapture how_long_a_batch`.
 
-use crate::pull_requests::{check, opened};
+use crate::pull_requests::{check, finished, opened, with_token};
 use crate::support::github::{Rules, Trouble};
 use std::time::{Duration, Instant};
 
@@ -41,4 +42,29 @@ fn how_long_a_batch_of_twenty_takes() {
         (took - merges) / seconds as f64,
         model.requests.len() - asked
     );
+}
+
+/// The figures of the documentation: requests for twenty tasks, from nothing to merged.
+#[test]
+fn a_batch_of_twenty_takes_few_requests() {
+    let names: Vec<String> = (0..20).map(|n| format!("t{n:02}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let (sandbox, github) = finished(&names);
+    // A request that is given up as the machine is busy would be one more.
+    let config = sandbox.read("orch.toml").replace("timeout = \"2s\"", "timeout = \"60s\"");
+    sandbox.write("orch.toml", config);
+    with_token(&sandbox, "pr create").exits(0);
+    let opened = github.model().requests.len();
+    with_token(&sandbox, "pr merge").exits(0);
+    let all = github.model().requests.len();
+    let mut kinds = std::collections::BTreeMap::new();
+    for request in &github.model().requests {
+        let digits = |part: &str| part.len() < 10 && part.parse::<u64>().is_ok();
+        let kind: Vec<&str> = request.split('/').map(|p| if digits(p) { "N" } else { p }).collect();
+        *kinds.entry(kind.join("/")).or_insert(0) += 1;
+    }
+    eprintln!("{opened} requests to open 20, {} to merge them: {kinds:#?}", all - opened);
+    assert_eq!(github.model().pulls.iter().filter(|pull| pull.merged.is_some()).count(), 20);
+    // Unavoidable: an issue, a pull request and a merge each.
+    assert!(all <= 20 * (3 + 4), "{all} requests:\n{}", github.model().requests.join("\n"));
 }
