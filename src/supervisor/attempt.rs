@@ -17,7 +17,7 @@ use crate::process::{
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, mpsc};
 
 /// What the attempts tell the loop.
@@ -151,15 +151,15 @@ pub(super) async fn follow(
 ) {
     let mut live = agents::Live::new(&job);
     let mut wait = std::pin::pin!(ended);
-    let mut quiet = Quiet::new(&job, clock::wall());
+    let mut quiet = Quiet::new(&job, Instant::now());
     let ended = loop {
-        let pause = quiet.next(clock::wall()).map_or(live.pause(), |due| due.min(live.pause()));
+        let pause = quiet.next(Instant::now()).map_or(live.pause(), |due| due.min(live.pause()));
         // A look that is due is not taken again and again within the same millisecond.
         let pause = pause.max(Duration::from_millis(10));
         if let Ok(ended) = tokio::time::timeout(pause, &mut wait).await {
             break ended;
         }
-        if let Some(silence) = quiet.look(clock::wall()) {
+        if let Some(silence) = quiet.look(clock::wall(), Instant::now()) {
             let _ = sender.send(Observation::Quiet { attempt: job.id.clone(), silence });
         }
         if let Some(progress) = live.read_new() {
@@ -278,6 +278,7 @@ pub(super) fn judge(world: &World, job: &Job, ended: Result<Finished, ProcessErr
     };
     end.exit = Some(result.exit);
     end.finished_at = Some(result.finished_at);
+    end.wall_ms = Some(result.wall_ms);
     end.resources = Some(ResourceUse {
         peak_memory_bytes: result.peak_memory_bytes,
         cpu_seconds: Duration::from_millis(result.user_ms + result.sys_ms).as_secs_f64(),
