@@ -10,7 +10,7 @@ use crate::engine::{Beginning, State};
 use crate::git::WorktreeSpec;
 use crate::model::{
     AgentProfile, AttemptEnd, AttemptId, Ending, Exit, Failure, FailureClass, Phase, ResourceUse,
-    StepKind, StepSpec, StopReason, TaskId, TaskSpec,
+    StepKind, StepSpec, StopReason, TaskId, TaskSpec, shell_word,
 };
 use crate::process::{
     self, Entry, Finished, LogReader, ProcessError, ShimResult, ShimSpec, Stopper,
@@ -332,7 +332,7 @@ fn judge_commands(job: &Job, result: &ShimResult, stopped: Option<StopReason>) -
     } else {
         FailureClass::VerifyFailed
     };
-    let see = format!("orch logs {} --step {}", job.task.name, job.step.id);
+    let see = format!("orch logs {} --step {}", shell_word(&job.task.name), job.step.id);
     let failure = match (stopped, result.exit, &result.spawn_error) {
         (Some(reason), _, _) => stopped_failure(reason, &job.step),
         (_, _, Some(error)) => Failure::new(FailureClass::BadCommand, error.clone()),

@@ -5,6 +5,7 @@ use super::super::ps;
 use crate::config::Config;
 use crate::git::{Features, PoolLimits, Repo};
 use crate::journal::Journal;
+use crate::model::shell_word;
 use crate::process::{self, SupervisorLock};
 use crate::report::{Findings, bytes};
 use crate::supervisor::{World, has_run};
@@ -112,9 +113,9 @@ fn locks(found: &mut Findings, repo: &Repo) {
         places.iter().flat_map(|place| names.map(|name| place.join(name))).collect();
     locks_below(&repo.common_dir.join("refs"), &mut locks);
     for lock in locks.iter().filter(|lock| age(lock).is_some_and(|age| age > STALE)) {
-        found
-            .problem("lock", format!("{} is left of a git that has ended", lock.display()))
-            .fix(format!("if no git is at work here: rm '{}'", lock.display()));
+        found.problem("lock", format!("{} is left of a git that has ended", lock.display())).fix(
+            format!("if no git is at work here: rm {}", shell_word(&lock.display().to_string())),
+        );
     }
 }
 
@@ -194,7 +195,10 @@ fn worktrees(found: &mut Findings, world: &World, journal: &Journal, fix: bool) 
             finding.fix(format!("removed the empty folder {path}"));
         } else {
             let remove = if folder.join(".git").exists() { "git worktree remove" } else { "rm -r" };
-            finding.fix(format!("if nothing in it is of use: {remove} '{path}'"));
+            finding.fix(format!(
+                "if nothing in it is of use: {remove} {}",
+                shell_word(&path.to_string())
+            ));
         }
     }
     match world.repo.gone_worktrees() {

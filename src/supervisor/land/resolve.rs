@@ -10,6 +10,7 @@ use crate::engine::{Beginning, RESOLVE, State};
 use crate::git::{Concluded, WorktreeSpec};
 use crate::model::{
     AgentProfile, AttemptEnd, AttemptId, Dialect, Event, Phase, StepKind, StepSpec, TaskId,
+    shell_word,
 };
 use crate::process::{Finished, ShimResult};
 use crate::supervisor::attempt::Job;
@@ -125,7 +126,7 @@ impl Conflict<'_> {
                 task.name,
                 profile.name,
                 self.paths.join(", "),
-                task.name,
+                shell_word(&task.name),
             ));
             ledger.record(vec![Event::ConflictResolving {
                 task: task.id.clone(),
@@ -146,8 +147,10 @@ impl Conflict<'_> {
             Ok(commit) if world.repo.tree_of(commit)? == world.repo.tree_of(&onto)? => {
                 Some(format!(
                     "{}: nothing of it is in what the agent made of the conflict, which is {} as it was; its work \
-                     before that is {tip}; to start it again: orch retry {0}",
-                    task.name, self.into
+                     before that is {tip}; to start it again: orch retry {}",
+                    task.name,
+                    self.into,
+                    shell_word(&task.name)
                 ))
             }
             _ => None,
