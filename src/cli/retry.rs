@@ -79,8 +79,9 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
         } else if ids.contains(&task.id) {
             // By name also what succeeded but cannot land: it breaks what it is merged with.
             if !ended_badly && now_is != TaskState::Succeeded {
+                let go_on = go_on(state, lock.is_some());
                 return Err(CliError::usage(format!(
-                    "{} is {now_is}; only a task that has ended and has not landed can run again",
+                    "{} is {now_is}; only a task that has ended and has not landed can run again{go_on}",
                     task.name
                 )));
             }
@@ -88,8 +89,10 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
         }
     }
     if again.is_empty() {
-        eprintln!("nothing to retry");
-        return Ok(ExitCode::SUCCESS);
+        let go_on = go_on(state, lock.is_some());
+        eprintln!("nothing to retry{go_on}");
+        // What nobody works on will not succeed by itself.
+        return Ok(ExitCode::from(u8::from(!go_on.is_empty())));
     }
     if lock.is_some() {
         context::refuse_unreachable(&world)?;
@@ -132,6 +135,18 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     world.repo.identity()?;
     ledger.record(asked)?;
     supervise(place, &world, &lock, ledger, args.form)
+}
+
+/// What there is to do instead in a run that is not over and that nobody works on.
+fn go_on(state: &State, nobody_works: bool) -> String {
+    if nobody_works && state.finished.is_none() {
+        format!(
+            "; {0} is not finished and nobody works on it, go on with: orch resume {0}",
+            state.spec.id
+        )
+    } else {
+        String::new()
+    }
 }
 
 /// What it means for others that tasks which had succeeded are done again: whoever started from the old work

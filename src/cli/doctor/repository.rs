@@ -91,6 +91,12 @@ fn disk(found: &mut Findings, world: &World, config: &Config) {
     for (what, place) in
         [("worktrees", world.root.join(".worktrees")), ("git", world.layout.dir().into())]
     {
+        if !process::can_write(&place) {
+            let place = place.display();
+            found
+                .problem("disk", format!("nothing can be written in {place}, so nothing can run"))
+                .fix("see who owns it and how its file system is mounted: ls -ld, mount");
+        }
         let Some(space) = process::disk_space(&place) else { continue };
         let floor = crate::supervisor::least_disk(config.free_disk, space.total);
         let text = format!("{} of {} free for {what}", bytes(space.free), bytes(space.total));
