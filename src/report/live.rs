@@ -89,7 +89,10 @@ impl<W: Write> Live<W> {
             Event::AttemptStarted { attempt, .. } => {
                 let (step, again) = (&attempt.step, attempt.number);
                 let again = if again > 1 { format!(" (attempt {again})") } else { String::new() };
-                self.say(&format!("● {}: {step}{again}", name(&attempt.task)));
+                // The run falls back, and says so.
+                let by = state.attempt(attempt).and_then(|known| known.beginning.agent.as_ref());
+                let by = by.map_or(String::new(), |agent| format!(" by {agent}"));
+                self.say(&format!("● {}: {step}{again}{by}", name(&attempt.task)));
             }
             Event::AttemptAdopted { attempt, pid } => {
                 let step = &attempt.step;
@@ -99,9 +102,15 @@ impl<W: Write> Live<W> {
                 self.doing.remove(&attempt.task);
                 self.tell_end(state, attempt, &end.ending, &name(&attempt.task));
             }
-            Event::RetryScheduled { attempt, not_before, .. } => {
-                let wait = duration(not_before.since(now()));
-                self.say(&format!("· {}: tried again in {wait}", name(&attempt.task)));
+            Event::RetryScheduled { attempt, not_before, agent, .. } => {
+                let wait = not_before.since(now());
+                let when = if wait.as_millis() < 100 {
+                    "at once".to_owned()
+                } else {
+                    format!("in {}", duration(wait))
+                };
+                let by = agent.as_ref().map_or(String::new(), |agent| format!(", by {agent}"));
+                self.say(&format!("· {}: tried again {when}{by}", name(&attempt.task)));
             }
             Event::AttemptStalled { attempt, quiet_seconds } => {
                 let quiet = duration(std::time::Duration::from_secs(*quiet_seconds));
