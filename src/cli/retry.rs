@@ -79,7 +79,12 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
         } else if ids.contains(&task.id) {
             // By name also what succeeded but cannot land: it breaks what it is merged with.
             if !ended_badly && now_is != TaskState::Succeeded {
-                let go_on = go_on(state, lock.is_some());
+                let go_on = match state.blocked_by(position, &standings).first() {
+                    Some(root) if now_is == TaskState::Blocked => {
+                        format!("; it follows by itself after: orch retry {}", shell_word(root))
+                    }
+                    _ => go_on(state, lock.is_some()),
+                };
                 return Err(CliError::usage(format!(
                     "{} is {now_is}; only a task that has ended and has not landed can run again{go_on}",
                     task.name

@@ -175,12 +175,18 @@ impl<W: Write> Live<W> {
             named.into_iter().filter_map(|task| state.position(task)).collect();
         positions.sort_unstable();
         let standings = state.standings();
+        // Whatever else is told of a task that an earlier supervisor saw the end of, this is not news.
+        let ends = |r: &&Recorded| {
+            matches!(r.event, Event::AttemptEnded { .. } | Event::StepSkipped { .. })
+        };
+        let ended: HashSet<&TaskId> =
+            events.iter().filter(ends).flat_map(|r| r.event.tasks()).collect();
         for position in positions {
             let spec = &state.spec.tasks[position];
             let done = state.task_state(position, &standings) == TaskState::Succeeded;
             if !done {
                 self.told.remove(&spec.id);
-            } else if self.told.insert(spec.id.clone()) {
+            } else if ended.contains(&spec.id) && self.told.insert(spec.id.clone()) {
                 let view = state.task_view(position, &standings);
                 let files = super::words::count(view.files_changed.len(), "file");
                 self.say(&format!("✓ {}: {files} changed on {}", spec.name, spec.branch));
