@@ -320,6 +320,10 @@ impl State {
                     agent.limited_elsewhere(*until, detail, policy);
                 }
             }
+            Event::ClockSet { ahead_ms } => {
+                // Nobody worked in that time.
+                self.session.0 = self.session.0.after(Duration::from_millis(*ahead_ms)).min(at);
+            }
             Event::DrainRequested => (self.draining, self.halting) = (true, self.draining),
             Event::RunFinished { state } => self.finished = Some((*state, at)),
             Event::OverlapFound { .. } | Event::OverlapGone { .. } => self.fold_overlap(recorded),
@@ -425,7 +429,8 @@ impl State {
         let Some(attempt) = open else { return };
         let stopped = attempt.stopping;
         // Both are told by clocks that somebody may have set.
-        let ended_at = end.finished_at.map_or(at, |told| told.min(at).max(attempt.started_at));
+        let least = attempt.started_at.after(Duration::from_millis(end.wall_ms.unwrap_or(0)));
+        let ended_at = end.finished_at.map_or(at, |told| told.max(least).min(at));
         attempt.ended = Some((Arc::new(end.clone()), ended_at));
         let starved = |a: &&Attempt| a.stopping == Some(StopReason::OutOfMemory);
         let ended = attempt.clone();

@@ -2,6 +2,7 @@
 
 use super::GitError;
 use super::executable::{git_line, git_with_stdin};
+use crate::model::shell_word;
 use git2::RepositoryOpenFlags;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -66,7 +67,7 @@ impl Repo {
             (git2::ErrorCode::Owner, Ok(git_dir)) => Err(GitError::Refused(format!(
                 "{} belongs to another user; if you trust it: git config --global --add safe.directory {}",
                 git_dir.display(),
-                cwd.display()
+                shell_word(&cwd.display().to_string())
             ))),
             (_, Ok(git_dir)) => Self::from_executable(cwd, &git_dir, refusal),
         }

@@ -210,6 +210,11 @@ pub enum Event {
         /// US dollars in all, what was spent included; `None`: no limit.
         max_cost_usd: Option<f64>,
     },
+    /// The clock was set forward during the run, or the machine slept: nobody worked in that time.
+    ClockSet {
+        /// Milliseconds, beyond those that passed.
+        ahead_ms: u64,
+    },
     /// The machine is short of something: fewer processes at the same time, whatever was asked for.
     /// Holds until the next one, or until another supervisor takes the run.
     ParallelismLimited {
@@ -493,6 +498,7 @@ impl Event {
                 | Self::AttemptStarted { .. }
                 | Self::AttemptAdopted { .. }
                 | Self::AttemptStalled { .. }
+                | Self::ClockSet { .. }
                 | Self::ParallelismLimited { .. }
                 | Self::ResourceShort { .. }
                 | Self::ResourceRecovered { .. }
@@ -541,6 +547,7 @@ impl Event {
             | Self::ContinueRequested
             | Self::JobsRequested { .. }
             | Self::BudgetRequested { .. }
+            | Self::ClockSet { .. }
             | Self::ParallelismLimited { .. }
             | Self::ResourceShort { .. }
             | Self::ResourceRecovered { .. }

@@ -13,6 +13,7 @@ mod overlap;
 mod policy;
 mod problem;
 mod profile;
+mod shell_word;
 mod size;
 mod spec;
 mod steps;
@@ -34,6 +35,7 @@ pub use overlap::{OnOverlap, OverlapPath, OverlapView};
 pub use policy::{BreakerRule, OnConflict, OnLimit, Policy, Strategy};
 pub use problem::{Problem, listed, nearest, quoted};
 pub use profile::{AgentProfile, Dialect, PromptDelivery};
+pub use shell_word::shell_word;
 pub use size::bytes;
 pub use spec::{
     BuiltIn, Dependency, DependencyKind, MergeMode, Phase, PlannedConflict, PlannedWrite, RunSpec,

@@ -10,14 +10,14 @@ use crate::engine::{Beginning, State};
 use crate::git::WorktreeSpec;
 use crate::model::{
     AgentProfile, AttemptEnd, AttemptId, Ending, Exit, Failure, FailureClass, Phase, ResourceUse,
-    StepKind, StepSpec, StopReason, TaskId, TaskSpec,
+    StepKind, StepSpec, StopReason, TaskId, TaskSpec, shell_word,
 };
 use crate::process::{
     self, Entry, Finished, LogReader, ProcessError, ShimResult, ShimSpec, Stopper,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, mpsc};
 
 /// What the attempts tell the loop.
@@ -202,15 +202,15 @@ pub(super) async fn follow(
 ) {
     let mut live = agents::Live::new(&job);
     let mut wait = std::pin::pin!(ended);
-    let mut quiet = Quiet::new(&job, clock::wall());
+    let mut quiet = Quiet::new(&job, Instant::now());
     let ended = loop {
-        let pause = quiet.next(clock::wall()).map_or(live.pause(), |due| due.min(live.pause()));
+        let pause = quiet.next(Instant::now()).map_or(live.pause(), |due| due.min(live.pause()));
         // A look that is due is not taken again and again within the same millisecond.
         let pause = pause.max(Duration::from_millis(10));
         if let Ok(ended) = tokio::time::timeout(pause, &mut wait).await {
             break ended;
         }
-        if let Some(silence) = quiet.look(clock::wall()) {
+        if let Some(silence) = quiet.look(clock::wall(), Instant::now()) {
             let _ = sender.send(Observation::Quiet { attempt: job.id.clone(), silence });
         }
         if let Some(progress) = live.read_new() {
@@ -329,6 +329,7 @@ pub(super) fn judge(world: &World, job: &Job, ended: Result<Finished, ProcessErr
     };
     end.exit = Some(result.exit);
     end.finished_at = Some(result.finished_at);
+    end.wall_ms = Some(result.wall_ms);
     end.resources = Some(ResourceUse {
         peak_memory_bytes: result.peak_memory_bytes,
         cpu_seconds: Duration::from_millis(result.user_ms + result.sys_ms).as_secs_f64(),
@@ -382,7 +383,7 @@ fn judge_commands(job: &Job, result: &ShimResult, stopped: Option<StopReason>) -
     } else {
         FailureClass::VerifyFailed
     };
-    let see = format!("orch logs {} --step {}", job.task.name, job.step.id);
+    let see = format!("orch logs {} --step {}", shell_word(&job.task.name), job.step.id);
     let failure = match (stopped, result.exit, &result.spawn_error) {
         (Some(reason), _, _) => stopped_failure(reason, &job.step),
         (_, _, Some(error)) => Failure::new(FailureClass::BadCommand, error.clone()),

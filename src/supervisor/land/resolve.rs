@@ -8,7 +8,7 @@
 use super::{LandOptions, Landing, Outcome};
 use crate::engine::{RESOLVE, State};
 use crate::git::{Concluded, WorktreeSpec};
-use crate::model::{AgentProfile, AttemptEnd, AttemptId, Dialect, Event, TaskId};
+use crate::model::{AgentProfile, AttemptEnd, AttemptId, Dialect, Event, TaskId, shell_word};
 use crate::process::{Finished, ShimResult};
 use crate::supervisor::attempt::Job;
 use crate::supervisor::builtin::subject;
@@ -123,7 +123,7 @@ impl Conflict<'_> {
                 task.name,
                 profile.name,
                 self.paths.join(", "),
-                task.name,
+                shell_word(&task.name),
             ));
             ledger.record(vec![Event::ConflictResolving {
                 task: task.id.clone(),
@@ -144,8 +144,10 @@ impl Conflict<'_> {
             Ok(commit) if world.repo.tree_of(commit)? == world.repo.tree_of(&onto)? => {
                 Some(format!(
                     "{}: nothing of it is in what the agent made of the conflict, which is {} as it was; its work \
-                     before that is {tip}; to start it again: orch retry {0}",
-                    task.name, self.into
+                     before that is {tip}; to start it again: orch retry {}",
+                    task.name,
+                    self.into,
+                    shell_word(&task.name)
                 ))
             }
             _ => None,

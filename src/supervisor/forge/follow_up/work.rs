@@ -10,7 +10,7 @@ use crate::engine::{FOLLOW_UP_VERIFY, State};
 use crate::git::WorktreeSpec;
 use crate::model::{
     AgentProfile, AttemptEnd, AttemptId, Dialect, Ending, Event, Failure, FailureClass, FollowUp,
-    FollowUpEnd, FollowUpKind, Phase, StepId, StepKind, StepSpec, TaskId,
+    FollowUpEnd, FollowUpKind, Phase, StepId, StepKind, StepSpec, TaskId, shell_word,
 };
 use crate::process::{self, Finished};
 use crate::supervisor::attempt::{self, Job};
@@ -167,7 +167,9 @@ impl Workshop<'_> {
         let text = self.text(ask, &job, session.is_some(), before)?;
         (self.tell)(&format!(
             "{}: asking {}; see: orch logs {} --step {step} -f",
-            task.name, profile.name, task.name
+            task.name,
+            profile.name,
+            shell_word(&task.name)
         ));
         let follow_up = FollowUp {
             task: task.id.clone(),
