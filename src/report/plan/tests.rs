@@ -240,7 +240,7 @@ fn what_is_worth_a_look_is_said_once() {
     for line in [
         "   api | log: both may write CHANGELOG.md (merges by itself: CHANGELOG.md: git merges it line by",
         "   api: find out more first: something is open: the format is TBD; line 3 names 'postgres', which is",
-        "   src/mod.rs: module list that several tasks write; only 0 of its changes could be tried side by",
+        "   src/mod.rs: module list that several tasks write; no two of its changes could be tried side by",
         "   m into m1, m2: 2 parts write different files",
         "   api, log stay one: it has neither sections nor a list of more than one part",
     ] {
