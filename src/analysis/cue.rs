@@ -17,10 +17,14 @@ pub(super) enum Cue {
     Not,
 }
 
+mod part;
+#[cfg(test)]
+mod tests;
+
 use super::chinese;
 use super::words::{
-    CJK, CJK_NOT, CJK_NOT_BEFORE, ENDINGS, FILL, NOT_AT_END, NOT_BEHIND, READ_BEFORE, READ_BEHIND,
-    STEMS, WHOLE,
+    CJK, CJK_NOT, CJK_NOT_BEFORE, ENDINGS, MODELS, NOT_AT_END, NOT_BEHIND, READ_BEFORE, STEMS,
+    WHOLE,
 };
 use Cue::{Create, Read, Write};
 
@@ -36,10 +40,14 @@ pub(super) fn around(line: &str, start: usize, end: usize) -> Option<Cue> {
     let [left, right] = sentence(line, start, end);
     // What is run is not what is written; the verb behind that is said of whatever runs it.
     if right.trim_start_matches(['`', '」']).starts_with("を実行")
-        || is_looked_at(right)
-        || is_source(left)
+        || part::is_looked_at(right)
+        || part::is_source(left)
+        || part::is_run(left)
     {
         return Some(Read);
+    }
+    if part::is_copy(left) {
+        return Some(Write);
     }
     if chinese::is_chinese(line)
         && let Some(cue) = chinese::around(left, right)
@@ -48,45 +56,14 @@ pub(super) fn around(line: &str, start: usize, end: usize) -> Option<Cue> {
     }
     let nearest = [
         beside(left, right),
-        last_phrase(left),
+        last_phrase(left).filter(|(far, _)| part::reaches(left, *far)),
         first_phrase(left, right),
-        last_word(left),
+        last_word(left).filter(|(far, cue)| *cue != Read || part::reaches(left, *far)),
         last_cjk(left).map(|(d, cue)| (d + WRONG_SIDE, cue)),
         first_cjk(right),
         first_word(right).map(|(d, cue)| (d + WRONG_SIDE, cue)),
     ];
     nearest.into_iter().flatten().min_by_key(|(distance, _)| *distance).map(|(_, cue)| cue)
-}
-
-/// Whether what stands right behind a path says that it is looked at: `x.pyと同じように`, `x.py를 보고`. What is checked
-/// (`x.pyを確認して直す`) is looked at only where the next verb has a name of its own.
-fn is_looked_at(right: &str) -> bool {
-    if right.is_ascii() {
-        return false;
-    }
-    let behind = right.trim_start_matches(['`', '"', '*', '」', '』', ' ']);
-    READ_BEHIND.iter().any(|phrase| behind.starts_with(phrase))
-        || behind.strip_prefix("を確認").is_some_and(|rest| {
-            first_cjk(rest)
-                .is_some_and(|(at, cue)| matches!(cue, Create | Write) && has_name(&rest[..at]))
-        })
-}
-
-/// Whether a file is filled from this one: `update b.rs from x.rs`, but not `remove b.load from x.rs`.
-fn is_source(left: &str) -> bool {
-    let before = left.trim_end_matches(['`', '"', '*', ' ']);
-    let Some(before) = before.strip_suffix("from").filter(|before| !before.ends_with(is_word))
-    else {
-        return false;
-    };
-    let fills = |word: &str| {
-        let word = word.to_ascii_lowercase();
-        FILL.iter().any(|verb| word.starts_with(verb))
-    };
-    let verb = words(before)
-        .rev()
-        .find(|(_, word)| fills(word) || matches!(cue_of(word), Some(Create | Write)));
-    verb.is_some_and(|(at, word)| fills(word) && has_name(&before[at..]))
 }
 
 /// What stands before and behind `line[start..end]` in its sentence, as far as words count.
@@ -114,9 +91,16 @@ pub(super) fn is_place_of_fix(line: &str, start: usize, end: usize) -> bool {
         None if right.trim_start_matches(['`', '」', ' ']).starts_with("を参照") => left,
         None => return false,
     };
-    let fixes = words(before).any(|(_, word)| {
-        ["fix", "fixes", "repair", "debug"].iter().any(|w| word.eq_ignore_ascii_case(w))
-    }) || ["修正", "直す", "直し", "修复"].iter().any(|w| before.contains(w));
+    let crashes = words(right).any(|(_, word)| {
+        ["crash", "crashes", "fails", "breaks", "panics", "hangs", "bug", "abstürzt", "plante"]
+            .iter()
+            .any(|w| word.eq_ignore_ascii_case(w))
+    });
+    let fixes = crashes
+        || words(before).any(|(_, word)| {
+            ["fix", "fixes", "repair", "debug"].iter().any(|w| word.eq_ignore_ascii_case(w))
+        })
+        || ["修正", "直す", "直し", "修复"].iter().any(|w| before.contains(w));
     let negated = words(before).any(|(_, word)| is_not(word));
     fixes && !negated && !is_document && !has_name(left) && !has_name(right)
 }
@@ -292,8 +276,8 @@ pub(super) fn last_word(left: &str) -> Option<(usize, Cue)> {
         {
             continue;
         }
-        if word.eq_ignore_ascii_case("except")
-            || (word.eq_ignore_ascii_case("avoid") && lists_only_names(&left[at + word.len()..]))
+        if (word.eq_ignore_ascii_case("except") || word.eq_ignore_ascii_case("avoid"))
+            && lists_only_names(&left[at + word.len()..])
         {
             return Some((left.len() - at - word.len(), Cue::Not));
         }
@@ -386,7 +370,7 @@ fn first_phrase(left: &str, right: &str) -> Option<(usize, Cue)> {
     let at = phrase.or_else(left_alone)?;
     // A verb right before it or between them is nearer: `move x.rs as is`, `x.rs needs fixing as is`.
     let acted_on = words(&near[..at])
-        .chain(words(left).next_back())
+        .chain(words(left).next_back().filter(|_| !left.trim_end().ends_with([',', ';'])))
         .any(|(_, word)| matches!(cue_of(word), Some(Create | Write)));
     (!acted_on).then_some((at.saturating_sub(WRONG_SIDE), Cue::Not))
 }
@@ -397,8 +381,7 @@ fn first_word(right: &str) -> Option<(usize, Cue)> {
     let (mut before, mut refused) = ("", false);
     for (at, word) in words(right) {
         // "as an example", "for reference".
-        if is_any(word, &["example", "reference", "comparison", "inspiration"])
-            && is_any(before, &["as", "an", "a", "for"])
+        if is_any(word, MODELS) && is_any(before, &["as", "an", "a", "for", "als", "comme", "como"])
         {
             return Some((at.saturating_sub(WRONG_SIDE), Read));
         }
@@ -444,6 +427,3 @@ fn negated_cjk(text: &str, at: usize, verb: &str, cue: Cue) -> Cue {
         || CJK_NOT_BEFORE.iter().any(|n| text[..at].ends_with(n));
     if not && cue != Read { Cue::Not } else { cue }
 }
-
-#[cfg(test)]
-mod tests;

@@ -35,6 +35,9 @@ pub(super) const STEMS: &[(&str, Cue)] = &[
     ("implement", Write),
     ("improv", Write),
     ("insert", Write),
+    ("break", Write),
+    ("make", Write),
+    ("makes", Write),
     ("integrat", Write),
     ("migrat", Write),
     ("modif", Write),
@@ -58,6 +61,8 @@ pub(super) const STEMS: &[(&str, Cue)] = &[
     ("document", Write),
     ("delegat", Write),
     ("unif", Write),
+    ("copy", Read),
+    ("copies", Read),
     ("compar", Read),
     ("consult", Read),
     ("exampl", Read),
@@ -100,6 +105,8 @@ pub(super) const STEMS: &[(&str, Cue)] = &[
     ("lesen", Read),
     ("sieh", Read),
     ("vergleich", Read),
+    ("prüf", Read),
+    ("kopier", Read),
     ("созда", Create),
     ("добав", Write),
     ("измен", Write),
@@ -196,10 +203,11 @@ pub(super) const ENDINGS: &[&str] = &[
 
 /// Read without inflection: `according` is a word, `pers` is not.
 pub(super) const WHOLE: &[&str] = &[
-    "per", "see", "like", "new", "ver", "voir", "siehe", "look", "similar", "follow", "passe",
-    "lies", "lese", "lesen", "sieh", "см", "mets", "mettre", "mettez", "lire", "lis", "lisez",
-    "regarde", "regarder", "regardez", "vois", "lee", "leer", "mira", "mirar", "revisa", "revisar",
-    "mejora", "mejorar", "quita", "quitar", "tocar", "toque", "toques",
+    "per", "see", "like", "new", "copy", "copies", "make", "makes", "ver", "voir", "siehe", "look",
+    "similar", "follow", "passe", "lies", "lese", "lesen", "sieh", "см", "mets", "mettre",
+    "mettez", "lire", "lis", "lisez", "regarde", "regarder", "regardez", "vois", "lee", "leer",
+    "mira", "mirar", "revisa", "revisar", "mejora", "mejorar", "quita", "quitar", "tocar", "toque",
+    "toques",
 ];
 
 /// What stands before a path that is looked at, lower-case.
@@ -209,6 +217,14 @@ pub(super) const READ_BEFORE: &[&str] = &[
     "for background",
     "for reference",
     "for comparison",
+    "explain how",
+    "described in",
+    "documented in",
+    "specified in",
+    "listed in",
+    "beschrieben in",
+    "décrit dans",
+    "descrito en",
     "wie in",
     "wie bei",
     "analog zu",
@@ -237,6 +253,14 @@ pub(super) const NOT_BEHIND: &[&str] = &[
     "must remain the same",
     "should remain the same",
     "remains the same",
+    "remains unchanged",
+    "stays unchanged",
+    "still work",
+    "still works",
+    "still pass",
+    "still passes",
+    "bleibt unverändert",
+    "bleiben unverändert",
     "in ruhe",
     "bleibt gleich",
     "bleibt wie",
@@ -392,6 +416,37 @@ pub(super) const READ_BEHIND: &[&str] = &[
     "와 비슷",
     "과 비슷",
 ];
+
+/// What a file is that others are made after: `as a template`.
+pub(super) const MODELS: &[&str] = &[
+    "example",
+    "reference",
+    "comparison",
+    "inspiration",
+    "template",
+    "model",
+    "blueprint",
+    "basis",
+    "vorlage",
+    "muster",
+    "beispiel",
+    "vorbild",
+    "modèle",
+    "exemple",
+    "ejemplo",
+    "modelo",
+    "plantilla",
+];
+
+/// Verbs that take something from a file and leave it there.
+pub(super) const TAKE: &[&str] = &[
+    "import", "imports", "use", "uses", "using", "reuse", "reuses", "call", "calls", "calling",
+    "copy", "copies",
+];
+
+/// Verbs that run a file.
+pub(super) const RUN: &[&str] =
+    &["run", "runs", "running", "execute", "führe", "lance", "ejecuta", "запусти"];
 
 /// Beginnings of verbs that fill one file from another: `update a.rs from b.rs`.
 pub(super) const FILL: &[&str] = &[
