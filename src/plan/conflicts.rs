@@ -303,6 +303,8 @@ struct Shared<'a> {
     confidence: f64,
     /// Whether both make it.
     created: bool,
+    /// Whether it merges by itself.
+    merges: bool,
 }
 
 impl<'a> Meeting<'a> {
@@ -319,12 +321,13 @@ impl<'a> Meeting<'a> {
         }
     }
 
-    /// What is worth naming: what both create first, then the surest.
+    /// What is worth naming: what both create first, then what does not merge by itself, the surest.
     fn named(&self) -> Vec<Shared<'a>> {
         let mut named = self.paths.clone();
         named.sort_by(|a, b| {
             b.created
                 .cmp(&a.created)
+                .then(a.merges.cmp(&b.merges))
                 .then(b.confidence.total_cmp(&a.confidence))
                 .then(a.path.cmp(b.path))
         });
@@ -429,12 +432,13 @@ impl<'a> Pairs<'a> {
         meeting.none *= apart;
         let creates = |task: usize| self.inputs[task].creates.contains(path);
         let both_create = creates(x.task) && creates(y.task);
-        if self.mergeable.contains(path) && !both_create {
+        let merges = self.mergeable.contains(path) && !both_create;
+        if merges {
             meeting.merges.push(path);
         } else {
             meeting.none_hard *= apart;
         }
-        meeting.keep(Shared { path, confidence, created: both_create });
+        meeting.keep(Shared { path, confidence, created: both_create, merges });
     }
 
     /// What others write that the files of `task` import.
@@ -455,7 +459,8 @@ impl<'a> Pairs<'a> {
                 let meeting = self.imports.entry((writer.task, task)).or_default();
                 let confidence = own * writer.confidence;
                 let apart = 1.0 - confidence;
-                let shared = Shared { path: &import.path, confidence, created: false };
+                let shared =
+                    Shared { path: &import.path, confidence, created: false, merges: false };
                 if meeting.import.is_none() || apart < meeting.none {
                     (meeting.none, meeting.none_hard) = (apart, apart);
                     meeting.import = Some((&import.by, import.line));

@@ -42,6 +42,14 @@ fn what_both_create_is_said_first() {
 }
 
 #[test]
+fn what_orders_is_said_before_what_merges_by_itself() {
+    let both = ["a", "b"].map(|name| task(name, &["CHANGES", "src/x.rs"], &[]));
+    let union = HotFacts { union: true, ..HotFacts::default() };
+    let plan = with_hot(&both, "CHANGES", union);
+    assert_eq!(plan.conflicts[0].reason, "both write src/x.rs, CHANGES");
+}
+
+#[test]
 fn a_line_is_said_to_import_only_what_it_imports() {
     let mut user = task("a", &["app.rs"], &[]);
     let import = |path: &str, line| Import { path: path.into(), by: "app.rs".into(), line };
