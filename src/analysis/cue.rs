@@ -214,6 +214,20 @@ fn words(text: &str) -> impl DoubleEndedIterator<Item = (usize, &str)> {
         .map(move |word| (word.as_ptr() as usize - text.as_ptr() as usize, word))
 }
 
+/// Whether a word is part of a name (`add_user`, `new.rs`) and so no verb.
+fn is_part_of_name(text: &str, at: usize, word: &str) -> bool {
+    let rest = &text[at + word.len()..];
+    rest.starts_with(['_', '/'])
+        || rest.starts_with("::")
+        || rest.strip_prefix('.').is_some_and(|r| r.starts_with(is_word))
+        || text[..at].ends_with(['_', '/', '.', ':', '`'])
+}
+
+/// The words that are no part of a name.
+fn plain_words(text: &str) -> impl DoubleEndedIterator<Item = (usize, &str)> {
+    words(text).filter(|(at, word)| !is_part_of_name(text, *at, word))
+}
+
 fn cue_of(word: &str) -> Option<Cue> {
     let lowered = (!word.is_ascii()).then(|| word.to_lowercase());
     let word = lowered.as_deref().unwrap_or(word);
@@ -266,14 +280,7 @@ fn is_not(word: &str) -> bool {
 pub(super) fn last_word(left: &str) -> Option<(usize, Cue)> {
     let mut rev = words(left).rev().peekable();
     while let Some((at, word)) = rev.next() {
-        // Part of a name (`add_user`, `new.rs`) is not a verb.
-        let name_goes_on = |rest: &str| {
-            rest.starts_with(['_', '/'])
-                || rest.starts_with("::")
-                || rest.strip_prefix('.').is_some_and(|r| r.starts_with(is_word))
-        };
-        if name_goes_on(&left[at + word.len()..]) || left[..at].ends_with(['_', '/', '.', ':', '`'])
-        {
+        if is_part_of_name(left, at, word) {
             continue;
         }
         if (word.eq_ignore_ascii_case("except") || word.eq_ignore_ascii_case("avoid"))

@@ -3,7 +3,7 @@
 
 use super::super::words::{FILL, READ_BEHIND, RUN, TAKE};
 use super::Cue::{Create, Write};
-use super::{cue_of, first_cjk, has_name, is_word, words};
+use super::{cue_of, first_cjk, has_name, is_word, plain_words, words};
 
 /// Marks around a path.
 const AROUND: [char; 6] = ['`', '"', '*', '」', '』', ' '];
@@ -41,7 +41,7 @@ pub(super) fn is_source(left: &str) -> bool {
         let next = words(rest).next();
         next.map_or(!is_from, |(_, word)| word == "of")
     };
-    let verb = words(before).rev().find(|(at, word)| {
+    let verb = plain_words(before).rev().find(|(at, word)| {
         let rest = &before[at + word.len()..];
         (takes(word) && !is_noun(rest))
             || fills(word)
@@ -58,7 +58,8 @@ pub(super) fn is_copy(left: &str) -> bool {
     let Some(before) = ["to", "into", "nach"].iter().find_map(|word| ending(before, word)) else {
         return false;
     };
-    let verb = words(before).rev().find(|(_, word)| is_copying(word) || cue_of(word).is_some());
+    let verb =
+        plain_words(before).rev().find(|(_, word)| is_copying(word) || cue_of(word).is_some());
     verb.is_some_and(|(_, word)| is_copying(word))
 }
 
@@ -75,7 +76,7 @@ pub(super) fn is_run(left: &str) -> bool {
     if left.trim_end().ends_with([',', ')', ':']) {
         return false;
     }
-    let mut near = words(left).rev().map(|(_, word)| word).take(BETWEEN);
+    let mut near = plain_words(left).rev().map(|(_, word)| word).take(BETWEEN);
     let is_any = |word: &str, of: &[&str]| of.iter().any(|w| word.eq_ignore_ascii_case(w));
     let writes = [
         "fmt",

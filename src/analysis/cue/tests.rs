@@ -169,6 +169,7 @@ fn the_nearest_verb_decides() {
         "the bug lies in x.rs",
         "see b.rs. Then x.rs",
         "Everything except b.rs in x.rs should be typed",
+        "`serial_run_service.rs` and `x.rs`",
         "`add_user` x.rs",
     ] {
         assert_eq!(said(line), None, "{line}");

@@ -280,3 +280,10 @@ fn durations_read_easily() {
         [0.0, 59.0, 60.0, 3_569.0, 3_599.0, 3_600.0, 90_000.0].map(duration).to_vec();
     assert_eq!(shown, ["0s", "59s", "1m", "59m", "1h00m", "1h00m", "25h00m"]);
 }
+
+#[test]
+fn a_long_chain_is_cut() {
+    let inputs = (0..30).map(|i| input(&format!("t{i}"), &[("x.rs", 1.0)], &[])).collect();
+    let text = human(&build("0", inputs, &PlanOptions::default()).unwrap(), 200);
+    assert!(text.contains("t11 > 18 more\n") && !text.contains("> t12"), "{text}");
+}
