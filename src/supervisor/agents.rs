@@ -89,6 +89,7 @@ pub(super) fn plan(world: &World, job: &Job) -> Result<Plan, Failure> {
             constraints: &[],
             verify: &verify,
             others: &neighbours,
+            further: job.further,
             hints: &[],
             previous: Some(previous),
         })

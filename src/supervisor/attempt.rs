@@ -6,6 +6,7 @@ use super::quiet::{Quiet, Silence};
 use super::recover::Found;
 use super::world::create_dir;
 use super::{Progress, SupervisorError, World, clock, snapshots};
+use crate::agent::NEIGHBOURS;
 use crate::engine::{Beginning, State};
 use crate::git::WorktreeSpec;
 use crate::model::{
@@ -59,8 +60,10 @@ pub(super) struct Job {
     pub(super) previous: Option<Failure>,
     /// Where the command's output is that failed before this attempt.
     pub(super) failed_command: Option<PathBuf>,
-    /// Paths that other tasks of the run are expected to write, by their names. Only while it starts.
-    pub(super) others: Arc<[(String, Vec<String>)]>,
+    /// Paths that some other tasks of the run are expected to write, by their names, and how many more such tasks
+    /// there are. Only while it starts.
+    pub(super) others: Vec<(String, Vec<String>)>,
+    pub(super) further: usize,
 }
 
 impl Job {
@@ -85,7 +88,8 @@ impl Job {
             failed_command: failed_command(state, position)
                 .map(|failed| world.layout.attempt(&state.spec.id, &failed)),
             beginning,
-            others: Arc::default(),
+            others: Vec::new(),
+            further: 0,
         })
     }
 
@@ -127,7 +131,8 @@ impl Job {
             beginning: Beginning::default(),
             previous: None,
             failed_command: None,
-            others: Arc::default(),
+            others: Vec::new(),
+            further: 0,
         }
     }
 
@@ -135,10 +140,12 @@ impl Job {
     pub(super) fn to_start(world: &World, state: &State, id: &AttemptId) -> Option<Self> {
         let mut job = Self::of(world, state, id)?;
         if matches!(job.step.kind, StepKind::Agent) {
-            let others = state.spec.tasks.iter().filter(|other| {
+            let mut others = state.spec.tasks.iter().filter(|other| {
                 other.id != id.task && other.skip.is_none() && !other.writes.is_empty()
             });
-            job.others = others.map(|other| (other.name.clone(), other.writes.clone())).collect();
+            let named = others.by_ref().take(NEIGHBOURS);
+            job.others = named.map(|other| (other.name.clone(), other.writes.clone())).collect();
+            job.further = others.count();
         }
         Some(job)
     }

@@ -5,7 +5,7 @@
 //! `refs/orch/graveyard/`, and so is what a follow-up left that was killed.
 
 use super::prompt::{self, Before};
-use crate::agent::{self, Briefing, Neighbour};
+use crate::agent::{self, Briefing};
 use crate::engine::{FOLLOW_UP_VERIFY, State};
 use crate::git::WorktreeSpec;
 use crate::model::{
@@ -371,7 +371,6 @@ impl Workshop<'_> {
                 _ => Vec::new(),
             })
             .collect();
-        let others: Vec<Neighbour<'_>> = Vec::new();
         Ok(agent::compose(&Briefing {
             title: body.lines().next().unwrap_or_default(),
             body: &body,
@@ -382,7 +381,8 @@ impl Workshop<'_> {
             role: job.task.role.as_deref(),
             constraints: &[],
             verify: &verify,
-            others: &others,
+            others: &[],
+            further: 0,
             hints: &[],
             previous: None,
         }))
