@@ -7,9 +7,10 @@ use crate::model::Phase;
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// Longest list of paths given for one neighbour, and of neighbours.
+/// Longest list of paths given for one neighbour.
 const PATHS: usize = 12;
-const NEIGHBOURS: usize = 20;
+/// As many neighbours are worth naming: an agent has to read them all.
+pub const NEIGHBOURS: usize = 20;
 
 /// What a prompt is made of.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +35,8 @@ pub struct Briefing<'a> {
     pub verify: &'a [String],
     /// Tasks that run at the same time.
     pub others: &'a [Neighbour<'a>],
+    /// How many more of them there are.
+    pub further: usize,
     /// About the environment, one sentence each, such as `use uv run for python`.
     pub hints: &'a [String],
     /// The attempt before this one, if there was one.
@@ -144,7 +147,7 @@ fn rules(briefing: &Briefing) -> Vec<String> {
          leave it uncommitted: what is left is committed for you.",
         briefing.branch, briefing.base
     ));
-    if let Some(rule) = neighbours(briefing.others) {
+    if let Some(rule) = neighbours(briefing.others, briefing.further) {
         rules.push(rule);
     }
     if !briefing.verify.is_empty() {
@@ -179,19 +182,22 @@ fn focus(phase: Phase) -> &'static str {
     }
 }
 
-fn neighbours(others: &[Neighbour]) -> Option<String> {
-    let owning: Vec<&Neighbour> = others.iter().filter(|other| !other.paths.is_empty()).collect();
-    if owning.is_empty() {
+fn neighbours(others: &[Neighbour], further: usize) -> Option<String> {
+    if others.is_empty() {
         return None;
     }
     let mut rule =
         "Other agents are changing these files in worktrees of their own; leave them alone:"
             .to_owned();
-    for other in owning.iter().take(NEIGHBOURS) {
+    for other in others {
         let _ = write!(rule, "\n  - {}: {}", other.name, listed(other.paths));
     }
-    if owning.len() > NEIGHBOURS {
-        let _ = write!(rule, "\n  - and {} more tasks", owning.len() - NEIGHBOURS);
+    match further {
+        0 => {}
+        1 => rule.push_str("\n  - and those of one more task"),
+        _ => {
+            let _ = write!(rule, "\n  - and those of {further} more tasks");
+        }
     }
     Some(rule)
 }

@@ -12,6 +12,7 @@ fn briefing(body: &str) -> Briefing<'_> {
         constraints: &[],
         verify: &[],
         others: &[],
+        further: 0,
         hints: &[],
         previous: None,
     }
@@ -28,10 +29,8 @@ fn the_users_words_come_first_and_stay_as_they_are() {
 #[test]
 fn a_full_briefing() {
     let paths: Vec<String> = (0..14).map(|n| format!("src/{n}.rs")).collect();
-    let none = Vec::new();
     let others = [
         Neighbour { name: "lexer", paths: &paths },
-        Neighbour { name: "idle", paths: &none },
         Neighbour { name: "docs", paths: &paths[..1] },
     ];
     let (constraints, verify, hints) = (
@@ -44,6 +43,7 @@ fn a_full_briefing() {
         constraints: &constraints,
         verify: &verify,
         others: &others,
+        further: 3,
         hints: &hints,
         previous: Some(Previous {
             error: Some("test failed:\n```\nleft != right\n```"),
@@ -65,6 +65,7 @@ fn a_full_briefing() {
     - Other agents are changing these files in worktrees of their own; leave them alone:
       - lexer: src/0.rs, src/1.rs, src/2.rs, src/3.rs, src/4.rs, src/5.rs, src/6.rs, src/7.rs, src/8.rs, src/9.rs, src/10.rs, src/11.rs and 2 more
       - docs: src/0.rs
+      - and those of 3 more tasks
     - When you are done these must succeed in the worktree: `cargo test`, `cargo fmt --check`. Run them yourself first.
     - run Python with `uv run`.
     - no new dependencies.

@@ -40,7 +40,7 @@ mod text_error;
 mod transcripts;
 mod verdict;
 
-pub use briefing::{Briefing, Neighbour, Previous, compose, compose_continuation};
+pub use briefing::{Briefing, NEIGHBOURS, Neighbour, Previous, compose, compose_continuation};
 pub use environment::{Variables, inherited_to_remove};
 pub use error::AgentError;
 pub use launch::{Launch, LaunchContext, launch};

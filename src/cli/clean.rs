@@ -4,7 +4,7 @@ use super::context::{Place, look_for_supervisor};
 use super::error::CliError;
 use crate::git::WorktreeSpec;
 use crate::journal::{Journal, Layout, TaskRef};
-use crate::model::{Event, RunId, TaskView};
+use crate::model::{Event, RunId, TaskView, shell_word};
 use crate::supervisor::{Cleaned, Ledger, World, clean, clean_by_force, would_clean};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -39,6 +39,7 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     }
     world.repo.sweep_scratch()?;
     world.repo.sweep_objects();
+    world.repo.unlock_snapshots()?;
     world.worktrees.sweep_once();
     let wanted = if args.force.is_empty() {
         journal.uncleaned()?
@@ -105,7 +106,9 @@ fn refuse_at_work(
     if run.supervisor.alive && !view.state.is_final() {
         return Err(CliError::usage(format!(
             "{} is {}; stop it first: orch cancel {}",
-            view.name, view.state, view.name
+            view.name,
+            view.state,
+            shell_word(&view.name)
         )));
     }
     Ok(())

@@ -278,7 +278,12 @@ fn nothing_to_do(place: &Place, spec: RunSpec, format: Format) -> Result<ExitCod
         Format::Ndjson => return Ok(ExitCode::SUCCESS),
         Format::Json => super::status::document(&state.run_view(), &tasks, &counts)?,
         Format::Human => {
-            eprintln!("nothing to do: every prompt is marked as done");
+            let why = if tasks.is_empty() {
+                "there are no prompts"
+            } else {
+                "every prompt is marked as done"
+            };
+            eprintln!("nothing to do: {why}");
             report::status(&state.run_view(), &tasks, &counts, at, place.style())
         }
     };

@@ -28,8 +28,9 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     let (journal, rebuilt) = world.take_journal(&lock)?;
     super::context::tell_rebuilt(rebuilt.as_ref());
     crate::supervisor::doubt_all(&world.layout, &journal)?;
-    let mut text =
-        format!("restored {} runs from {}\n", journal.runs(u32::MAX)?.len(), file.display());
+    let runs = journal.runs(u32::MAX)?.len();
+    let s = if runs == 1 { "" } else { "s" };
+    let mut text = format!("restored {runs} run{s} from {}\n", file.display());
     if let Some(kept) = kept {
         let _ = writeln!(text, "the journal it replaced is {}", kept.display());
     }

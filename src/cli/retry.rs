@@ -5,7 +5,7 @@ use super::error::CliError;
 use super::execute::{Form, dollars, supervise};
 use crate::engine::State;
 use crate::journal::{Journal, JournalError};
-use crate::model::{Event, RunId, TaskId, TaskState};
+use crate::model::{Event, RunId, TaskId, TaskState, shell_word};
 use crate::report::money;
 use crate::supervisor::{Ledger, World, follow_up_at_work};
 use std::collections::BTreeMap;
@@ -59,7 +59,8 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
         if let Some(step) = follow_up_at_work(&world, state, id)? {
             let name = state.position(id).map_or("it", |at| &state.spec.tasks[at].name);
             return Err(CliError::usage(format!(
-                "the {step} of {name} is at work in its worktree; wait for it: orch pr {step} {name}"
+                "the {step} of {name} is at work in its worktree; wait for it: orch pr {step} {}",
+                shell_word(name)
             )));
         }
     }
@@ -78,8 +79,14 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
         } else if ids.contains(&task.id) {
             // By name also what succeeded but cannot land: it breaks what it is merged with.
             if !ended_badly && now_is != TaskState::Succeeded {
+                let go_on = match state.blocked_by(position, &standings).first() {
+                    Some(root) if now_is == TaskState::Blocked => {
+                        format!("; it follows by itself after: orch retry {}", shell_word(root))
+                    }
+                    _ => go_on(state, lock.is_some()),
+                };
                 return Err(CliError::usage(format!(
-                    "{} is {now_is}; only a task that has ended and has not landed can run again",
+                    "{} is {now_is}; only a task that has ended and has not landed can run again{go_on}",
                     task.name
                 )));
             }
@@ -87,8 +94,10 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
         }
     }
     if again.is_empty() {
-        eprintln!("nothing to retry");
-        return Ok(ExitCode::SUCCESS);
+        let go_on = go_on(state, lock.is_some());
+        eprintln!("nothing to retry{go_on}");
+        // What nobody works on will not succeed by itself.
+        return Ok(ExitCode::from(u8::from(!go_on.is_empty())));
     }
     if lock.is_some() {
         context::refuse_unreachable(&world)?;
@@ -133,6 +142,18 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     supervise(place, &world, &lock, ledger, args.form)
 }
 
+/// What there is to do instead in a run that is not over and that nobody works on.
+fn go_on(state: &State, nobody_works: bool) -> String {
+    if nobody_works && state.finished.is_none() {
+        format!(
+            "; {0} is not finished and nobody works on it, go on with: orch resume {0}",
+            state.spec.id
+        )
+    } else {
+        String::new()
+    }
+}
+
 /// What it means for others that tasks which had succeeded are done again: whoever started from the old work
 /// stays as it is.
 fn built_on_it(state: &State, again: &[TaskId]) -> Vec<String> {
@@ -145,14 +166,16 @@ fn built_on_it(state: &State, again: &[TaskId]) -> Vec<String> {
             depends && state.was_started(*other) && !again.contains(&spec.id)
         });
         let others: Vec<&str> = others.map(|(_, spec)| spec.name.as_str()).collect();
-        let (first, more) = (others.first()?, others.len() > 1);
+        let more = others.len() > 1;
+        let words: Vec<String> = others.iter().map(|name| shell_word(name)).collect();
+        others.first()?;
         Some(format!(
             "{} started from what {name} had done and {} as {}; to build on the new work: orch retry {}, once \
              {name} is done",
             others.join(", "),
             if more { "stay" } else { "stays" },
             if more { "they are" } else { "it is" },
-            if more { others.join(" ") } else { (*first).to_owned() },
+            words.join(" "),
         ))
     });
     lines.collect()
@@ -167,7 +190,8 @@ fn find_task(journal: &Journal, run: &RunId, name: &str) -> Result<TaskId, CliEr
     match journal.find_task(None, name) {
         Ok(other) if matches!(error, JournalError::NotFound(_)) => Err(CliError::usage(format!(
             "no task '{name}' in {run}, but {0} has one; run that again with: orch retry {1} --run {0}",
-            other.run, other.name
+            other.run,
+            shell_word(&other.name)
         ))),
         _ => Err(error.into()),
     }

@@ -127,6 +127,8 @@ impl State {
     }
 }
 
+/// To the hundredth of a cent: rounded to cents, a limit looks as if it were not reached yet.
 fn dollars(micros: u64) -> String {
-    format!("${:.2}", micros as f64 / 1e6)
+    let text = format!("${:.4}", micros as f64 / 1e6);
+    text.strip_suffix("00").map_or(text.clone(), str::to_owned)
 }

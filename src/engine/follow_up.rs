@@ -117,6 +117,7 @@ impl FollowUps {
                 pid: None,
                 started_at: followed.at,
                 finished_at: followed.end.as_ref().map(|(_, at)| *at),
+                seconds: None,
                 exit_code: None,
                 signal: None,
                 outcome: end.map(|end| end.ending.outcome()),

@@ -78,11 +78,11 @@ impl State {
     /// The state of a run of which only the specification is known.
     #[must_use]
     pub fn new(spec: RunSpec, created_at: Timestamp) -> Self {
-        let tasks = spec
+        let tasks: Vec<TaskProgress> = spec
             .tasks
             .iter()
             .map(|task| TaskProgress {
-                steps: task.steps.iter().map(|_| Step::default()).collect(),
+                steps: task.steps.iter().map(Step::of).collect(),
                 ..TaskProgress::default()
             })
             .collect();
@@ -91,16 +91,15 @@ impl State {
         let known = |d: &Dependency| Some((*index.get(&d.task)?, d.kind));
         let before =
             spec.tasks.iter().map(|t| t.depends_on.iter().filter_map(known).collect()).collect();
-        let briefs = spec.tasks.iter().map(|task| {
-            let steps: Vec<Step> = task.steps.iter().map(|_| Step::default()).collect();
-            Brief::of(&task.steps, &steps)
-        });
+        let progressed = spec.tasks.iter().zip(&tasks);
+        let briefs: Vec<Brief> =
+            progressed.map(|(task, now)| Brief::of(&task.steps, &now.steps)).collect();
         let named = spec.tasks.iter().map(|task| &task.agent).chain(spec.agents.keys());
         let fallbacks = spec.agents.values().filter_map(|profile| profile.fallback.as_ref());
         let agents = named.chain(fallbacks).map(|name| (name.clone(), AgentRecord::default()));
         Self {
             agents: agents.collect(),
-            briefs: briefs.collect(),
+            briefs,
             before,
             execution: Breaker::default(),
             github: Breaker::default(),
@@ -216,10 +215,7 @@ impl State {
         // What is known of agents and money has changed, or somebody's prerequisite is done.
         let general = matches!(
             recorded.event,
-            Event::StepSkipped { .. }
-                | Event::AttemptEnded { .. }
-                | Event::AgentLimited { .. }
-                | Event::BudgetRequested { .. }
+            Event::AttemptEnded { .. } | Event::AgentLimited { .. } | Event::BudgetRequested { .. }
         );
         if general && self.may_never_go_on() {
             (0..self.tasks.len()).for_each(|task| self.give_up_perhaps(task));
@@ -258,11 +254,6 @@ impl State {
                 self.supervisor = Some(*pid);
                 (self.draining, self.halting) = (false, false);
                 self.finished = None;
-            }
-            Event::StepSkipped { task, step, reason } => {
-                if let Some(step) = self.step_mut(task, step) {
-                    step.state = StepState::Skipped(reason.clone());
-                }
             }
             Event::AttemptStarting { attempt, agent } => {
                 self.start_attempt(attempt, agent.as_ref(), at);
@@ -310,6 +301,7 @@ impl State {
             }
             // What keeps new work from starting is kept in one place: see [`Holds`].
             Event::RunCreated { .. }
+            | Event::StepSkipped { .. }
             | Event::PauseRequested
             | Event::ContinueRequested
             | Event::JobsRequested { .. }
@@ -327,6 +319,10 @@ impl State {
                 if let Some(agent) = self.agents.get_mut(agent).filter(|_| *until > at) {
                     agent.limited_elsewhere(*until, detail, policy);
                 }
+            }
+            Event::ClockSet { ahead_ms } => {
+                // Nobody worked in that time.
+                self.session.0 = self.session.0.after(Duration::from_millis(*ahead_ms)).min(at);
             }
             Event::DrainRequested => (self.draining, self.halting) = (true, self.draining),
             Event::RunFinished { state } => self.finished = Some((*state, at)),
@@ -433,7 +429,8 @@ impl State {
         let Some(attempt) = open else { return };
         let stopped = attempt.stopping;
         // Both are told by clocks that somebody may have set.
-        let ended_at = end.finished_at.map_or(at, |told| told.min(at).max(attempt.started_at));
+        let least = attempt.started_at.after(Duration::from_millis(end.wall_ms.unwrap_or(0)));
+        let ended_at = end.finished_at.map_or(at, |told| told.max(least).min(at));
         attempt.ended = Some((Arc::new(end.clone()), ended_at));
         let starved = |a: &&Attempt| a.stopping == Some(StopReason::OutOfMemory);
         let ended = attempt.clone();
@@ -519,7 +516,7 @@ impl State {
     fn rewind(&mut self, task: usize, step: usize, state: StepState) {
         let steps = &mut self.tasks[task].steps;
         for later in &mut steps[step..] {
-            if !matches!(later.state, StepState::Skipped(_)) {
+            if !matches!(later.state, StepState::Skipped) {
                 later.state = StepState::Pending;
                 later.next = Beginning::default();
             }
@@ -546,7 +543,7 @@ impl State {
             return;
         }
         progress.snapshot = snapshot.cloned();
-        let is_done = |s: &Step| matches!(s.state, StepState::Done | StepState::Skipped(_));
+        let is_done = |s: &Step| matches!(s.state, StepState::Done | StepState::Skipped);
         let done = !progress.steps.is_empty() && progress.steps.iter().all(is_done);
         let was_cancelled = std::mem::take(&mut progress.cancelled);
         let was_cleaned = std::mem::take(&mut progress.cleaned);

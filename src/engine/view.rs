@@ -5,9 +5,10 @@ use super::merging::RESOLVE;
 use super::progress::{Step, StepState, TaskProgress};
 use super::state::State;
 use crate::model::{
-    AttemptView, BreakerState, BreakerView, Ending, Failure, LogView, Resource, RunState, RunView,
-    StepKind, StepSpec, StepView, SupervisorView, TaskState, TaskView,
+    AttemptEnd, AttemptView, BreakerState, BreakerView, Ending, Failure, LogView, Resource,
+    RunState, RunView, StepKind, StepSpec, StepView, SupervisorView, TaskState, TaskView,
 };
+use std::time::Duration;
 
 impl State {
     /// The run at a glance. Whether its supervisor lives is for the reader to fill in.
@@ -142,7 +143,7 @@ fn attempts(specs: &[StepSpec], steps: &[Step]) -> Vec<AttemptView> {
     let mut out = Vec::new();
     for (spec, step) in specs.iter().zip(steps) {
         for attempt in &step.attempts {
-            let end = attempt.ended.as_ref().map(|(end, _)| end);
+            let end = attempt.ended.as_ref().map(|(end, _)| &**end);
             let failed = end.is_some_and(|end| end.ending != Ending::Succeeded);
             if !matches!(spec.kind, StepKind::Agent) && !failed {
                 continue;
@@ -154,6 +155,7 @@ fn attempts(specs: &[StepSpec], steps: &[Step]) -> Vec<AttemptView> {
                 pid: attempt.pid,
                 started_at: attempt.started_at,
                 finished_at: attempt.ended.as_ref().map(|(_, at)| *at),
+                seconds: end.and_then(seconds),
                 exit_code: None,
                 signal: None,
                 outcome: end.map(|end| end.ending.outcome()),
@@ -193,18 +195,23 @@ impl State {
     }
 }
 
+/// How long its process lived, where that is known.
+fn seconds(end: &AttemptEnd) -> Option<f64> {
+    end.wall_ms.map(|ms| Duration::from_millis(ms).as_secs_f64())
+}
+
 fn step_view(spec: &StepSpec, step: &Step) -> StepView {
     let (state, reason) = match &step.state {
         StepState::Pending => ("pending", None),
         StepState::Waiting(until) => ("pending", Some(format!("tried again at {until}"))),
         StepState::Running => ("running", None),
         StepState::Done => ("done", None),
-        StepState::Skipped(reason) => ("skipped", Some(reason.clone())),
+        StepState::Skipped => ("skipped", spec.skip.clone()),
         StepState::Failed => ("failed", None),
     };
     let seconds = step.attempts.last().and_then(|attempt| {
-        let (_, ended) = attempt.ended.as_ref()?;
-        Some(ended.since(attempt.started_at).as_secs_f64())
+        let (end, at) = attempt.ended.as_ref()?;
+        seconds(end).or_else(|| Some(at.since(attempt.started_at).as_secs_f64()))
     });
     StepView {
         id: spec.id.to_string(),

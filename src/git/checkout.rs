@@ -5,6 +5,7 @@
 
 use super::executable::{self, last_words, subject};
 use super::{GitError, Repo, names};
+use crate::model::shell_word;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -54,7 +55,7 @@ impl Repo {
                 "{} is not a usable worktree of this repository: {why}; if the files in it matter, \
                  try: git worktree repair {}",
                 worktree.display(),
-                worktree.display()
+                shell_word(&worktree.display().to_string())
             )
         };
         let broken = |why: &str| GitError::InTheWay(unusable(why));

@@ -11,6 +11,7 @@ use super::checkout::{Checkout, Standing, run_with_input};
 use super::private_index::add_arguments;
 use super::uncommitted::{Look, Means, Uncommitted, by_library, names_a_filter};
 use super::{GitError, Repo, names};
+use crate::model::shell_word;
 use std::path::Path;
 
 /// The files a merge, cherry-pick or revert that has been concluded leaves behind.
@@ -159,6 +160,7 @@ impl Repo {
         notes: &mut Vec<String>,
     ) -> Result<(String, Option<String>), GitError> {
         let place = checkout.path.display();
+        let word = shell_word(&place.to_string());
         let branch = reference.trim_start_matches("refs/heads/");
         let doing = checkout.operation();
         if let Some(operation) = doing.filter(|o| o.contains("rebase") || o.contains("several")) {
@@ -173,7 +175,7 @@ impl Repo {
         let Some(parent) = standing.oid.clone() else {
             return Err(GitError::Refused(format!(
                 "the agent left {place} on {here}, which has no commits, instead of branch {branch}; \
-                 switch back there: git -C {place} switch {branch}"
+                 switch back there: git -C {word} switch {branch}"
             )));
         };
         if standing.reference.as_deref() == Some(reference) {
@@ -184,7 +186,7 @@ impl Repo {
         if !self.contains(&parent, tip.as_deref().unwrap_or(base))? {
             return Err(GitError::Refused(format!(
                 "the agent left {place} on {here}, which does not contain the work on branch \
-                 {branch}; bring both together there, then retry the task: git -C {place} switch \
+                 {branch}; bring both together there, then retry the task: git -C {word} switch \
                  {branch}"
             )));
         }

@@ -70,6 +70,9 @@ impl Journal {
 /// The attempts that are listed, and the other steps.
 fn seconds(task: &TaskView) -> f64 {
     let listed = task.attempts.iter().filter_map(|attempt| {
+        if let Some(seconds) = attempt.seconds {
+            return Some(seconds);
+        }
         let millis = attempt.finished_at?.0.saturating_sub(attempt.started_at.0);
         Some(millis as f64 / 1000.0)
     });

@@ -7,94 +7,6 @@ use super::{
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// An event with its place in the run's history.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Recorded {
-    /// From 1, without gaps, per run.
-    pub seq: u64,
-    /// When it was recorded.
-    pub at: Timestamp,
-    /// What happened.
-    #[serde(flatten)]
-    pub event: Event,
-}
-
-impl Recorded {
-    /// Reads what is stored. The kinds that are most of a history are read without the detour over a tree of
-    /// values that finding out an event's kind takes.
-    ///
-    /// # Errors
-    /// It is no event of a kind that is known.
-    pub fn from_json(text: &str) -> serde_json::Result<Self> {
-        // As they are written: the number, the time, the kind.
-        let kind = text.get(..80).and_then(|head| head.split_once("\"event\":\""));
-        let frequent = kind.is_some_and(|(_, kind)| FREQUENT.iter().any(|k| kind.starts_with(k)));
-        if frequent
-            && let Ok(flat) = serde_json::from_str::<Flat>(text)
-            && let Some(recorded) = flat.into_recorded()
-        {
-            return Ok(recorded);
-        }
-        serde_json::from_str(text)
-    }
-
-    /// What is stored.
-    ///
-    /// # Errors
-    /// None that is known.
-    pub fn to_json(&self) -> serde_json::Result<String> {
-        if let Event::RunCreated { spec } = &self.event {
-            let event = Event::RunCreated { spec: Box::new(spec.brief()) };
-            return serde_json::to_string(&Self { event, ..*self });
-        }
-        serde_json::to_string(self)
-    }
-}
-
-/// The kinds that [`Flat`] knows, as they stand in the text.
-const FREQUENT: [&str; 5] = [
-    "run_created\"",
-    "step_skipped\"",
-    "attempt_starting\"",
-    "attempt_started\"",
-    "attempt_ended\"",
-];
-
-/// What the frequent kinds have, all at once.
-#[derive(Deserialize)]
-struct Flat<'a> {
-    seq: u64,
-    at: Timestamp,
-    event: &'a str,
-    spec: Option<Box<RunSpec>>,
-    task: Option<TaskId>,
-    step: Option<StepId>,
-    reason: Option<String>,
-    attempt: Option<AttemptId>,
-    agent: Option<String>,
-    pid: Option<u32>,
-    end: Option<Box<AttemptEnd>>,
-}
-
-impl Flat<'_> {
-    /// `None` where something is missing that its kind has: the slow way says what.
-    fn into_recorded(self) -> Option<Recorded> {
-        let event = match self.event {
-            "run_created" => Event::RunCreated { spec: self.spec? },
-            "step_skipped" => {
-                Event::StepSkipped { task: self.task?, step: self.step?, reason: self.reason? }
-            }
-            "attempt_starting" => {
-                Event::AttemptStarting { attempt: self.attempt?, agent: self.agent }
-            }
-            "attempt_started" => Event::AttemptStarted { attempt: self.attempt?, pid: self.pid? },
-            "attempt_ended" => Event::AttemptEnded { attempt: self.attempt?, end: self.end? },
-            _ => return None,
-        };
-        Some(Recorded { seq: self.seq, at: self.at, event })
-    }
-}
-
 /// A fact about a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "event")]
@@ -109,7 +21,7 @@ pub enum Event {
         /// Its process id.
         pid: u32,
     },
-    /// A step cannot apply.
+    /// A step cannot apply, which its specification says already: only older journals tell it once more.
     StepSkipped {
         /// The task.
         task: TaskId,
@@ -209,6 +121,11 @@ pub enum Event {
     BudgetRequested {
         /// US dollars in all, what was spent included; `None`: no limit.
         max_cost_usd: Option<f64>,
+    },
+    /// The clock was set forward during the run, or the machine slept: nobody worked in that time.
+    ClockSet {
+        /// Milliseconds, beyond those that passed.
+        ahead_ms: u64,
     },
     /// The machine is short of something: fewer processes at the same time, whatever was asked for.
     /// Holds until the next one, or until another supervisor takes the run.
@@ -493,6 +410,7 @@ impl Event {
                 | Self::AttemptStarted { .. }
                 | Self::AttemptAdopted { .. }
                 | Self::AttemptStalled { .. }
+                | Self::ClockSet { .. }
                 | Self::ParallelismLimited { .. }
                 | Self::ResourceShort { .. }
                 | Self::ResourceRecovered { .. }
@@ -541,6 +459,7 @@ impl Event {
             | Self::ContinueRequested
             | Self::JobsRequested { .. }
             | Self::BudgetRequested { .. }
+            | Self::ClockSet { .. }
             | Self::ParallelismLimited { .. }
             | Self::ResourceShort { .. }
             | Self::ResourceRecovered { .. }
@@ -554,42 +473,6 @@ impl Event {
             | Self::MergeTested { .. }
             | Self::LandingStarting { .. }
             | Self::RunFinished { .. } => Box::new(std::iter::empty()),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_stored_is_read_alike_whichever_way() {
-        let spec = r#"{"id":"run-1","base":"b","target":null,"jobs":1,"parallel":false,"merge":"none",
-            "verify":[],"grace_ms":1,"log_cap":1,"estimate_seconds":null,"tasks":[],"agents":{}}"#;
-        let spec: RunSpec = serde_json::from_str(spec).unwrap();
-        let attempt = || AttemptId { task: "t".into(), step: "s".into(), number: 2 };
-        let failure = crate::model::Failure::new(crate::model::FailureClass::Crashed, "a \"b\"\n");
-        let reason = "no \"forge\" is used".to_owned();
-        let events = [
-            Event::RunCreated { spec: Box::new(spec) },
-            Event::DrainRequested,
-            Event::StepSkipped { task: "t".into(), step: "s".into(), reason },
-            Event::AttemptStarting { attempt: attempt(), agent: None },
-            Event::AttemptStarting { attempt: attempt(), agent: Some("other".to_owned()) },
-            Event::AttemptStarted { attempt: attempt(), pid: 7 },
-            Event::AttemptEnded { attempt: attempt(), end: Box::new(AttemptEnd::failed(failure)) },
-            Event::AttemptStopping { attempt: attempt(), reason: StopReason::Cancelled },
-        ];
-        for event in events {
-            let recorded = Recorded { seq: 7, at: Timestamp(1_767_268_800_000), event };
-            let text = serde_json::to_string(&recorded).unwrap();
-            assert_eq!(Recorded::from_json(&text).unwrap(), recorded);
-            assert_eq!(serde_json::from_str::<Recorded>(&text).unwrap(), recorded);
-        }
-        let at = "\"at\":\"2026-01-01T12:00:00Z\"";
-        for kind in FREQUENT {
-            let text = format!("{{\"seq\":1,{at},\"event\":\"{kind}}}");
-            assert!(Recorded::from_json(&text).is_err(), "{text}");
         }
     }
 }

@@ -13,6 +13,8 @@ mod overlap;
 mod policy;
 mod problem;
 mod profile;
+mod recorded;
+mod shell_word;
 mod size;
 mod spec;
 mod steps;
@@ -23,7 +25,7 @@ mod view;
 mod work;
 
 pub use action::Action;
-pub use event::{Event, Head, Recorded};
+pub use event::{Event, Head};
 pub use forge::{FollowUp, FollowUpEnd, FollowUpKind, ForgeWork, Link, PullStanding};
 pub use ids::{AttemptId, RunId, StepId, TaskId, slug};
 pub use outcome::{
@@ -34,6 +36,8 @@ pub use overlap::{OnOverlap, OverlapPath, OverlapView};
 pub use policy::{BreakerRule, OnConflict, OnLimit, Policy, Strategy};
 pub use problem::{Problem, listed, nearest, quoted};
 pub use profile::{AgentProfile, Dialect, PromptDelivery};
+pub use recorded::Recorded;
+pub use shell_word::shell_word;
 pub use size::bytes;
 pub use spec::{
     BuiltIn, Dependency, DependencyKind, MergeMode, Phase, PlannedConflict, PlannedWrite, RunSpec,

@@ -254,6 +254,9 @@ pub struct AttemptEnd {
     /// When its process ended, where that was told: long before the end is recorded, if no supervisor lived.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<super::Timestamp>,
+    /// Milliseconds that its process lived, by a clock that nobody sets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wall_ms: Option<u64>,
 }
 
 impl AttemptEnd {
@@ -269,6 +272,7 @@ impl AttemptEnd {
             note: None,
             resources: None,
             finished_at: None,
+            wall_ms: None,
         }
     }
 

@@ -221,6 +221,9 @@ pub struct AttemptView {
     pub started_at: Timestamp,
     /// When it ended.
     pub finished_at: Option<Timestamp>,
+    /// Seconds that its process lived, whatever somebody did to the clock meanwhile; once it has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<f64>,
     /// Exit code of the agent's process.
     pub exit_code: Option<i32>,
     /// Signal that ended the agent's process.

@@ -7,6 +7,7 @@ pub(super) use cgroup::Group;
 use super::identity::{Process, ProcessId};
 use nix::libc;
 use nix::sys::prctl;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
@@ -117,20 +118,53 @@ pub(super) fn children(pid: u32) -> Option<Vec<u32>> {
     Some(children)
 }
 
-/// Whether the process has this variable with `needle` in its value. `None`: it has no environment
-/// at this instant (it may be in the middle of an exec). Processes whose environment we may not
-/// read are another user's.
+/// Whether the process has this variable with `needle` in its value, or bears the needle's mark. `None`: it
+/// has no environment at this instant (it may be in the middle of an exec). A process whose environment we
+/// may not read counts where it bears the mark and is ours to signal.
 pub(super) fn carries(pid: u32, variable: &str, needle: &str) -> Option<bool> {
-    let Ok(environ) = fs::read(format!("/proc/{pid}/environ")) else { return Some(false) };
-    if environ.is_empty() || needle.is_empty() {
+    if needle.is_empty() {
         return None;
     }
-    Some(environ.split(|&b| b == 0).any(|entry| {
-        entry
-            .strip_prefix(variable.as_bytes())
-            .and_then(|rest| rest.strip_prefix(b"="))
-            .is_some_and(|value| value.windows(needle.len()).any(|w| w == needle.as_bytes()))
-    }))
+    let environ = fs::read(format!("/proc/{pid}/environ"));
+    let said = environ.as_ref().is_ok_and(|environ| {
+        environ.split(|&b| b == 0).any(|entry| {
+            entry
+                .strip_prefix(variable.as_bytes())
+                .and_then(|rest| rest.strip_prefix(b"="))
+                .is_some_and(|value| value.windows(needle.len()).any(|w| w == needle.as_bytes()))
+        })
+    });
+    if said || mark(needle).is_some_and(|mark| bears(pid, mark)) {
+        return Some(environ.is_ok() || is_ours(pid));
+    }
+    environ.map_or(Some(false), |environ| (!environ.is_empty()).then_some(false))
+}
+
+fn is_ours(pid: u32) -> bool {
+    let pid = libc::pid_t::try_from(pid).map(Pid::from_raw);
+    pid.is_ok_and(|pid| nix::sys::signal::kill(pid, None).is_ok())
+}
+
+/// The resource limit that carries an attempt's mark. What a process was given of it all its descendants
+/// inherit, whatever they do to their environment, session or parents. It bounds the time of real-time
+/// threads only, and a mark is as good as no bound: thousands of years.
+const MARKED_LIMIT: Resource = Resource::RLIMIT_RTTIME;
+
+/// How the kernel calls [`MARKED_LIMIT`] in /proc/PID/limits.
+const MARKED_LINE: &str = "Max realtime timeout";
+
+/// An attempt's mark: as much of its random key as is below any limit that means "none".
+pub(super) fn mark(key: &str) -> Option<u64> {
+    /// Sixty bits.
+    const DIGITS: usize = 15;
+    key.get(..DIGITS).and_then(|digits| u64::from_str_radix(digits, 16).ok())
+}
+
+fn bears(pid: u32, mark: u64) -> bool {
+    let limits = fs::read_to_string(format!("/proc/{pid}/limits")).unwrap_or_default();
+    let line = limits.lines().find_map(|line| line.strip_prefix(MARKED_LINE));
+    let soft = line.and_then(|line| line.split_ascii_whitespace().next());
+    soft.and_then(|soft| soft.parse().ok()) == Some(mark)
 }
 
 /// Sends a signal to exactly this process, never to a later one with its number. `false` when it
@@ -223,7 +257,7 @@ fn ended_child() -> io::Result<Option<libc::pid_t>> {
 
 /// What a new child does of its own before it becomes the agent. Runs between fork and exec: only
 /// system calls, no allocation.
-pub(super) fn prepare_agent(shim: u32, group: Option<RawFd>) -> io::Result<()> {
+pub(super) fn prepare_agent(shim: u32, group: Option<RawFd>, mark: Option<u64>) -> io::Result<()> {
     prctl::set_pdeathsig(Signal::SIGKILL)?;
     // The shim may have died before the line above took effect.
     if i64::from(nix::unistd::getppid().as_raw()) != i64::from(shim) {
@@ -236,6 +270,10 @@ pub(super) fn prepare_agent(shim: u32, group: Option<RawFd>) -> io::Result<()> {
         unsafe {
             libc::write(fd, b"0".as_ptr().cast(), 1);
         }
+    }
+    // Where this user is bound more tightly, the key in the environment has to do.
+    if let (Some(mark), Ok((_, hard))) = (mark, getrlimit(MARKED_LIMIT)) {
+        let _ = setrlimit(MARKED_LIMIT, mark, hard);
     }
     super::unix::reset_signals();
     Ok(())

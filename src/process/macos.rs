@@ -82,6 +82,11 @@ pub(super) fn carries(pid: u32, variable: &str, needle: &str) -> Option<bool> {
     }))
 }
 
+/// Nothing that descendants inherit can be read of another process here.
+pub(super) fn mark(_key: &str) -> Option<u64> {
+    None
+}
+
 /// Sends a signal to this process if it is still the one that is meant.
 pub(super) fn signal(id: ProcessId, signal: Signal) -> bool {
     id.is_alive() && i32::try_from(id.pid).is_ok_and(|pid| kill(Pid::from_raw(pid), signal).is_ok())
@@ -111,7 +116,11 @@ pub(super) fn reap(main: Option<u32>) -> Reaped {
 
 /// What a new child does of its own before it becomes the agent.
 #[expect(clippy::unnecessary_wraps, reason = "the same signature as on Linux")]
-pub(super) fn prepare_agent(_shim: u32, _group: Option<RawFd>) -> io::Result<()> {
+pub(super) fn prepare_agent(
+    _shim: u32,
+    _group: Option<RawFd>,
+    _mark: Option<u64>,
+) -> io::Result<()> {
     super::unix::reset_signals();
     Ok(())
 }

@@ -61,8 +61,8 @@ pub use start::{Launcher, start, start_with};
 pub use stop::{Stop, Stopper};
 pub use supervisor_lock::SupervisorLock;
 pub use system::{
-    DefaultJobs, DiskSpace, ProcessLimits, System, can_run, default_jobs, disk_space, load,
-    process_limits, system,
+    DefaultJobs, DiskSpace, ProcessLimits, System, can_run, can_write, default_jobs, disk_space,
+    load, process_limits, system,
 };
 pub use terminal::{columns, in_own_session, is_own_output, rows};
 

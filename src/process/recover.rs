@@ -222,8 +222,8 @@ fn end_survivors(dir: &Path, record: Option<&ShimRecord>) -> Result<usize, Proce
     Ok(known.len())
 }
 
-/// What there is now. The key finds what was re-parented; the parents find what emptied its
-/// environment, as long as they live: so nothing may be killed before this is complete.
+/// What there is now. The key and the mark find what was re-parented; the parents find, where there are no marks,
+/// what emptied its environment, as long as they live: so nothing may be killed before this is complete.
 fn survivors(
     hunt: Option<&mut Hunt<'_>>,
     agent: Option<ProcessId>,

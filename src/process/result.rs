@@ -40,6 +40,10 @@ pub struct ShimResult {
     pub unkillable: u32,
     /// Why the agent could not be executed.
     pub spawn_error: Option<String>,
+    /// Bytes free when the agent ended by itself, on the fuller of the disks of its worktree and of this file:
+    /// by the time somebody judges it there may be room again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub free_disk_bytes: Option<u64>,
     /// Nobody saw it end: its shim had died, and whoever found that out wrote this.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lost: bool,
@@ -74,6 +78,7 @@ impl ShimResult {
             killed: 0,
             unkillable: 0,
             spawn_error: None,
+            free_disk_bytes: None,
             lost: false,
             error: None,
         }

@@ -101,6 +101,14 @@ pub fn can_run(program: &Path) -> bool {
     program.is_file() && nix::unistd::access(program, nix::unistd::AccessFlags::X_OK).is_ok()
 }
 
+/// Whether we may make files in a folder, or in the nearest one above it that exists. (Root may everywhere but on
+/// file systems that are mounted read-only.)
+#[must_use]
+pub fn can_write(folder: &Path) -> bool {
+    let place = folder.ancestors().find(|place| place.exists());
+    place.is_some_and(|place| nix::unistd::access(place, nix::unistd::AccessFlags::W_OK).is_ok())
+}
+
 /// How many agents to run at once when nobody said, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DefaultJobs {

@@ -46,7 +46,7 @@ fn below(table: &[Process], roots: Vec<u32>) -> BTreeSet<ProcessId> {
     found
 }
 
-/// Everything alive that carries the attempt's key in its environment.
+/// Everything alive that carries the attempt's key in its environment, or its mark.
 pub(super) fn carriers(key: &str) -> BTreeSet<ProcessId> {
     Hunt::new(key).look()
 }

@@ -1,5 +1,6 @@
 //! What `orch pr address` and `orch pr fix` did, and what to do next.
 
+use super::words::shell_word;
 use crate::supervisor::{FollowUpOutcome, FollowedUp};
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -9,7 +10,7 @@ use std::fmt::Write;
 pub fn follow_ups(done: &[FollowedUp], command: &str) -> String {
     let mut out = String::new();
     for followed in done {
-        let name = &followed.name;
+        let (name, word) = (&followed.name, shell_word(&followed.name));
         let at = followed.link.as_ref().map_or(String::new(), |link| format!(" #{}", link.number));
         let (mark, text, hint) = words(followed, command);
         let _ = writeln!(out, "{mark} {name}:{at} {text}");
@@ -21,7 +22,7 @@ pub fn follow_ups(done: &[FollowedUp], command: &str) -> String {
                 followed.unheard.iter().map(|(who, n)| format!("{who} ({n})")).collect();
             let _ = writeln!(
                 out,
-                "  skipped, as who wrote it may not write here: {}\n  hint: read it; if it is fine: orch pr address {name} \
+                "  skipped, as who wrote it may not write here: {}\n  hint: read it; if it is fine: orch pr address {word} \
                  --from LOGIN, or [github] reviewers in orch.toml",
                 who.join(", ")
             );
@@ -35,7 +36,7 @@ pub fn follow_ups(done: &[FollowedUp], command: &str) -> String {
 
 fn words(followed: &FollowedUp, command: &str) -> (char, String, Option<String>) {
     use FollowUpOutcome as O;
-    let name = &followed.name;
+    let word = shell_word(&followed.name);
     let short = |commit: &str| commit.get(..10).unwrap_or(commit).to_owned();
     let said = |note: &Option<String>| note.as_ref().map(|note| format!("it says: {note}"));
     let by_hand = "look at the log, mend it in the worktree, then: orch pr create";
@@ -68,12 +69,12 @@ fn words(followed: &FollowedUp, command: &str) -> (char, String, Option<String>)
         O::Fixed { commit, checks } => (
             '✓',
             format!("{} mended in {}; the checks start again", checks.join(", "), short(commit)),
-            Some(format!("next: orch pr fix {name} --wait")),
+            Some(format!("next: orch pr fix {word} --wait")),
         ),
         O::NotMended { checks, note } => (
             '✗',
             format!("{} still fails: the agent saw nothing to change", checks.join(", ")),
-            Some(said(note).unwrap_or_else(|| format!("see: orch logs {name} --step fix"))),
+            Some(said(note).unwrap_or_else(|| format!("see: orch logs {word} --step fix"))),
         ),
         O::GivenUp { tries, checks } => (
             '✗',
@@ -82,31 +83,31 @@ fn words(followed: &FollowedUp, command: &str) -> (char, String, Option<String>)
                 checks.join(", ")
             ),
             Some(format!(
-                "hint: {by_hand} {name}; or allow more: orch pr fix {name} --max {}",
+                "hint: {by_hand} {word}; or allow more: orch pr fix {word} --max {}",
                 tries + 1
             )),
         ),
         O::Failed { why, step } => (
             '✗',
             format!("{why}; the pull request is as it was"),
-            Some(format!("see: orch logs {name} --step {step}; try again: orch pr {command} {name}")),
+            Some(format!("see: orch logs {word} --step {step}; try again: orch pr {command} {word}")),
         ),
         O::NoPullRequest => (
             '-',
             "has no pull request".to_owned(),
-            Some(format!("hint: open one with: orch pr create {name}")),
+            Some(format!("hint: open one with: orch pr create {word}")),
         ),
         O::Merged => ('-', "is merged; there is nothing to do".to_owned(), None),
         O::Closed => (
             '-',
             "was closed unmerged".to_owned(),
-            Some(format!("hint: open it again on GitHub, then: orch pr {command} {name}")),
+            Some(format!("hint: open it again on GitHub, then: orch pr {command} {word}")),
         ),
         O::Busy(state) => (
             '!',
             format!("is {state}"),
             Some(format!(
-                "hint: wait for it (orch attach {name}) or go on with it (orch resume), then: orch pr {command} {name}"
+                "hint: wait for it (orch attach {word}) or go on with it (orch resume), then: orch pr {command} {word}"
             )),
         ),
         O::OfMany(names) => (
@@ -119,12 +120,12 @@ fn words(followed: &FollowedUp, command: &str) -> (char, String, Option<String>)
             "its branch on GitHub has commits that the one here has not, and the other way round; nothing was pushed"
                 .to_owned(),
             Some(format!(
-                "hint: git pull in its worktree (orch status {name}), then: orch pr create {name}, orch pr {command} {name}"
+                "hint: git pull in its worktree (orch status {word}), then: orch pr create {word}, orch pr {command} {word}"
             )),
         ),
         O::Refused(why) => ('✗', why.clone(), None),
         O::Waiting(why) => {
-            ('…', format!("not done yet: {why}"), Some(format!("go on with: orch pr {command} {name}")))
+            ('…', format!("not done yet: {why}"), Some(format!("go on with: orch pr {command} {word}")))
         }
     }
 }

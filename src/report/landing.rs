@@ -1,7 +1,7 @@
 //! What `orch merge` and `orch clean` did.
 
 use super::style::Style;
-use super::words::count;
+use super::words::{count, shell_word};
 use crate::supervisor::{Cleaned, Kept, Landing, Outcome};
 use std::fmt::Write;
 
@@ -15,18 +15,19 @@ pub fn landing(landing: &Landing, dry_run: bool, style: Style) -> String {
         (false, _) => "merged",
     };
     for (name, outcome) in &landing.tasks {
+        let (word, into) = (shell_word(name), shell_word(&landing.into));
         let _ = match outcome {
             Outcome::Merged => writeln!(out, "✓ {name}: {would}"),
             Outcome::AlreadyThere => writeln!(out, "- {name}: is on {} already", landing.into),
             Outcome::Discarded => writeln!(
                 out,
-                "- {name}: not merged, it was thrown away; bring it back with: orch clean --restore {name}"
+                "- {name}: not merged, it was thrown away; bring it back with: orch clean --restore {word}"
             ),
             Outcome::NotFinished(state) => writeln!(out, "- {name}: not merged, it is {state}"),
             Outcome::Broken { log, alone } => writeln!(
                 out,
-                "✗ {name}: not merged, the verification fails with it{}\n  log: {}\n  hint: orch retry {name} starts it \
-                 from where {} is now; or mend its branch, then: orch merge {name}",
+                "✗ {name}: not merged, the verification fails with it{}\n  log: {}\n  hint: orch retry {word} starts it \
+                 from where {} is now; or mend its branch, then: orch merge {word}",
                 if *alone {
                     ", though alone it passed: it does not go with what landed before it"
                 } else {
@@ -44,7 +45,7 @@ pub fn landing(landing: &Landing, dry_run: bool, style: Style) -> String {
             ),
             Outcome::Held { on } => writeln!(
                 out,
-                "- {name}: not merged, it builds on {on}\n  hint: to try it together with that work: orch merge {name}"
+                "- {name}: not merged, it builds on {on}\n  hint: to try it together with that work: orch merge {word}"
             ),
             Outcome::Conflict { paths, with, worktree, reason } => {
                 let with = if with.is_empty() {
@@ -62,9 +63,9 @@ pub fn landing(landing: &Landing, dry_run: bool, style: Style) -> String {
                 }
                 writeln!(
                     out,
-                    "  hint: resolve it by hand: git -C {worktree} merge {0}, then: orch merge {name}\n        or start it \
-                     again on {0}: orch retry {name}",
-                    landing.into
+                    "  hint: resolve it by hand: git -C {} merge {into}, then: orch merge {word}\n        or start it \
+                     again on {into}: orch retry {word}",
+                    shell_word(worktree)
                 )
             }
         };
@@ -118,7 +119,8 @@ pub fn cleaning(
             Some(graveyard) => writeln!(
                 out,
                 "{}: {removed}; kept under {graveyard}, bring it back with: orch clean --restore {}",
-                task.task, task.task
+                task.task,
+                shell_word(&task.task)
             ),
             None => writeln!(out, "{}: {removed}{ready}", task.task),
         };
@@ -134,4 +136,40 @@ pub fn cleaning(
     }
     let _ = writeln!(out, "{} {removed}, {} kept", count(cleaned.len(), "task"), kept.len());
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_to_be_run_can_be_pasted() {
+        let conflict = Outcome::Conflict {
+            paths: vec!["a".to_owned()],
+            with: vec![],
+            worktree: "my trees/one".to_owned(),
+            reason: None,
+        };
+        let outcomes = [conflict, Outcome::Discarded, Outcome::Held { on: "x".to_owned() }];
+        let told = Landing {
+            into: "it's".to_owned(),
+            from: "0".to_owned(),
+            to: "0".to_owned(),
+            tasks: outcomes.map(|outcome| ("fix $(x)".to_owned(), outcome)).into(),
+            checkout: None,
+            clashes: vec![],
+            obstacle: None,
+            tests: 0,
+            notes: vec![],
+        };
+        let text = landing(&told, false, Style::PLAIN);
+        for command in [
+            r"git -C 'my trees/one' merge 'it'\''s', then: orch merge 'fix $(x)'",
+            "orch retry 'fix $(x)'",
+            "orch clean --restore 'fix $(x)'",
+            "with that work: orch merge 'fix $(x)'",
+        ] {
+            assert!(text.contains(command), "{command}: {text}");
+        }
+    }
 }

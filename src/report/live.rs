@@ -89,7 +89,10 @@ impl<W: Write> Live<W> {
             Event::AttemptStarted { attempt, .. } => {
                 let (step, again) = (&attempt.step, attempt.number);
                 let again = if again > 1 { format!(" (attempt {again})") } else { String::new() };
-                self.say(&format!("● {}: {step}{again}", name(&attempt.task)));
+                // The run falls back, and says so.
+                let by = state.attempt(attempt).and_then(|known| known.beginning.agent.as_ref());
+                let by = by.map_or(String::new(), |agent| format!(" by {agent}"));
+                self.say(&format!("● {}: {step}{again}{by}", name(&attempt.task)));
             }
             Event::AttemptAdopted { attempt, pid } => {
                 let step = &attempt.step;
@@ -99,9 +102,15 @@ impl<W: Write> Live<W> {
                 self.doing.remove(&attempt.task);
                 self.tell_end(state, attempt, &end.ending, &name(&attempt.task));
             }
-            Event::RetryScheduled { attempt, not_before, .. } => {
-                let wait = duration(not_before.since(now()));
-                self.say(&format!("· {}: tried again in {wait}", name(&attempt.task)));
+            Event::RetryScheduled { attempt, not_before, agent, .. } => {
+                let wait = not_before.since(now());
+                let when = if wait.as_millis() < 100 {
+                    "at once".to_owned()
+                } else {
+                    format!("in {}", duration(wait))
+                };
+                let by = agent.as_ref().map_or(String::new(), |agent| format!(", by {agent}"));
+                self.say(&format!("· {}: tried again {when}{by}", name(&attempt.task)));
             }
             Event::AttemptStalled { attempt, quiet_seconds } => {
                 let quiet = duration(std::time::Duration::from_secs(*quiet_seconds));
@@ -166,12 +175,18 @@ impl<W: Write> Live<W> {
             named.into_iter().filter_map(|task| state.position(task)).collect();
         positions.sort_unstable();
         let standings = state.standings();
+        // Whatever else is told of a task that an earlier supervisor saw the end of, this is not news.
+        let ends = |r: &&Recorded| {
+            matches!(r.event, Event::AttemptEnded { .. } | Event::StepSkipped { .. })
+        };
+        let ended: HashSet<&TaskId> =
+            events.iter().filter(ends).flat_map(|r| r.event.tasks()).collect();
         for position in positions {
             let spec = &state.spec.tasks[position];
             let done = state.task_state(position, &standings) == TaskState::Succeeded;
             if !done {
                 self.told.remove(&spec.id);
-            } else if self.told.insert(spec.id.clone()) {
+            } else if ended.contains(&spec.id) && self.told.insert(spec.id.clone()) {
                 let view = state.task_view(position, &standings);
                 let files = super::words::count(view.files_changed.len(), "file");
                 self.say(&format!("✓ {}: {files} changed on {}", spec.name, spec.branch));

@@ -1,5 +1,6 @@
 //! What `orch pr` did, and how pull requests stand.
 
+use super::words::shell_word;
 use crate::forge::{CheckState, PullState};
 use crate::model::{Link, RunId, TaskState};
 use crate::supervisor::{MergeOutcome, MergedPull, PullOutcome, PullStatus};
@@ -14,6 +15,7 @@ pub fn pull_outcomes(outcomes: &[(String, PullOutcome)]) -> String {
     let mut late = false;
     let at = |link: &Link| format!("#{} {}", link.number, link.url);
     for (name, outcome) in outcomes {
+        let word = shell_word(name);
         let _ = match outcome {
             O::Opened(link) => writeln!(out, "✓ {name}: opened {}", at(link)),
             O::Updated(link) => writeln!(out, "✓ {name}: updated {}", at(link)),
@@ -21,12 +23,12 @@ pub fn pull_outcomes(outcomes: &[(String, PullOutcome)]) -> String {
             O::Merged(link) => writeln!(out, "- {name}: is merged, {}", at(link)),
             O::Closed(link) => writeln!(
                 out,
-                "- {name}: was closed unmerged, {}\n  hint: open it again there, then: orch pr create {name}",
+                "- {name}: was closed unmerged, {}\n  hint: open it again there, then: orch pr create {word}",
                 at(link)
             ),
             O::Conflict(paths) => writeln!(
                 out,
-                "! {name}: left out, conflicts with the others in {}\n  hint: orch pr create {name} opens one of \
+                "! {name}: left out, conflicts with the others in {}\n  hint: orch pr create {word} opens one of \
                  its own",
                 paths.join(", ")
             ),
@@ -36,7 +38,7 @@ pub fn pull_outcomes(outcomes: &[(String, PullOutcome)]) -> String {
             O::Foreign(tip) => writeln!(
                 out,
                 "! {name}: its branch on GitHub has commits that are not from here ({}); nothing was pushed\n  hint: \
-                 fetch it and merge it into the branch here, then: orch pr create {name}",
+                 fetch it and merge it into the branch here, then: orch pr create {word}",
                 tip.get(..10).unwrap_or(tip)
             ),
             O::Refused(why) => writeln!(out, "✗ {name}: {why}"),
@@ -66,6 +68,7 @@ pub fn merged_pulls(pulls: &[MergedPull], into: &str) -> String {
     let mut out = String::new();
     for MergedPull { names, link, outcome } in pulls {
         let (name, number) = (names.join(", "), link.number);
+        let words = names.iter().map(|name| shell_word(name)).collect::<Vec<_>>().join(" ");
         let _ = match outcome {
             O::Merged(commit) => {
                 writeln!(
@@ -84,19 +87,19 @@ pub fn merged_pulls(pulls: &[MergedPull], into: &str) -> String {
             ),
             O::Conflict => writeln!(
                 out,
-                "! {name}: #{number} is not merged, it conflicts with {into}\n  hint: orch retry {name} starts it from \
-                 the new {into}; or merge {into} into its branch, then: orch pr create {name}"
+                "! {name}: #{number} is not merged, it conflicts with {into}\n  hint: orch retry {words} starts it from \
+                 the new {into}; or merge {into} into its branch, then: orch pr create {words}"
             ),
             O::Draft => writeln!(
                 out,
-                "- {name}: #{number} is not merged, it is a draft\n  hint: orch pr create {name} makes it ready once it is \
+                "- {name}: #{number} is not merged, it is a draft\n  hint: orch pr create {words} makes it ready once it is \
                  verified"
             ),
             O::Closed => writeln!(out, "- {name}: #{number} was closed unmerged, {}", link.url),
             O::HeadMoved => writeln!(
                 out,
                 "! {name}: #{number} is not merged, its branch has commits that are not from here\n  hint: look at them, \
-                 fetch them into the branch here, then: orch pr create {name}"
+                 fetch them into the branch here, then: orch pr create {words}"
             ),
             O::After(other) => writeln!(
                 out,
@@ -125,6 +128,7 @@ fn state_word(status: &PullStatus) -> &str {
 /// The command that takes up what people or checks say.
 fn next_step(status: &PullStatus) -> Option<String> {
     let name = status.names.first().filter(|_| status.pull.state == PullState::Open)?;
+    let name = shell_word(name);
     if status.to_address > 0 {
         return Some(format!("orch pr address {name}"));
     }

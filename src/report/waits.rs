@@ -1,6 +1,5 @@
 //! Why nothing new starts, and until when: breakers, shortages, pauses, money.
 
-use super::words::money;
 use crate::engine::{Gate, State};
 use crate::model::{BreakerState, BreakerView, RunState, RunView, TaskState, TaskView, Timestamp};
 
@@ -26,10 +25,16 @@ pub(super) fn lines(run: &RunView, now: Timestamp) -> Vec<String> {
     }
     lines.extend(
         run.budget.map(|budget| {
-            format!("{} of {} spent", money(budget.spent_usd), money(budget.max_usd))
+            format!("{} of {} spent", exact(budget.spent_usd), exact(budget.max_usd))
         }),
     );
     lines
+}
+
+/// To the hundredth of a cent: rounded to cents, a limit looks as if it were not reached yet.
+fn exact(dollars: f64) -> String {
+    let text = format!("${:.4}", dollars + 0.0);
+    text.strip_suffix("00").map_or(text.clone(), str::to_owned)
 }
 
 /// Something that work which could start waits for.
@@ -155,6 +160,11 @@ mod tests {
         assert!(text.ends_with("one attempt is tried"), "{text}");
         let text = line(&breaker(BreakerState::Open, None), now);
         assert!(text.ends_with("orch retry"), "{text}");
+    }
+
+    #[test]
+    fn a_limit_of_money_is_not_rounded() {
+        assert_eq!([exact(0.035), exact(1.0), exact(0.0236)], ["$0.0350", "$1.00", "$0.0236"]);
     }
 
     #[test]

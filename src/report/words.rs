@@ -1,6 +1,6 @@
 //! Numbers as people read them.
 
-pub use crate::model::bytes;
+pub use crate::model::{bytes, shell_word};
 use std::time::Duration;
 
 /// `0.4s`, `12s`, `3m04s`, `2h05m`.
@@ -24,17 +24,6 @@ pub fn money(dollars: f64) -> String {
         format!("${dollars:.4}")
     } else {
         format!("${dollars:.2}")
-    }
-}
-
-/// A word of a command that can be pasted into a shell.
-#[must_use]
-pub fn shell_word(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
     }
 }
 

@@ -5,7 +5,9 @@ use super::{Progress, World, clock, record};
 use crate::agent::{
     self, Briefing, LaunchContext, Neighbour, Previous, Reader, ShellBlock, Variables,
 };
-use crate::model::{AttemptEnd, Dialect, Failure, FailureClass, StepKind, StopReason, Usage};
+use crate::model::{
+    AttemptEnd, Dialect, Ending, Failure, FailureClass, StepKind, StopReason, Usage,
+};
 use crate::process::{self, Entry, LogReader, ShimResult, ShimSpec, Stream};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -87,6 +89,7 @@ pub(super) fn plan(world: &World, job: &Job) -> Result<Plan, Failure> {
             constraints: &[],
             verify: &verify,
             others: &neighbours,
+            further: job.further,
             hints: &[],
             previous: Some(previous),
         })
@@ -258,6 +261,9 @@ pub(super) fn judge(
         now: clock::wall(),
     });
     let mut end = AttemptEnd::of(verdict.ending);
+    if let Ending::Failed { failure } = &mut end.ending {
+        failure.retry_at = failure.retry_at.map(clock::from_wall);
+    }
     end.usage = verdict.usage;
     end.note = verdict.note;
     end

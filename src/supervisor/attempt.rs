@@ -6,18 +6,19 @@ use super::quiet::{Quiet, Silence};
 use super::recover::Found;
 use super::world::create_dir;
 use super::{Progress, SupervisorError, World, clock, snapshots};
+use crate::agent::NEIGHBOURS;
 use crate::engine::{Beginning, State};
 use crate::git::WorktreeSpec;
 use crate::model::{
     AgentProfile, AttemptEnd, AttemptId, Ending, Exit, Failure, FailureClass, Phase, ResourceUse,
-    StepKind, StepSpec, StopReason, TaskId, TaskSpec,
+    StepKind, StepSpec, StopReason, TaskId, TaskSpec, shell_word,
 };
 use crate::process::{
     self, Entry, Finished, LogReader, ProcessError, ShimResult, ShimSpec, Stopper,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, mpsc};
 
 /// What the attempts tell the loop.
@@ -59,8 +60,10 @@ pub(super) struct Job {
     pub(super) previous: Option<Failure>,
     /// Where the command's output is that failed before this attempt.
     pub(super) failed_command: Option<PathBuf>,
-    /// Paths that other tasks of the run are expected to write, by their names.
+    /// Paths that some other tasks of the run are expected to write, by their names, and how many more such tasks
+    /// there are. Only while it starts.
     pub(super) others: Vec<(String, Vec<String>)>,
+    pub(super) further: usize,
 }
 
 impl Job {
@@ -68,9 +71,6 @@ impl Job {
     pub(super) fn of(world: &World, state: &State, id: &AttemptId) -> Option<Self> {
         let (task, step) = state.step_spec(&id.task, &id.step)?;
         let position = state.position(&id.task)?;
-        let others = state.spec.tasks.iter().zip(&state.tasks).filter(|(other, _)| {
-            other.id != id.task && other.skip.is_none() && !other.writes.is_empty()
-        });
         let beginning = state.attempt(id).map(|a| a.beginning.clone()).unwrap_or_default();
         let agent = beginning.agent.as_ref().unwrap_or(&task.agent);
         Some(Self {
@@ -88,8 +88,66 @@ impl Job {
             failed_command: failed_command(state, position)
                 .map(|failed| world.layout.attempt(&state.spec.id, &failed)),
             beginning,
-            others: others.map(|(other, _)| (other.name.clone(), other.writes.clone())).collect(),
+            others: Vec::new(),
+            further: 0,
         })
+    }
+
+    /// An agent that is asked something about a task, beside its steps.
+    pub(super) fn asked(
+        world: &World,
+        state: &State,
+        position: usize,
+        id: AttemptId,
+        profile: Option<&AgentProfile>,
+        start: &str,
+    ) -> Self {
+        let mut task = state.spec.tasks[position].clone();
+        if profile.is_some_and(|profile| profile.name != task.agent) {
+            // What the task's own agent calls a model is no name to another.
+            task.model = None;
+        }
+        let step = StepSpec {
+            id: id.step.clone(),
+            phase: Phase::Review,
+            kind: StepKind::Agent,
+            needs: Vec::new(),
+            skip: None,
+            timeout_ms: None,
+            idle_timeout_ms: None,
+            retries: 0,
+        };
+        Self {
+            dir: world.layout.attempt(&state.spec.id, &id),
+            id,
+            task,
+            step,
+            run: state.spec.id.clone(),
+            start: start.to_owned(),
+            profile: profile.cloned(),
+            grace_ms: state.spec.grace_ms,
+            log_cap: state.spec.log_cap,
+            snapshot: None,
+            beginning: Beginning::default(),
+            previous: None,
+            failed_command: None,
+            others: Vec::new(),
+            further: 0,
+        }
+    }
+
+    /// As [`Job::of`], with what only its start needs to know.
+    pub(super) fn to_start(world: &World, state: &State, id: &AttemptId) -> Option<Self> {
+        let mut job = Self::of(world, state, id)?;
+        if matches!(job.step.kind, StepKind::Agent) {
+            let mut others = state.spec.tasks.iter().filter(|other| {
+                other.id != id.task && other.skip.is_none() && !other.writes.is_empty()
+            });
+            let named = others.by_ref().take(NEIGHBOURS);
+            job.others = named.map(|other| (other.name.clone(), other.writes.clone())).collect();
+            job.further = others.count();
+        }
+        Some(job)
     }
 }
 
@@ -151,15 +209,15 @@ pub(super) async fn follow(
 ) {
     let mut live = agents::Live::new(&job);
     let mut wait = std::pin::pin!(ended);
-    let mut quiet = Quiet::new(&job, clock::wall());
+    let mut quiet = Quiet::new(&job, Instant::now());
     let ended = loop {
-        let pause = quiet.next(clock::wall()).map_or(live.pause(), |due| due.min(live.pause()));
+        let pause = quiet.next(Instant::now()).map_or(live.pause(), |due| due.min(live.pause()));
         // A look that is due is not taken again and again within the same millisecond.
         let pause = pause.max(Duration::from_millis(10));
         if let Ok(ended) = tokio::time::timeout(pause, &mut wait).await {
             break ended;
         }
-        if let Some(silence) = quiet.look(clock::wall()) {
+        if let Some(silence) = quiet.look(clock::wall(), Instant::now()) {
             let _ = sender.send(Observation::Quiet { attempt: job.id.clone(), silence });
         }
         if let Some(progress) = live.read_new() {
@@ -278,6 +336,7 @@ pub(super) fn judge(world: &World, job: &Job, ended: Result<Finished, ProcessErr
     };
     end.exit = Some(result.exit);
     end.finished_at = Some(result.finished_at);
+    end.wall_ms = Some(result.wall_ms);
     end.resources = Some(ResourceUse {
         peak_memory_bytes: result.peak_memory_bytes,
         cpu_seconds: Duration::from_millis(result.user_ms + result.sys_ms).as_secs_f64(),
@@ -331,7 +390,7 @@ fn judge_commands(job: &Job, result: &ShimResult, stopped: Option<StopReason>) -
     } else {
         FailureClass::VerifyFailed
     };
-    let see = format!("orch logs {} --step {}", job.task.name, job.step.id);
+    let see = format!("orch logs {} --step {}", shell_word(&job.task.name), job.step.id);
     let failure = match (stopped, result.exit, &result.spawn_error) {
         (Some(reason), _, _) => stopped_failure(reason, &job.step),
         (_, _, Some(error)) => Failure::new(FailureClass::BadCommand, error.clone()),

@@ -3,7 +3,7 @@
 use super::{Ledger, SupervisorError, World};
 use crate::git::{Proof, Removal};
 use crate::journal::TaskRef;
-use crate::model::{Event, TaskId, TaskState, TaskView};
+use crate::model::{Event, TaskId, TaskState, TaskView, shell_word};
 use std::path::PathBuf;
 
 /// What was removed.
@@ -169,14 +169,17 @@ pub fn clean_by_force(
 ) -> Result<Cleaned, SupervisorError> {
     if let Some(step) = super::follow_up_at_work(world, ledger.state(), &task.id)? {
         return Err(SupervisorError::Refused(format!(
-            "the {step} of {0} is at work in its worktree; wait for it: orch pr {step} {0}",
-            view.name
+            "the {step} of {} is at work in its worktree; wait for it: orch pr {step} {}",
+            view.name,
+            shell_word(&view.name)
         )));
     }
     if let Some(step) = still_running(world, ledger, task)? {
         return Err(SupervisorError::Refused(format!(
             "{}: its {step} is still running though no supervisor is; stop it first: orch cancel {} --run {}",
-            view.name, view.name, task.run
+            view.name,
+            shell_word(&view.name),
+            task.run
         )));
     }
     let candidate = Candidate::of(world, ledger, task, view);

@@ -3,6 +3,7 @@
 use crate::forge::ForgeError;
 use crate::git::GitError;
 use crate::journal::JournalError;
+use crate::model::shell_word;
 use crate::process::ProcessError;
 
 /// Errors of this room. A failed task is not an error: it is recorded.
@@ -50,7 +51,7 @@ pub enum SupervisorError {
     #[error("there was no room on the disk to record the end; make room, then: orch resume")]
     NoRoom,
     /// The branch to land on does not exist.
-    #[error("there is no branch '{0}'; make it with: git branch {0}")]
+    #[error("there is no branch '{0}'; make it with: git branch {word}", word = shell_word(.0))]
     NoBranch(String),
     /// What was asked cannot be done.
     #[error("{0}")]

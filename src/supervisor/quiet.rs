@@ -5,7 +5,7 @@ use super::attempt::Job;
 use crate::model::{AttemptId, Event, StepKind, Timestamp};
 use crate::process::{Heartbeat, LogReader};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// An agent that waits for an answer, and has no idle limit, is told of after this time.
 const WAITING: Duration = Duration::from_mins(1);
@@ -19,10 +19,14 @@ pub(super) struct Quiet {
     limited: bool,
     /// What its agent prints when it waits for input.
     waiting: Vec<String>,
-    /// The last activity that is known.
-    active: Timestamp,
+    /// The last activity that its files tell of: by a clock that somebody may set.
+    stamp: Option<Timestamp>,
+    /// When that was, by one that nobody sets.
+    active: Instant,
+    /// When the files were read last.
+    read: Instant,
     /// The activity before the silence that was told of.
-    told: Option<Timestamp>,
+    told: Option<Instant>,
 }
 
 /// An attempt that is quiet.
@@ -53,7 +57,7 @@ impl Silence {
 }
 
 impl Quiet {
-    pub(super) fn new(job: &Job, now: Timestamp) -> Self {
+    pub(super) fn new(job: &Job, now: Instant) -> Self {
         let profile = job.profile.as_ref().filter(|_| matches!(job.step.kind, StepKind::Agent));
         let waiting = profile.map(|profile| profile.waiting.clone()).unwrap_or_default();
         let limit = job.step.idle_timeout_ms.map(|ms| Duration::from_millis(ms) / 2);
@@ -62,29 +66,38 @@ impl Quiet {
             after: limit.or((!waiting.is_empty()).then_some(WAITING)),
             limited: limit.is_some(),
             waiting,
+            stamp: None,
             active: now,
+            read: now,
             told: None,
         }
     }
 
     /// How long from now until it is worth to [`look`](Self::look).
-    pub(super) fn next(&self, now: Timestamp) -> Option<Duration> {
+    pub(super) fn next(&self, now: Instant) -> Option<Duration> {
         let after = self.after?;
         // Told of: a new silence is looked for at the same pace.
-        let quiet = now.since(self.active);
+        let quiet = now.duration_since(self.active);
         let passed = u32::try_from(quiet.as_millis() / after.as_millis().max(1)).unwrap_or(0);
         let rounds = if self.told == Some(self.active) { passed + 1 } else { 1 };
         Some((after * rounds).saturating_sub(quiet))
     }
 
     /// Asks the attempt's files; a silence is told once.
-    pub(super) fn look(&mut self, now: Timestamp) -> Option<Silence> {
+    pub(super) fn look(&mut self, wall: Timestamp, now: Instant) -> Option<Silence> {
         let after = self.after?;
-        if now.since(self.active) < after {
+        if now.duration_since(self.active) < after {
             return None;
         }
-        self.active = last_activity(&self.dir).map_or(self.active, |at| at.max(self.active));
-        let quiet = now.since(self.active);
+        let stamp = last_activity(&self.dir);
+        if stamp != self.stamp {
+            // It was since the last look; when exactly, the wall clock tells unless it was set since.
+            let ago = stamp.map_or(Duration::ZERO, |at| wall.since(at));
+            self.active = now.checked_sub(ago).map_or(self.read, |at| at.max(self.read));
+            self.stamp = stamp;
+        }
+        self.read = now;
+        let quiet = now.duration_since(self.active);
         if quiet < after || self.told == Some(self.active) {
             return None;
         }
@@ -113,12 +126,15 @@ mod tests {
     use super::*;
 
     fn quiet(dir: &Path, after: Option<u64>, limited: bool, waiting: &[&str]) -> Quiet {
+        let now = Instant::now();
         Quiet {
             dir: dir.to_owned(),
             after: after.map(Duration::from_secs),
             limited,
             waiting: waiting.iter().map(ToString::to_string).collect(),
-            active: Timestamp(0),
+            stamp: None,
+            active: now,
+            read: now,
             told: None,
         }
     }
@@ -131,22 +147,47 @@ mod tests {
         std::fs::write(dir.join("heartbeat.json"), json).unwrap();
     }
 
+    /// An attempt that began at 0 by the wall clock, asked when so many seconds have passed and when the wall
+    /// clock is `set` ahead of them.
+    fn asked(attempt: &mut Quiet, start: Instant, seconds: i64, set: i64) -> Option<Silence> {
+        let passed = Duration::from_secs(u64::try_from(seconds).unwrap());
+        attempt.look(Timestamp((seconds + set) * 1000), start + passed)
+    }
+
     #[test]
     fn a_silence_is_told_once_and_a_new_one_again() {
         let dir = tempfile::tempdir().unwrap();
         let mut attempt = quiet(dir.path(), Some(10), true, &[]);
-        let at = Timestamp;
-        assert_eq!(attempt.next(at(0)), Some(Duration::from_secs(10)));
+        let start = attempt.active;
+        let seconds = Duration::from_secs;
+        let next = |attempt: &Quiet, passed: u64| attempt.next(start + seconds(passed));
+        assert_eq!(next(&attempt, 0), Some(seconds(10)));
         beat(dir.path(), 6_000);
-        assert_eq!(attempt.look(at(10_000)), None, "it computed since");
-        assert_eq!(attempt.next(at(10_000)), Some(Duration::from_secs(6)));
+        assert_eq!(asked(&mut attempt, start, 10, 0), None, "it computed since");
+        assert_eq!(next(&attempt, 10), Some(seconds(6)));
         let silence = Silence { seconds: 10, question: None };
-        assert_eq!(attempt.look(at(16_000)), Some(silence.clone()));
-        assert_eq!(attempt.look(at(17_000)), None);
-        assert_eq!(attempt.next(at(17_000)), Some(Duration::from_secs(9)));
+        assert_eq!(asked(&mut attempt, start, 16, 0), Some(silence.clone()));
+        assert_eq!(asked(&mut attempt, start, 17, 0), None);
+        assert_eq!(next(&attempt, 17), Some(seconds(9)));
         beat(dir.path(), 20_000);
-        assert_eq!(attempt.look(at(26_000)), None);
-        assert_eq!(attempt.look(at(30_000)), Some(silence));
+        assert_eq!(asked(&mut attempt, start, 26, 0), None);
+        assert_eq!(asked(&mut attempt, start, 30, 0), Some(silence));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_makes_no_silence_and_hides_none() {
+        const DAY: i64 = 24 * 3600;
+        let dir = tempfile::tempdir().unwrap();
+        let mut attempt = quiet(dir.path(), Some(10), true, &[]);
+        let start = attempt.active;
+        beat(dir.path(), 9_000);
+        assert_eq!(asked(&mut attempt, start, 10, 0), None);
+        assert_eq!(asked(&mut attempt, start, 12, DAY), None, "silent for three seconds");
+        let silence = Silence { seconds: 10, question: None };
+        assert_eq!(asked(&mut attempt, start, 19, DAY), Some(silence.clone()));
+        beat(dir.path(), 20_000 - DAY * 1000);
+        assert_eq!(asked(&mut attempt, start, 25, -DAY), None, "it computed at 20");
+        assert_eq!(asked(&mut attempt, start, 30, -DAY), Some(silence));
     }
 
     #[test]
@@ -154,11 +195,15 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("log"), "working\nProceed? [Y/n] ").unwrap();
         let printed = LogReader::stat(dir.path()).unwrap().last_output.unwrap();
-        let later = printed.after(Duration::from_mins(1));
-        let ask = |waiting: &[&str]| quiet(dir.path(), Some(60), false, waiting).look(later);
+        let minute = Duration::from_mins(1);
+        let ask = |after: Option<u64>, waiting: &[&str]| {
+            let mut attempt = quiet(dir.path(), after, false, waiting);
+            let later = attempt.active + minute;
+            attempt.look(printed.after(minute), later)
+        };
         let question = Some("Proceed? [Y/n]".to_owned());
-        assert_eq!(ask(&["[y/N]"]).map(|silence| silence.question), Some(question));
-        assert_eq!(ask(&["password:"]), None);
-        assert_eq!(quiet(dir.path(), None, false, &[]).look(later), None);
+        assert_eq!(ask(Some(60), &["[y/N]"]).map(|silence| silence.question), Some(question));
+        assert_eq!(ask(Some(60), &["password:"]), None);
+        assert_eq!(ask(None, &[]), None);
     }
 }

@@ -11,8 +11,8 @@ use super::{
 };
 use crate::engine::{self, State};
 use crate::model::{
-    Action, AttemptEnd, AttemptId, Ending, Event, Recorded, RunState, StepKind, StopReason, TaskId,
-    Timestamp, Usage,
+    Action, AttemptEnd, AttemptId, Ending, Event, Failure, Recorded, RunState, StepKind,
+    StopReason, TaskId, Timestamp, Usage,
 };
 use crate::process::{Interrupt, Signals, Stop, Stopper};
 use std::collections::HashMap;
@@ -114,7 +114,7 @@ impl<'o> Supervisor<'o> {
             self.tell(&created);
         }
         let mut first = vec![Event::SupervisorStarted { pid: std::process::id() }];
-        first.extend(self.limits.news(&self.ledger.state().spec.agents, clock::now()));
+        first.extend(self.limits_of_others());
         self.record(first)?;
         recover::begin(&self);
         let measures = self.govern(&[]);
@@ -145,7 +145,11 @@ impl<'o> Supervisor<'o> {
                     }
                     self.observer.tick(self.ledger.state());
                     let now = clock::now();
-                    news.extend(self.limits.news(&self.ledger.state().spec.agents, now));
+                    news.extend(self.limits_of_others());
+                    if let Some(ahead) = clock::set_ahead() {
+                        let ahead_ms = u64::try_from(ahead.as_millis()).unwrap_or(u64::MAX);
+                        news.push(Event::ClockSet { ahead_ms });
+                    }
                     let due = self.wake.is_some_and(|until| until <= now);
                     if !new.is_empty() || !news.is_empty() || due {
                         self.act(news)?;
@@ -204,7 +208,7 @@ impl<'o> Supervisor<'o> {
                     stopper.stop(Stop::Gracefully);
                 }
             }
-            Action::Skip { .. } | Action::ScheduleRetry { .. } | Action::Finish { .. } => {}
+            Action::ScheduleRetry { .. } | Action::Finish { .. } => {}
         }
     }
 
@@ -221,7 +225,7 @@ impl<'o> Supervisor<'o> {
                 let end = builtin::perform(world, job).await;
                 let _ = sender.send(Observation::Ended { attempt: id, end: Box::new(end) });
             });
-        } else if let Some(job) = attempt::Job::of(&self.world, state, &id) {
+        } else if let Some(job) = attempt::Job::to_start(&self.world, state, &id) {
             let git = Arc::clone(&self.git);
             tokio::spawn(attempt::start(world, job, git, sender));
         }
@@ -310,8 +314,20 @@ impl<'o> Supervisor<'o> {
         let other = state.attempt(id).and_then(|attempt| attempt.beginning.agent.as_ref());
         let agent = state.spec.agents.get(other.unwrap_or(&task.agent));
         if let (Some(agent), Some(failure)) = (agent, end.ending.failure()) {
-            self.limits.publish(agent, failure, clock::now());
+            let retry_at = failure.retry_at.map(clock::to_wall);
+            self.limits.publish(agent, &Failure { retry_at, ..failure.clone() }, clock::wall());
         }
+    }
+
+    /// What others wrote down, they did by the wall clock.
+    fn limits_of_others(&mut self) -> Vec<Event> {
+        let mut news = self.limits.news(&self.ledger.state().spec.agents, clock::wall());
+        for event in &mut news {
+            if let Event::AgentLimited { until, .. } = event {
+                *until = clock::from_wall(*until);
+            }
+        }
+        news
     }
 
     /// Looks at the machine, says and does what follows, and returns what is to be recorded of it.
@@ -418,7 +434,6 @@ fn failures(state: &State, id: &AttemptId) -> u32 {
 /// What is recorded before an action begins.
 fn intent(state: &State, action: &Action) -> Event {
     match action.clone() {
-        Action::Skip { task, step, reason } => Event::StepSkipped { task, step, reason },
         Action::Start { attempt, agent } => Event::AttemptStarting { attempt, agent },
         Action::Stop { attempt, reason } => Event::AttemptStopping { attempt, reason },
         Action::Finish { state } => Event::RunFinished { state },

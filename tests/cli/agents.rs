@@ -131,3 +131,15 @@ fn the_prompt_arrives_by_argument_by_stdin_and_by_file() {
         assert!(got.contains("The words 'in' \"quotes\" & $HOME."), "{delivery}: {got}");
     }
 }
+
+#[test]
+fn a_run_that_falls_back_says_so() {
+    let sandbox = Sandbox::new();
+    sandbox.configure("other", "plain", "stdin", "cat > /dev/null; echo x > agent.txt");
+    sandbox.replay("agent", "claude", "claude-401", 1, "");
+    // It is still in the last agent's section.
+    sandbox.config("fallback = \"other\"\n");
+    let run = sandbox.orch("execute --tasks prompts/agent.md").exits(0);
+    assert!(run.stderr.contains("agent: tried again at once, by other"), "{}", run.stderr);
+    assert!(run.stderr.contains("agent: implement (attempt 2) by other"), "{}", run.stderr);
+}

@@ -393,19 +393,48 @@ impl Drop for SmallDisk {
     }
 }
 
-/// A run of `a`, and `b` after it, on a small disk that is full by the time `a` ends.
-fn full_disk(meanwhile: impl FnOnce(&Sandbox, &SmallDisk, Running)) {
+/// A repository on a small disk; `None` where that is not allowed.
+fn small_repository() -> Option<(Sandbox, SmallDisk)> {
     let sandbox = Sandbox::without_repository();
     let Some(disk) = SmallDisk::mount(&sandbox.repo) else {
         eprintln!(
             "skipped: a tmpfs cannot be mounted here (not root, or a container without the right)"
         );
-        return;
+        return None;
     };
     sandbox.git(["init", "-q", "-b", "main"]);
     sandbox.write("README.md", "# Small\n");
     sandbox.git(["add", "."]);
     sandbox.git(["commit", "-qm", "Start"]);
+    Some((sandbox, disk))
+}
+
+/// An agent that a full disk ends says so nowhere, its supervisor is dead, and there is room again by the time
+/// anybody looks.
+#[test]
+fn a_task_that_a_full_disk_ended_while_nobody_looked_starts_again() {
+    let Some((sandbox, disk)) = small_repository() else { return };
+    sandbox.task("a", &[], "started\nwait_for go\n{ echo a > a.txt; } 2> /dev/null || exit 9");
+    let run = sandbox.start("execute --tasks prompts/a.md");
+    sandbox.wait_for_start("a");
+    wait_until("its start is recorded", || {
+        sandbox.status_of("a")["attempts"][0]["pid"].is_number()
+    });
+    run.signal(Signal::SIGKILL);
+    run.finish();
+    disk.fill();
+    sandbox.open("go");
+    sandbox.no_process_is_left();
+    disk.make_room();
+    sandbox.orch("resume").exits(0);
+    let status = sandbox.status_of("a");
+    assert_eq!(status["state"], "succeeded");
+    assert_eq!(status["attempts"][0]["outcome"], "interrupted", "{status}");
+}
+
+/// A run of `a`, and `b` after it, on a small disk that is full by the time `a` ends.
+fn full_disk(meanwhile: impl FnOnce(&Sandbox, &SmallDisk, Running)) {
+    let Some((sandbox, disk)) = small_repository() else { return };
     sandbox.task("a", &[], "echo a > a.txt\nstarted\nwait_for go");
     sandbox.task("b", &["depends_on: [a]"], "echo b > b.txt");
     let run = sandbox.start("execute --parallel --jobs 2 --all-prompts");

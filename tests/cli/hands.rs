@@ -246,3 +246,15 @@ fn retry_without_a_name_takes_what_failed_and_points_at_earlier_runs() {
     assert_eq!(sandbox.status_of("a")["state"], "succeeded");
     sandbox.orch("retry").exits(0).complains("nothing to retry");
 }
+
+#[test]
+fn what_nobody_works_on_is_not_said_to_need_no_retry() {
+    let sandbox = Sandbox::new();
+    let run = one_of_three(&sandbox);
+    kill(run);
+    sandbox.orch("retry").exits(1).complains("go on with: orch resume run-");
+    sandbox.orch("retry a").exits(2).complains("go on with: orch resume run-");
+    sandbox.open("go");
+    sandbox.orch("resume").exits(0);
+    sandbox.orch("retry").exits(0).complains("nothing to retry");
+}

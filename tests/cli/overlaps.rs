@@ -235,3 +235,17 @@ fn what_conflicts_least_is_merged_first_where_that_is_asked_for() {
     let states = ["a", "b", "c"].map(|name| sandbox.status_of(name)["state"].clone());
     assert_eq!(states, ["conflicted", "merged", "merged"]);
 }
+
+#[test]
+fn what_was_done_before_is_not_told_again_when_it_overlaps_with_a_retry() {
+    let sandbox = Sandbox::new();
+    sandbox.task("a", &[], "echo a > v.txt");
+    sandbox.task("b", &["verify: [\"test -e ../../fine\"]"], "echo b > v.txt");
+    sandbox.task("c", &["depends_on: [b]"], "echo c > c.txt");
+    sandbox.orch("execute --all-prompts").exits(1);
+    sandbox.orch("retry c").exits(2).complains("follows by itself after: orch retry b");
+    sandbox.write("fine", "");
+    let retry = sandbox.orch("retry b").exits(0).stderr;
+    assert!(retry.contains("overlap: ") && retry.contains("✓ b: "), "{retry}");
+    assert!(!retry.contains("✓ a: "), "{retry}");
+}

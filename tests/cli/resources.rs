@@ -208,3 +208,40 @@ fn doctor_mends_what_cannot_lose_anything() {
     );
     assert!(sandbox.worktree_of("a").exists());
 }
+
+#[test]
+fn doctor_finds_an_agent_that_cannot_start_and_a_folder_that_takes_nothing() {
+    let sandbox = Sandbox::new();
+    let bin = sandbox.root.join("bin");
+    std::fs::create_dir_all(&bin).unwrap();
+    let broken = bin.join("claude");
+    std::fs::write(&broken, "#!/bin/sh\necho no node here >&2\nexit 127\n").unwrap();
+    std::fs::set_permissions(&broken, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let doctor = || {
+        let mut command = sandbox.command("doctor");
+        let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+        Sandbox::finish({
+            command.env("PATH", path);
+            command
+        })
+    };
+    let found = doctor().exits(1).stdout;
+    assert!(found.contains("claude (") && found.contains(") does not tell its version"), "{found}");
+    std::fs::write(&broken, "#!/bin/sh\necho '2.0 (Claude Code)'\n").unwrap();
+    let found = doctor().stdout;
+    assert!(found.contains("claude 2.0 (Claude Code)"), "{found}");
+
+    let place = sandbox.repo.join(".worktrees");
+    std::fs::create_dir(&place).unwrap();
+    let mut mount = std::process::Command::new("mount");
+    mount.args(["-t", "tmpfs", "-o", "ro,size=64k", "tmpfs"]).arg(&place);
+    if !mount.output().is_ok_and(|out| out.status.success()) {
+        eprintln!(
+            "skipped: a tmpfs cannot be mounted here (not root, or a container without the right)"
+        );
+        return;
+    }
+    let found = doctor();
+    let _ = std::process::Command::new("umount").arg("-l").arg(&place).status();
+    assert!(found.exits(1).stdout.contains(".worktrees, so nothing can run"));
+}

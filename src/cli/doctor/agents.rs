@@ -4,7 +4,7 @@ use super::super::context::runtime;
 use super::super::error::CliError;
 use crate::agent;
 use crate::config::Config;
-use crate::model::AgentProfile;
+use crate::model::{AgentProfile, shell_word};
 use crate::process;
 use crate::report::Findings;
 use crate::supervisor::profiles;
@@ -65,6 +65,18 @@ pub(super) fn installed(found: &mut Findings, config: &Config) -> Result<(), Cli
         out
     });
     for ((at, profile), version) in here.iter().zip(versions) {
+        let asked = agent::version_args(profile);
+        if version.is_none() && !asked.is_empty() {
+            let text = format!("{} ({}) does not tell its version", profile.name, at.display());
+            let by_hand = shell_word(&at.display().to_string());
+            let found = if profile.name == config.agent {
+                found.problem("agent", text)
+            } else {
+                found.note("agent", text)
+            };
+            found.fix(format!("see what it says: {by_hand} {}", asked.join(" ")));
+            continue;
+        }
         let version = version.map_or(String::new(), |version| format!(" {version}"));
         let text = format!("{}{version} ({})", profile.name, at.display());
         match credentials(profile) {

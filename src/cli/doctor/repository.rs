@@ -5,6 +5,7 @@ use super::super::ps;
 use crate::config::Config;
 use crate::git::{Features, PoolLimits, Repo};
 use crate::journal::Journal;
+use crate::model::shell_word;
 use crate::process::{self, SupervisorLock};
 use crate::report::{Findings, bytes};
 use crate::supervisor::{World, has_run};
@@ -90,6 +91,12 @@ fn disk(found: &mut Findings, world: &World, config: &Config) {
     for (what, place) in
         [("worktrees", world.root.join(".worktrees")), ("git", world.layout.dir().into())]
     {
+        if !process::can_write(&place) {
+            let place = place.display();
+            found
+                .problem("disk", format!("nothing can be written in {place}, so nothing can run"))
+                .fix("see who owns it and how its file system is mounted: ls -ld, mount");
+        }
         let Some(space) = process::disk_space(&place) else { continue };
         let floor = crate::supervisor::least_disk(config.free_disk, space.total);
         let text = format!("{} of {} free for {what}", bytes(space.free), bytes(space.total));
@@ -112,9 +119,9 @@ fn locks(found: &mut Findings, repo: &Repo) {
         places.iter().flat_map(|place| names.map(|name| place.join(name))).collect();
     locks_below(&repo.common_dir.join("refs"), &mut locks);
     for lock in locks.iter().filter(|lock| age(lock).is_some_and(|age| age > STALE)) {
-        found
-            .problem("lock", format!("{} is left of a git that has ended", lock.display()))
-            .fix(format!("if no git is at work here: rm '{}'", lock.display()));
+        found.problem("lock", format!("{} is left of a git that has ended", lock.display())).fix(
+            format!("if no git is at work here: rm {}", shell_word(&lock.display().to_string())),
+        );
     }
 }
 
@@ -194,7 +201,10 @@ fn worktrees(found: &mut Findings, world: &World, journal: &Journal, fix: bool) 
             finding.fix(format!("removed the empty folder {path}"));
         } else {
             let remove = if folder.join(".git").exists() { "git worktree remove" } else { "rm -r" };
-            finding.fix(format!("if nothing in it is of use: {remove} '{path}'"));
+            finding.fix(format!(
+                "if nothing in it is of use: {remove} {}",
+                shell_word(&path.to_string())
+            ));
         }
     }
     match world.repo.gone_worktrees() {

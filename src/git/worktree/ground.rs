@@ -5,6 +5,7 @@ use super::super::{GitError, Repo};
 use super::admin::Lock;
 use super::discard::{files_in, is_whole};
 use super::{Admin, Plan, WorktreeSpec, Worktrees};
+use crate::model::shell_word;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -26,7 +27,7 @@ impl Worktrees {
             "{} is a worktree on {head}, and there is no branch {}; remove it with: git worktree remove {}",
             spec.path.display(),
             spec.branch,
-            spec.path.display()
+            shell_word(&spec.path.display().to_string())
         )))
     }
 

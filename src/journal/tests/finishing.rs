@@ -23,6 +23,7 @@ fn created(run: &str, tasks: &[(&str, &str)]) -> Recorded {
 
 fn attempt(step: &str, from: i64, to: Option<i64>) -> AttemptView {
     AttemptView {
+        seconds: None,
         number: 1,
         step: step.into(),
         pid: None,

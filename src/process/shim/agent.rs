@@ -31,12 +31,12 @@ pub(super) fn spawn(spec: &ShimSpec, key: &str, group: Option<RawFd>) -> Result<
         },
     };
     command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
-    let shim = std::process::id();
+    let (shim, mark) = (std::process::id(), platform::mark(key));
     #[expect(unsafe_code, reason = "the parent-death signal can only be set in the child")]
     // SAFETY: only system calls, no allocation, no locks.
     unsafe {
         command.pre_exec(move || {
-            platform::prepare_agent(shim, group)?;
+            platform::prepare_agent(shim, group, mark)?;
             platform::close_on_exec();
             Ok(())
         });

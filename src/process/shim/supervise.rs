@@ -9,7 +9,7 @@ use crate::process::log::{LogWriter, Stream};
 use crate::process::result::{ShimResult, now};
 use crate::process::spec::ShimSpec;
 use crate::process::tree::Tree;
-use crate::process::{ProcessId, Stop, durable, layout, platform};
+use crate::process::{ProcessId, Stop, disk_space, durable, layout, platform};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::{TimeVal, TimeValLike};
 use std::os::unix::process::ExitStatusExt;
@@ -64,6 +64,7 @@ enum Phase {
 }
 
 struct Attempt<'a> {
+    dir: &'a Path,
     spec: &'a ShimSpec,
     stream: ProcessChunkStream,
     main: u32,
@@ -79,6 +80,7 @@ struct Attempt<'a> {
     /// Both pipes are at their end and the agent was waited for.
     drained: bool,
     unkillable: usize,
+    free_disk: Option<u64>,
 }
 
 /// Executes the agent and returns when nothing of it is left.
@@ -103,6 +105,7 @@ pub(super) async fn supervise(
             }
             let idle = spec.idle_timeout_ms.map(Duration::from_millis);
             let mut attempt = Attempt {
+                dir,
                 spec,
                 stream: child.into(),
                 main,
@@ -116,6 +119,7 @@ pub(super) async fn supervise(
                 phase: Phase::Running,
                 drained: false,
                 unkillable: 0,
+                free_disk: None,
             };
             attempt.run(&mut requests).await;
             attempt.report(&mut result);
@@ -256,7 +260,11 @@ impl Attempt<'_> {
     fn step(&mut self, nothing_left: bool, now: Instant) {
         let ended = self.status.is_some() || self.drained;
         match self.phase {
-            Phase::Running if ended => self.phase = Phase::Lingering { until: now + LINGER },
+            Phase::Running if ended => {
+                let spaces = [self.dir, &self.spec.cwd].map(|place| disk_space(place));
+                self.free_disk = spaces.into_iter().flatten().map(|space| space.free).min();
+                self.phase = Phase::Lingering { until: now + LINGER };
+            }
             Phase::Running => {
                 let limit = self.limits.reached(now);
                 // Silence is no stall while the processes compute, so look before it counts as one.
@@ -299,6 +307,7 @@ impl Attempt<'_> {
             result.exit = Exit { code: status.code(), signal: status.signal() };
         }
         result.stopped = self.stopped;
+        result.free_disk_bytes = self.free_disk;
         result.log_bytes = self.log.received();
         result.dropped_bytes = self.log.dropped();
         let ended = self.tree.ended_beside(self.main).saturating_sub(self.unkillable);

@@ -350,6 +350,38 @@ async fn a_control_group_is_used_where_one_was_delegated() {
     }
 }
 
+/// No environment, no parent, no session of ours; alone, and with the agent ended before anybody looks.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_daemon_that_emptied_its_environment_does_not_outlive_its_shim() {
+    let script = "( env -i setsid sh -c 'echo $$ > daemon; exec sleep 1000' & ); \
+                  echo $$ > agent; exec sleep 1000";
+    for both in [false, true] {
+        let trial = Trial::sh(script);
+        if both {
+            let mut supervisor = elsewhere(&trial);
+            let daemon = trial.process("daemon").await;
+            supervisor.kill().unwrap();
+            supervisor.wait().unwrap();
+            let shim = adopt(&trial).await;
+            sigkill(shim.pid());
+            let agent = trial.process("agent").await;
+            eventually("the parent-death signal", || !agent.is_alive()).await;
+            assert!(left_over(&trial.dir()).unwrap().contains(&daemon));
+            let recovery = recover(&trial.dir()).unwrap();
+            assert!(matches!(recovery, Recovery::Lost { survivors_ended: 1 }), "{recovery:?}");
+            assert!(!daemon.is_alive());
+        } else {
+            let running = trial.start().await;
+            let daemon = trial.process("daemon").await;
+            trial.process("agent").await;
+            sigkill(running.pid());
+            assert!(matches!(running.wait().await.unwrap(), Finished::Lost { .. }));
+            assert!(!daemon.is_alive());
+        }
+    }
+}
+
 #[test]
 fn files_that_a_power_failure_left_empty_say_as_much_as_none() {
     let names = ["spec.json", "shim.json", "agent.json", "result.json"];

@@ -15,7 +15,7 @@ use crate::engine::{Standings, State};
 use crate::model::{
     AttemptEnd, AttemptId, Event, Failure, FailureClass, Resource, StopReason, TaskId, bytes,
 };
-use crate::process::{self, DiskSpace, LogReader};
+use crate::process::{self, DiskSpace, LogReader, ShimResult};
 use growth::Growth;
 use policy::{Change, Current, Policy, Readings};
 pub(super) use room::{Freed, clear_ignored, finished, make_room, occupied};
@@ -292,8 +292,10 @@ impl Governor {
         let failure = end.ending.failure().filter(|failure| may_be_disk(failure.class))?;
         let floor = self.policy(state).free_disk;
         let spaces = self.places.iter().filter_map(|place| process::disk_space(place));
-        let free = spaces.map(|space| space.free).min()?;
         let log = world.layout.attempt(&state.spec.id, attempt);
+        // What ends for want of room may make some by that.
+        let then = ShimResult::read(&log).ok().flatten().and_then(|result| result.free_disk_bytes);
+        let free = spaces.map(|space| space.free).chain(then).min()?;
         let said = says_full(&failure.message)
             || LogReader::last_lines(&log).is_some_and(|text| says_full(&text));
         if free < floor {

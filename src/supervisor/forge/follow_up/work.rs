@@ -5,12 +5,12 @@
 //! `refs/orch/graveyard/`, and so is what a follow-up left that was killed.
 
 use super::prompt::{self, Before};
-use crate::agent::{self, Briefing, Neighbour};
-use crate::engine::{Beginning, FOLLOW_UP_VERIFY, State};
+use crate::agent::{self, Briefing};
+use crate::engine::{FOLLOW_UP_VERIFY, State};
 use crate::git::WorktreeSpec;
 use crate::model::{
     AgentProfile, AttemptEnd, AttemptId, Dialect, Ending, Event, Failure, FailureClass, FollowUp,
-    FollowUpEnd, FollowUpKind, Phase, StepId, StepKind, StepSpec, TaskId,
+    FollowUpEnd, FollowUpKind, Phase, StepId, StepKind, StepSpec, TaskId, shell_word,
 };
 use crate::process::{self, Finished};
 use crate::supervisor::attempt::{self, Job};
@@ -167,7 +167,9 @@ impl Workshop<'_> {
         let text = self.text(ask, &job, session.is_some(), before)?;
         (self.tell)(&format!(
             "{}: asking {}; see: orch logs {} --step {step} -f",
-            task.name, profile.name, task.name
+            task.name,
+            profile.name,
+            shell_word(&task.name)
         ));
         let follow_up = FollowUp {
             task: task.id.clone(),
@@ -369,7 +371,6 @@ impl Workshop<'_> {
                 _ => Vec::new(),
             })
             .collect();
-        let others: Vec<Neighbour<'_>> = Vec::new();
         Ok(agent::compose(&Briefing {
             title: body.lines().next().unwrap_or_default(),
             body: &body,
@@ -380,7 +381,8 @@ impl Workshop<'_> {
             role: job.task.role.as_deref(),
             constraints: &[],
             verify: &verify,
-            others: &others,
+            others: &[],
+            further: 0,
             hints: &[],
             previous: None,
         }))
@@ -395,35 +397,14 @@ impl Workshop<'_> {
         profile: Option<&AgentProfile>,
     ) -> Job {
         let state = self.state();
-        let task = state.spec.tasks[position].clone();
+        let task = &state.spec.tasks[position];
         let id = AttemptId { task: task.id.clone(), step: StepId::from(step), number };
-        let own = profile.is_none_or(|profile| profile.name == task.agent);
-        let like = agent_step(&task.steps);
-        Job {
-            dir: self.world.layout.attempt(&state.spec.id, &id),
-            step: StepSpec {
-                id: id.step.clone(),
-                phase: Phase::Review,
-                kind: StepKind::Agent,
-                needs: Vec::new(),
-                skip: None,
-                timeout_ms: like.and_then(|step| step.timeout_ms),
-                idle_timeout_ms: like.and_then(|step| step.idle_timeout_ms),
-                retries: 0,
-            },
-            task: crate::model::TaskSpec { model: task.model.clone().filter(|_| own), ..task },
-            id,
-            run: state.spec.id.clone(),
-            start: start.to_owned(),
-            profile: profile.cloned(),
-            grace_ms: state.spec.grace_ms,
-            log_cap: state.spec.log_cap,
-            snapshot: None,
-            beginning: Beginning::default(),
-            previous: None,
-            failed_command: None,
-            others: Vec::new(),
+        let mut job = Job::asked(self.world, state, position, id, profile, start);
+        if let Some(like) = agent_step(&task.steps) {
+            job.step.timeout_ms = like.timeout_ms;
+            job.step.idle_timeout_ms = like.idle_timeout_ms;
         }
+        job
     }
 }
 
