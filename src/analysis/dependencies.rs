@@ -309,8 +309,8 @@ fn behind(plain: &str, names: &BTreeSet<&str>, note: &mut impl FnMut(&str, bool)
                     !start.ends_with(|c: char| c.is_ascii_alphanumeric() || "-_".contains(c))
                 })
             };
-            let named = names.iter().filter(is_whole).max_by_key(|name| name.len());
-            named.filter(|_| !refused).into_iter().for_each(|name| note(name, false));
+            let first = names.iter().filter(is_whole).max_by_key(|name| name.len());
+            first.filter(|_| !refused).into_iter().for_each(|name| note(name, false));
         }
     }
 }

@@ -434,7 +434,12 @@ pub(super) fn excerpt(line: &str, at: usize) -> String {
     let start = text.floor_char_boundary(at.saturating_sub(before));
     let far = text[..start].chars().count();
     let skip = if far > MAX_TEXT - MAX_TEXT / 4 { far - MAX_TEXT / 4 } else { 0 };
-    let mut cut: String = text.chars().skip(skip).take(MAX_TEXT + 1).collect();
+    // A word that is cut says nothing.
+    let begin = text.char_indices().nth(skip).map_or(text.len(), |(at, _)| at);
+    let word = if skip == 0 { None } else { text[begin..start].find(' ') };
+    let mut cut = word.map_or_else(String::new, |_| "… ".to_owned());
+    let begin = word.map_or(begin, |space| begin + space + 1);
+    cut.extend(text[begin..].chars().take(MAX_TEXT + 1));
     if cut.chars().count() > MAX_TEXT {
         cut = cut.chars().take(MAX_TEXT - 1).collect();
         cut.push('…');

@@ -24,6 +24,8 @@ mod certainty {
 
 /// A name that this many files or fewer have is worth a note on each.
 const MAX_AMBIGUOUS: usize = 3;
+/// Mentions of one thing that are looked at: who says it more often says nothing new.
+const MAX_TIMES: u32 = 200;
 /// More files than any prompt names in earnest: a bound on what a generated text can fill memory with.
 const MAX_PATHS: usize = 10_000;
 
@@ -43,7 +45,8 @@ pub(super) fn read<'b>(
 
 struct Reader<'t, 'b, 'e> {
     resolver: Resolver<'t>,
-    seen: HashMap<(&'b str, bool), Option<Found>>,
+    /// What was found before, and how often it was looked at.
+    seen: HashMap<(&'b str, bool), (Option<Found>, u32)>,
     evidence: &'e mut Evidences,
     said: &'e mut hints::Said<'b>,
 }
@@ -76,9 +79,13 @@ impl<'b> Reader<'_, 'b, '_> {
                 continue;
             }
             let quoted = token.quoted || line.place != Place::Prose;
-            let found = seen
+            let (found, times) = seen
                 .entry((token.text, quoted))
-                .or_insert_with(|| resolver.resolve(token.text, quoted));
+                .or_insert_with(|| (resolver.resolve(token.text, quoted), 0));
+            *times += 1;
+            if *times > MAX_TIMES {
+                continue;
+            }
             let mention = Mention { tree, line, token };
             if let Some(found) = found {
                 mention.note(found, evidence);

@@ -19,19 +19,13 @@ pub struct Part {
 /// A way to take a body apart; what is in no part belongs to all.
 pub type Parts = Vec<Part>;
 
-/// Sections that are about the whole, lower case: what a heading begins with.
-const COMMON: &[&str] = &[
+/// Sections about the work that are no part of it, and no list in them is one of tasks; lower case: what a heading
+/// begins with.
+const ASIDE: &[&str] = &[
     "context",
     "background",
-    "overview",
     "why",
     "motivation",
-    "goal",
-    "objective",
-    "purpose",
-    "summary",
-    "introduction",
-    "note",
     "constraint",
     "rule",
     "convention",
@@ -41,13 +35,49 @@ const COMMON: &[&str] = &[
     "verification",
     "verify",
     "out of scope",
-    "non-goals",
-    "non goals",
+    "non-goal",
+    "non goal",
+    "future",
+    "alternative",
+    "risk",
+    "open question",
     "reference",
     "depends on",
     "dependencies",
-    "what changes",
     "impact",
+    "affected",
+    "背景",
+    "なぜ",
+    "影響",
+    "補足",
+    "制約",
+    "注意",
+    "対象外",
+    "スコープ外",
+    "非目標",
+    "将来",
+    "代替案",
+    "リスク",
+    "受け入れ",
+    "约束",
+    "影响",
+];
+
+/// Sections that are about the whole, though what they list may be tasks.
+const COMMON: &[&str] = &[
+    "overview",
+    "goal",
+    "objective",
+    "purpose",
+    "summary",
+    "introduction",
+    "note",
+    "design",
+    "decision",
+    "approach",
+    "solution",
+    "proposed",
+    "what changes",
     "description",
     "problem",
     "requirements",
@@ -60,18 +90,11 @@ const COMMON: &[&str] = &[
     "contexto",
     "objetivo",
     "notas",
-    "背景",
     "目的",
     "概要",
-    "注意",
-    "なぜ",
-    "影響",
-    "補足",
-    "制約",
     "目标",
     "概述",
     "说明",
-    "约束",
 ];
 
 /// The ways in which a body falls into two or more parts, the one nearest to the top first.
@@ -173,9 +196,17 @@ fn sections(lines: &[Line<'_>], level: usize) -> Parts {
 }
 
 fn is_common(title: &str) -> bool {
+    is_aside(title) || begins(title, COMMON)
+}
+
+fn is_aside(title: &str) -> bool {
+    begins(title, ASIDE)
+}
+
+fn begins(title: &str, words: &[&str]) -> bool {
     let lower = title.to_lowercase();
-    let lower = lower.trim_start_matches(|c: char| c.is_ascii_digit() || ". )".contains(c));
-    COMMON.iter().any(|common| lower.starts_with(common))
+    let lower = lower.trim_start_matches(|c: char| c.is_ascii_digit() || ". )#*".contains(c));
+    words.iter().any(|word| lower.starts_with(word))
 }
 
 /// The number in `1. Parser`, `Part 2: lexer`, `Step 3`.
@@ -193,8 +224,16 @@ fn lists(lines: &[Line<'_>]) -> Vec<Parts> {
     let mut all = Vec::new();
     let mut list = Parts::new();
     let mut at = 0;
+    // The level of the heading of a section in which no list counts.
+    let mut aside: Option<usize> = None;
     while at < lines.len() {
+        if let Kind::Heading(level) = lines[at].kind
+            && aside.is_none_or(|outer| level <= outer)
+        {
+            aside = is_aside(lines[at].text).then_some(level);
+        }
         match lines[at].kind {
+            Kind::Item(_) if aside.is_some() => at += 1,
             Kind::Item(own) => {
                 let inside = |line: &Line<'_>| matches!(line.kind, Kind::Inner | Kind::Blank);
                 let length = lines[at + 1..].iter().position(|line| !inside(line));
@@ -261,6 +300,16 @@ mod tests {
             parts(body)[0].iter().map(|p| (p.number, p.lines.clone())).collect::<Vec<_>>(),
             [(1, 0..4), (2, 4..5)]
         );
+    }
+
+    #[test]
+    fn a_list_of_what_is_affected_is_no_list_of_tasks() {
+        let body = "# Add it\n\n## Impact\n- Affected specs: a.md\n- Affected code: b.rs\n\n### More\n- c.rs\n- d.rs\n\n## Tasks\n- x\n- y\n";
+        let titles: Vec<Vec<String>> = parts(body)
+            .into_iter()
+            .map(|way| way.into_iter().map(|part| part.title).collect())
+            .collect();
+        assert_eq!(titles, [["x", "y"]]);
     }
 
     #[test]

@@ -55,7 +55,7 @@ impl<'a> Names<'a> {
         }
         if !text.is_ascii() {
             wide(text, |name, at| {
-                self.add_wide(name, Used { number: line.number, line: text, at })
+                self.add_wide(name, Used { number: line.number, line: text, at });
             });
         }
     }

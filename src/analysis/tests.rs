@@ -273,6 +273,7 @@ fn evidence_is_the_line_of_the_file_and_short() {
     let long = format!("a\n\n  {} fix src/cli.rs {}\n", "x ".repeat(300), "y ".repeat(300));
     let target = &in_text(&long)[0];
     assert_eq!(target.evidence[0].line, 7);
+    assert!(target.evidence[0].text.starts_with("… x x"), "{:?}", target.evidence[0]);
     let text = &target.evidence[0].text;
     assert!(text.chars().count() <= 120 && text.contains("src/cli.rs"), "{text}");
     let often = in_text(&"src/cli.rs\n".repeat(50));

@@ -203,6 +203,14 @@ fn money_and_breakers_are_checked() {
 }
 
 #[test]
+fn a_pattern_that_can_match_nothing_is_refused() {
+    for glob in ["/src/**", "../x", "a/../b"] {
+        let error = parse(&format!("[conflicts]\nignore = [\"{glob}\"]\n")).unwrap_err();
+        assert!(error.to_string().contains("in `ignore` matches nothing"), "{error}");
+    }
+}
+
+#[test]
 fn thresholds_are_checked() {
     let text = "decompose = \"agent:\"\n[conflicts]\norder_from = 1.5\nreport_from = \"low\"\norder_frm = 0\n";
     insta::assert_snapshot!(parse(text).unwrap_err(), @r#"

@@ -321,6 +321,9 @@ fn check_glob(glob: &str) -> Result<(), String> {
     if glob.len() > LONGEST {
         return Err("is longer than 1024 bytes".to_owned());
     }
+    if glob.starts_with('/') || glob.split('/').any(|part| part == "..") {
+        return Err("matches nothing: write it from the repository's root".to_owned());
+    }
     let checked = globset::Glob::new(glob)
         .and_then(|glob| globset::GlobSetBuilder::new().add(glob).build().map(drop));
     checked.map_err(|error| format!("is not a glob: {}", error.kind()))

@@ -145,7 +145,7 @@ pub(super) struct Found {
     pub notes: Vec<Vec<Note>>,
 }
 
-/// The patterns of paths that never conflict.
+/// The patterns of paths that never conflict. One that names a directory means what is in it.
 pub(super) fn ignored(globs: &[String]) -> (Option<GlobSet>, Vec<Problem>) {
     let mut builder = GlobSetBuilder::new();
     let mut problems = Vec::new();
@@ -154,11 +154,17 @@ pub(super) fn ignored(globs: &[String]) -> (Option<GlobSet>, Vec<Problem>) {
         why: why.kind().to_string(),
     };
     for glob in globs {
-        match GlobBuilder::new(glob).literal_separator(true).build() {
-            Ok(parsed) => {
-                builder.add(parsed);
+        let path = glob.trim_start_matches("./").trim_end_matches('/');
+        for glob in [path.to_owned(), format!("{path}/**")] {
+            match GlobBuilder::new(&glob).literal_separator(true).build() {
+                Ok(parsed) => {
+                    builder.add(parsed);
+                }
+                Err(why) => {
+                    problems.push(bad(path, &why));
+                    break;
+                }
             }
-            Err(why) => problems.push(bad(glob, &why)),
         }
     }
     match builder.build() {

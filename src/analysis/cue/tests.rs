@@ -8,7 +8,7 @@ fn said(line: &str) -> Option<Cue> {
 }
 
 #[test]
-fn the_nearest_verb_decides() {
+fn a_verb_changes_what_is_nearest() {
     for line in [
         "Update `x.rs` to look like `b.rs`",
         "see `b.rs`, then change `x.rs`",
@@ -60,6 +60,10 @@ fn the_nearest_verb_decides() {
     ] {
         assert_eq!(said(line), Some(Write), "{line}");
     }
+}
+
+#[test]
+fn what_is_looked_at_is_read() {
     for line in [
         "see x.rs",
         "Update `b.rs` to look like `x.rs`",
@@ -107,6 +111,10 @@ fn the_nearest_verb_decides() {
     ] {
         assert_eq!(said(line), Some(Read), "{line}");
     }
+}
+
+#[test]
+fn what_is_refused_is_left_alone() {
     for line in [
         "do not modify x.rs",
         "without changing x.rs",
@@ -153,6 +161,10 @@ fn the_nearest_verb_decides() {
     ] {
         assert_eq!(said(line), Some(Cue::Not), "{line}");
     }
+}
+
+#[test]
+fn what_is_made_is_new() {
     for line in [
         "create x.rs",
         "x.rsを新規作成",
@@ -163,6 +175,10 @@ fn the_nearest_verb_decides() {
     ] {
         assert_eq!(said(line), Some(Create), "{line}");
     }
+}
+
+#[test]
+fn no_verb_says_nothing() {
     for line in [
         "x.rs",
         "the bug is in x.rs",

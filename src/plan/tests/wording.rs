@@ -72,3 +72,16 @@ fn a_file_that_is_ignored_is_not_worth_a_word() {
         plan.hot_files.is_empty() && plan.conflicts.is_empty() && plan.tasks[0].risks.is_empty()
     );
 }
+
+#[test]
+fn a_directory_that_is_ignored_is_ignored_with_all_in_it() {
+    for ignored in ["docs", "docs/", "./docs/**"] {
+        let options = PlanOptions { ignore: vec![ignored.into()], ..PlanOptions::default() };
+        let both = ["a", "b"].map(|name| task(name, &["docs/x/y.md"], &[]));
+        let plan = build("0", both.to_vec(), &options).unwrap();
+        assert!(plan.conflicts.is_empty(), "{ignored}");
+    }
+    let options = PlanOptions { ignore: vec!["doc".into()], ..PlanOptions::default() };
+    let both = ["a", "b"].map(|name| task(name, &["docs/x.md"], &[]));
+    assert_eq!(build("0", both.to_vec(), &options).unwrap().conflicts.len(), 1);
+}

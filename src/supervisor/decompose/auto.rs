@@ -54,13 +54,58 @@ const THEN: &[&str] = &[
     "最后",
 ];
 
-/// Splits one prompt, or says why it stays one.
-pub(super) fn split(tree: &Tree, prompt: Prompt) -> Verdict {
+/// A way to take a prompt apart, and what each part touches.
+struct Way {
+    parts: Vec<analysis::Part>,
+    targets: Vec<Vec<Target>>,
+}
+
+/// Splits each prompt, or says why it stays one.
+pub(super) fn split(tree: &Tree, prompts: Vec<Prompt>) -> Vec<Verdict> {
+    let ways = ways(tree, &prompts);
+    prompts.into_iter().zip(ways).map(|(prompt, ways)| decide(prompt, ways)).collect()
+}
+
+/// The ways of each prompt. All parts of all prompts are read at once: what the tree is indexed for is needed once.
+fn ways(tree: &Tree, prompts: &[Prompt]) -> Vec<Vec<Way>> {
+    let all: Vec<Vec<Vec<analysis::Part>>> = prompts
+        .iter()
+        .map(|prompt| if prompt.done.is_none() { parts(&prompt.body) } else { Vec::new() })
+        .collect();
+    let read = |way: &&Vec<analysis::Part>| way.len() <= MAX_PARTS;
+    let places: Vec<(&Prompt, &analysis::Part)> = prompts
+        .iter()
+        .zip(&all)
+        .flat_map(|(prompt, ways)| {
+            ways.iter().filter(read).flatten().map(move |part| (prompt, part))
+        })
+        .collect();
+    let foci: Vec<String> = places
+        .iter()
+        .map(|(prompt, part)| only(&prompt.body, std::slice::from_ref(&part.lines)))
+        .collect();
+    let requests: Vec<Request<'_>> = places
+        .iter()
+        .zip(&foci)
+        .map(|((prompt, part), focus)| request(prompt, &part.title, focus))
+        .collect();
+    // By the text alone: what history and similarity add is too weak to cut a prompt by. Without globs of front
+    // matter there is nothing to refuse.
+    let found = analysis::analyse(Sources::new(tree), &requests).unwrap_or_default();
+    let mut found = found.into_iter().map(|found| found.targets);
+    let way = |parts: Vec<analysis::Part>| {
+        let count = if read(&&parts) { parts.len() } else { 0 };
+        Way { targets: found.by_ref().take(count).collect(), parts }
+    };
+    let mut way = way;
+    all.into_iter().map(|ways| ways.into_iter().map(&mut way).collect()).collect()
+}
+
+fn decide(prompt: Prompt, ways: Vec<Way>) -> Verdict {
     if let Some(done) = &prompt.done {
         let reason = format!("it is done: {done}");
         return (Err(prompt), reason);
     }
-    let ways = parts(&prompt.body);
     if ways.is_empty() {
         return (
             Err(prompt),
@@ -68,16 +113,11 @@ pub(super) fn split(tree: &Tree, prompt: Prompt) -> Verdict {
         );
     }
     let mut why_not = None;
-    for mut way in ways {
-        way.retain(|part| !is_check(tree, &prompt, part));
-        if way.len() < 2 {
-            why_not.get_or_insert_with(|| "only one of its parts is a change".to_owned());
-            continue;
-        }
-        match groups(tree, &prompt, &way) {
-            Ok(groups) => {
+    for way in ways {
+        match groups(&prompt, way) {
+            Ok((parts, groups)) => {
                 let reason = format!("{} parts write different files", groups.len());
-                return (Ok(made(&prompt, &way, &groups)), reason);
+                return (Ok(made(&prompt, &parts, &groups)), reason);
             }
             Err(reason) => {
                 why_not.get_or_insert(reason);
@@ -88,15 +128,10 @@ pub(super) fn split(tree: &Tree, prompt: Prompt) -> Verdict {
 }
 
 /// Whether a part only says how the work is checked, which holds for all of it: `## Testing`, and no file to write.
-fn is_check(tree: &Tree, prompt: &Prompt, part: &analysis::Part) -> bool {
+fn is_check(part: &analysis::Part, targets: &[Target]) -> bool {
     let title = part.title.to_lowercase();
     let title = title.trim_start_matches(|c: char| c.is_ascii_digit() || ". )".contains(c));
-    let focus = only(&prompt.body, std::slice::from_ref(&part.lines));
-    let writes = || {
-        let found = analysis::analyse(Sources::new(tree), &[request(prompt, &part.title, &focus)]);
-        found.is_ok_and(|found| found.iter().any(|found| found.targets.iter().any(is_written)))
-    };
-    CHECKS.iter().any(|word| title.starts_with(word)) && !writes()
+    CHECKS.iter().any(|word| title.starts_with(word)) && !targets.iter().any(is_written)
 }
 
 /// Parts that become one task.
@@ -108,31 +143,29 @@ struct Group {
     files: Vec<String>,
 }
 
-fn groups(tree: &Tree, prompt: &Prompt, way: &[analysis::Part]) -> Result<Vec<Group>, String> {
-    if way.len() > MAX_PARTS {
+fn groups(prompt: &Prompt, way: Way) -> Result<(Vec<analysis::Part>, Vec<Group>), String> {
+    if way.parts.len() > MAX_PARTS {
         return Err(format!(
             "{} parts are more than {MAX_PARTS}: it is rather a list of remarks",
-            way.len()
+            way.parts.len()
         ));
     }
+    let read = way.parts.into_iter().zip(way.targets);
+    let (parts, targets): (Vec<analysis::Part>, Vec<Vec<Target>>) =
+        read.filter(|(part, targets)| !is_check(part, targets)).unzip();
+    if parts.len() < 2 {
+        return Err("only one of its parts is a change".to_owned());
+    }
+    let way = &parts;
     let shell = prompt.front.agent.as_deref() == Some("shell");
-    let mut targets = Vec::with_capacity(way.len());
-    for part in way {
+    for (part, targets) in parts.iter().zip(&targets) {
         let focus = only(&prompt.body, std::slice::from_ref(&part.lines));
-        if shell
-            && prompt.part(String::new(), String::new(), focus.clone()).sh_blocks().next().is_none()
-        {
+        if shell && prompt.part(String::new(), String::new(), focus).sh_blocks().next().is_none() {
             return Err(format!("its part '{}' has no sh block", part.title));
         }
-        // By the text alone: what history and similarity add is too weak to cut a prompt by.
-        let request = [request(prompt, &part.title, &focus)];
-        let found = analysis::analyse(Sources::new(tree), &request);
-        let found = found.map_err(|error| error.to_string())?;
-        let written: Vec<Target> = found.into_iter().flat_map(|found| found.targets).collect();
-        if !written.iter().any(is_written) {
+        if !targets.iter().any(is_written) {
             return Err(format!("its part '{}' does not say which files it writes", part.title));
         }
-        targets.push(written);
     }
     if shell
         && prompt
@@ -190,7 +223,7 @@ fn groups(tree: &Tree, prompt: &Prompt, way: &[analysis::Part]) -> Result<Vec<Gr
         Some(1) => {
             Err("its parts go one after the other: nothing would run side by side".to_owned())
         }
-        Some(_) => Ok(groups),
+        Some(_) => Ok((parts, groups)),
     }
 }
 

@@ -85,10 +85,7 @@ pub(super) fn decompose(
             done.tasks = prompts.into_iter().map(|prompt| Planned { prompt, part: None }).collect();
             return Ok(done);
         }
-        Decompose::Auto => {
-            let split = |prompt| auto::split(tree, prompt);
-            ("auto".to_owned(), prompts.into_iter().map(split).collect())
-        }
+        Decompose::Auto => ("auto".to_owned(), auto::split(tree, prompts)),
         Decompose::Agent(name) => {
             let name = name.as_ref().or(options.agent.as_ref()).unwrap_or(&config.agent);
             (format!("agent:{name}"), agent::split(repo, config, base, tree, prompts, name)?)
@@ -124,6 +121,13 @@ pub(super) fn decompose(
 fn part_name(whole: &str, number: usize, title: &str) -> String {
     /// Characters of the title, so that a list of tasks stays readable.
     const LONGEST: usize = 24;
+    // `1.2 Parser` is numbered anew.
+    let title = match title.split_once(' ') {
+        Some((first, rest)) if first.chars().all(|c| c.is_ascii_digit() || ".)".contains(c)) => {
+            rest
+        }
+        _ => title,
+    };
     let slug = slug(title);
     let end = slug.char_indices().nth(LONGEST).map_or(slug.len(), |(i, _)| i);
     let end = if end < slug.len() { slug[..end].rfind('-').unwrap_or(end) } else { end };

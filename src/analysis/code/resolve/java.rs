@@ -1,6 +1,6 @@
 //! Java: a class is a file at the end of its package's path.
 
-use super::super::Written;
+use super::super::{Language, Written};
 use super::{From, directory, upwards};
 use crate::analysis::tree::file_name;
 use std::collections::{BTreeSet, HashMap};
@@ -47,7 +47,8 @@ pub(super) fn resolve(from: &From<'_, '_>, written: &Written, found: &mut BTreeS
 fn elsewhere(from: &From<'_, '_>, package: &str) -> Vec<String> {
     let by_name = from.code.places.java.get_or_init(|| {
         let mut by_name: HashMap<&str, BTreeSet<&str>> = HashMap::new();
-        for path in from.tree().under("").iter().filter(|path| path.ends_with(".java")) {
+        let is_java = |path: &&String| Language::of(path) == Some(Language::Java);
+        for path in from.tree().under("").iter().filter(is_java) {
             let dir = directory(path);
             by_name.entry(file_name(dir)).or_default().insert(dir);
         }
