@@ -174,6 +174,7 @@ fn files(place: &Place, tally: &mut Tally) {
         "journal.db",
         "supervisor.lock",
         "pool.lock",
+        "snapshots.lock",
         "merge.lock",
         "forge.lock",
         "cache.db",

@@ -27,7 +27,7 @@ const MAKE: [&str; 20] = [
     "добавь",
 ];
 /// Verbs whose result goes into a file: `write the findings to x.md`.
-const PUT: [&str; 12] = [
+const PUT: [&str; 26] = [
     "write",
     "writes",
     "save",
@@ -40,6 +40,20 @@ const PUT: [&str; 12] = [
     "schreibe",
     "speichere",
     "запиши",
+    "copy",
+    "copies",
+    "rename",
+    "renames",
+    "move",
+    "moves",
+    "split",
+    "extract",
+    "kopiere",
+    "verschiebe",
+    "benenne",
+    "renomme",
+    "renombra",
+    "переименуй",
 ];
 /// What may stand between verb and name.
 const FILLERS: [&str; 30] = [

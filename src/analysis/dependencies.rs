@@ -36,6 +36,7 @@ const LABELS: &[&str] = &[
     "blocked by",
     "requires tasks",
     "prerequisites",
+    "prerequisite",
     "after tasks",
     "hängt ab von",
     "abhängig von",
@@ -61,6 +62,10 @@ const BEFORE: &[&str] = &[
     "must run after",
     "runs after",
     "run after",
+    "run this after",
+    "do this after",
+    "start this after",
+    "only after",
     "start after",
     "starts after",
     "wait for",
@@ -69,10 +74,39 @@ const BEFORE: &[&str] = &[
     "hängt von",
     "dépend de",
     "depende de",
+    "зависит от",
 ];
 
+/// The same where the name is marked as one: "needs" and "requires" are said of much else.
+const NEEDS: &[&str] = &["requires", "needs"];
+
+/// What stands behind a name that comes first, in languages that write it so.
+const BEHIND: &[&str] = &[
+    "に依存",
+    "の完了後",
+    "完了後",
+    "が完了した後",
+    "が終わった後",
+    "のあとに",
+    "の後に",
+    "完成后",
+    "完成之后",
+    "之后",
+    "에 의존",
+    "완료 후",
+    "이후에",
+];
+
+/// What turns that around.
+const NOT_BEHIND: &[&str] = &["しない", "しません", "せず", "하지 않"];
+
+/// Words that turn a sentence around.
+const NOT: &[&str] =
+    &["not", "never", "no", "without", "doesn't", "don't", "nicht", "ne", "pas", "n'est", "не"];
+
 /// `after NAME is done`: in front of the name, and behind it.
-const WHEN: &[&str] = &["after", "once", "when", "nachdem", "sobald", "après", "después de"];
+const WHEN: &[&str] =
+    &["after", "once", "when", "nachdem", "sobald", "nach", "après", "después de"];
 const DONE: &[&str] = &[
     "is done",
     "is finished",
@@ -88,6 +122,9 @@ const DONE: &[&str] = &[
     "are done",
     "are merged",
     "fertig ist",
+    "abgeschlossen ist",
+    "ausführen",
+    "umsetzen",
     "est terminé",
     "est terminée",
     "termine",
@@ -166,6 +203,7 @@ pub fn dependencies(
             under = None;
         }
         sentences(&lower, plain, names, &mut note);
+        behind(plain, names, &mut note);
     }
     found
 }
@@ -210,11 +248,11 @@ fn sentences(lower: &str, plain: &str, names: &BTreeSet<&str>, note: &mut impl F
     if lower.len() != plain.len() {
         return;
     }
-    for cue in BEFORE.iter().chain(WHEN) {
+    for cue in BEFORE.iter().chain(WHEN).chain(NEEDS) {
         for (at, _) in lower.match_indices(cue) {
             let inside = lower[..at].chars().next_back().is_some_and(char::is_alphanumeric);
             let rest = &plain[at + cue.len()..];
-            if inside || !rest.starts_with(' ') {
+            if inside || !rest.starts_with(' ') || is_refused(&lower[..at]) {
                 continue;
             }
             let needs_done = WHEN.contains(cue);
@@ -230,7 +268,8 @@ fn sentences(lower: &str, plain: &str, names: &BTreeSet<&str>, note: &mut impl F
                 let ends = behind.trim_start().is_empty()
                     || behind.starts_with(['.', ',', ';', ':', ')', '!'])
                     || behind_lower.starts_with("and ");
-                if !needs_done && done.is_none() && !marked && !ends {
+                let certain = marked || (ends && !NEEDS.contains(cue));
+                if !needs_done && done.is_none() && !certain {
                     break;
                 }
                 waiting.push(word);
@@ -243,6 +282,35 @@ fn sentences(lower: &str, plain: &str, names: &BTreeSet<&str>, note: &mut impl F
                 let next = behind.trim_start_matches([',', ' ']);
                 rest = next.strip_prefix("and ").unwrap_or(next);
             }
+        }
+    }
+}
+
+/// Whether what stands before says that it is not so: "no longer depends on".
+fn is_refused(before: &str) -> bool {
+    /// Words that may stand between.
+    const NEAR: usize = 3;
+    let clause = &before[before.rfind(['.', ',', ';', ':']).map_or(0, |at| at + 1)..];
+    clause.split_whitespace().rev().take(NEAR).any(|word| NOT.contains(&word))
+}
+
+/// Names behind which it is said that they come first: `add-loginの完了後に`.
+fn behind(plain: &str, names: &BTreeSet<&str>, note: &mut impl FnMut(&str, bool)) {
+    if plain.is_ascii() {
+        return;
+    }
+    for cue in BEHIND {
+        for (at, _) in plain.match_indices(cue) {
+            let refused = NOT_BEHIND.iter().any(|not| plain[at + cue.len()..].starts_with(not));
+            let left = plain[..at].trim_end_matches(|c| "`\"'」』* ".contains(c));
+            let left = left.strip_suffix(".md").unwrap_or(left);
+            let is_whole = |name: &&&str| {
+                left.strip_suffix(**name).is_some_and(|start| {
+                    !start.ends_with(|c: char| c.is_ascii_alphanumeric() || "-_".contains(c))
+                })
+            };
+            let named = names.iter().filter(is_whole).max_by_key(|name| name.len());
+            named.filter(|_| !refused).into_iter().for_each(|name| note(name, false));
         }
     }
 }
@@ -309,6 +377,22 @@ mod tests {
             ("This depends on a library that is new.", ""),
             ("After a while the list depends on b trees", ""),
             ("Depends on: own", ""),
+            ("Run this after add-login.", "add-login"),
+            ("Requires add-login.", "add-login"),
+            ("It needs a.", ""),
+            ("Prerequisite: a", "a"),
+            ("Nach add-login ausführen", "add-login"),
+            ("Зависит от add-login", "add-login"),
+            ("add-loginの完了後に実施", "add-login"),
+            ("`add-login` に依存", "add-login"),
+            ("在 add-login 完成之后", "add-login"),
+            ("add-login에 의존", "add-login"),
+            ("設定の完了後", "設定"),
+            ("no-add-login に依存", ""),
+            ("add-loginに依存しない", ""),
+            ("It no longer depends on add-login.", ""),
+            ("It does not run after add-login.", ""),
+            ("Not much, but it depends on add-login.", "add-login"),
             ("```\nDepends on: a\n```", ""),
         ] {
             let (known, _) = read(body);

@@ -64,6 +64,8 @@ impl<'b> Reader<'_, 'b, '_> {
             if tree.contains(path) && taken.take(&token) {
                 let found = Found::File(path.to_owned(), 1.0);
                 Mention { tree, line, token }.note(&found, evidence);
+            } else if line.place == Place::Prose && is_spaced(tree, path) && taken.take(&token) {
+                Mention { tree, line, token }.note(&Found::Missing(path.to_owned()), evidence);
             }
         }
         for token in tokens::tokens(text) {
@@ -268,6 +270,19 @@ fn is_item(line: &Line<'_>, token: Token<'_>) -> bool {
         && (behind.is_empty()
             || token.text.ends_with(':')
             || behind.starts_with([':', ',', '(', '-', '–', '—', '：', '（', '、']))
+}
+
+/// Whether it can only be one path with a space in it, `docs/my notes.md`, and no command with its arguments.
+fn is_spaced(tree: &Tree, text: &str) -> bool {
+    let Some((first, rest)) = text.split_once(' ') else { return false };
+    let Some((_, last)) = text.rsplit_once(' ') else { return false };
+    let clean = |c: char| c.is_alphanumeric() || "_-. ".contains(c);
+    first.contains('/')
+        && extension(first).is_none()
+        && !first.starts_with(['/', '.', '~'])
+        && rest.chars().all(clean)
+        && extension(last).is_some_and(|extension| tree.knows_extension(extension))
+        && tree.named(last).next().is_none()
 }
 
 /// Whether nothing is said behind it.

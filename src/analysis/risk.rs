@@ -150,9 +150,10 @@ pub(super) fn research(
     if let Some(line) = open {
         return Some(format!("something is open: {}", short(line)));
     }
-    let sure = targets.iter().any(|t| t.access == Access::Write && t.confidence >= WRITE_FROM);
-    (!sure && body.chars().count() < 200 && work_type == WorkType::Bugfix)
-        .then(|| "a defect without a place: nothing says where to look".to_owned())
+    // A file that is named to look at is a place too.
+    let known = targets.iter().any(|target| target.confidence >= WRITE_FROM);
+    (!known && body.chars().count() < 200 && work_type == WorkType::Bugfix)
+        .then(|| "a defect without a place: no file is likely enough to begin with".to_owned())
 }
 
 fn contains_word(line: &str, word: &str) -> bool {
@@ -266,5 +267,12 @@ mod tests {
         assert!(asked("Add x", "The format is TBD.", WorkType::Feature).unwrap().contains("tbd"));
         assert!(asked("Crash at night", "It crashes.", WorkType::Bugfix).is_some());
         assert_eq!(asked("Add x", "To src.", WorkType::Feature), None);
+        let seen = Target {
+            path: "src/a.py".into(),
+            access: Access::Read,
+            confidence: 0.8,
+            evidence: vec![],
+        };
+        assert_eq!(research("Crash", "See src/a.py.", WorkType::Bugfix, &[seen]), None);
     }
 }

@@ -201,6 +201,18 @@ fn what_does_not_exist_is_a_target_when_it_is_to_be_made() {
 }
 
 #[test]
+fn a_new_name_with_a_space_is_one_name() {
+    assert_eq!(written("Create the file `docs/new notes.md`."), ["docs/new notes.md"]);
+    assert_eq!(written("Run `scripts/fix new.md` to see it."), Vec::<String>::new());
+}
+
+#[test]
+fn what_a_copy_or_a_rename_makes_is_created() {
+    assert_eq!(written("Copy src/cli.rs to src/copy.rs"), ["src/copy.rs"]);
+    assert_eq!(written("Rename src/cli.rs to src/flags.rs"), ["src/cli.rs", "src/flags.rs"]);
+}
+
+#[test]
 fn a_file_is_made_wherever_it_is_asked_for() {
     for (body, path) in [
         ("Create a file called NEWS.txt", "NEWS.txt"),

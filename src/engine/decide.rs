@@ -230,7 +230,7 @@ fn start_ready_steps(
 ) {
     let spec = &state.spec.tasks[task];
     let steps = &state.tasks[task].steps;
-    // Steps that those after them need not wait for, those skipped just now included.
+    // Steps that those after them need not wait for.
     let mut through: HashSet<&StepId> = HashSet::new();
     for (place, (step_spec, step)) in spec.steps.iter().zip(steps).enumerate() {
         let ready = match step.state {
@@ -239,7 +239,7 @@ fn start_ready_steps(
             StepState::Waiting(until) => until <= now && !state.draining,
             // A step that is skipped for good stays so when what it needs is done anew, and is no way around
             // that.
-            StepState::Done | StepState::Skipped(_) => {
+            StepState::Done | StepState::Skipped => {
                 if step_spec.needs.iter().all(|need| through.contains(need)) {
                     through.insert(&step_spec.id);
                 }
@@ -251,11 +251,6 @@ fn start_ready_steps(
             continue;
         }
         let (id, step_id) = (spec.id.clone(), step_spec.id.clone());
-        if let Some(reason) = &step_spec.skip {
-            actions.push(Action::Skip { task: id, step: step_id, reason: reason.clone() });
-            through.insert(&step_spec.id);
-            continue;
-        }
         let begins = step_spec.takes_something_new();
         if (begins && slots.new == 0) || (step_spec.kind.is_process() && slots.processes == 0) {
             continue;

@@ -66,6 +66,12 @@ pub struct Step {
 }
 
 impl Step {
+    /// The step before anything happened.
+    pub(super) fn of(spec: &StepSpec) -> Self {
+        let state = if spec.skip.is_some() { StepState::Skipped } else { StepState::Pending };
+        Self { state, ..Self::default() }
+    }
+
     /// Why its last attempt failed.
     pub(super) fn failure(&self) -> Option<&Failure> {
         let (end, _) = self.attempts.last()?.ended.as_ref()?;
@@ -90,8 +96,8 @@ pub enum StepState {
     Running,
     /// Done.
     Done,
-    /// It cannot apply.
-    Skipped(String),
+    /// It cannot apply, as its specification says.
+    Skipped,
     /// It failed and will not be tried again (unless a person asks).
     Failed,
 }
@@ -151,7 +157,7 @@ impl Brief {
         let mut brief = Self { done: true, ..Self::default() };
         for (spec, step) in specs.iter().zip(steps) {
             brief.started |= !step.attempts.is_empty();
-            brief.done &= matches!(step.state, StepState::Done | StepState::Skipped(_));
+            brief.done &= matches!(step.state, StepState::Done | StepState::Skipped);
             brief.failed |= step.state == StepState::Failed;
             if step.state == StepState::Running {
                 brief.running = true;

@@ -78,11 +78,11 @@ impl State {
     /// The state of a run of which only the specification is known.
     #[must_use]
     pub fn new(spec: RunSpec, created_at: Timestamp) -> Self {
-        let tasks = spec
+        let tasks: Vec<TaskProgress> = spec
             .tasks
             .iter()
             .map(|task| TaskProgress {
-                steps: task.steps.iter().map(|_| Step::default()).collect(),
+                steps: task.steps.iter().map(Step::of).collect(),
                 ..TaskProgress::default()
             })
             .collect();
@@ -91,16 +91,15 @@ impl State {
         let known = |d: &Dependency| Some((*index.get(&d.task)?, d.kind));
         let before =
             spec.tasks.iter().map(|t| t.depends_on.iter().filter_map(known).collect()).collect();
-        let briefs = spec.tasks.iter().map(|task| {
-            let steps: Vec<Step> = task.steps.iter().map(|_| Step::default()).collect();
-            Brief::of(&task.steps, &steps)
-        });
+        let progressed = spec.tasks.iter().zip(&tasks);
+        let briefs: Vec<Brief> =
+            progressed.map(|(task, now)| Brief::of(&task.steps, &now.steps)).collect();
         let named = spec.tasks.iter().map(|task| &task.agent).chain(spec.agents.keys());
         let fallbacks = spec.agents.values().filter_map(|profile| profile.fallback.as_ref());
         let agents = named.chain(fallbacks).map(|name| (name.clone(), AgentRecord::default()));
         Self {
             agents: agents.collect(),
-            briefs: briefs.collect(),
+            briefs,
             before,
             execution: Breaker::default(),
             github: Breaker::default(),
@@ -216,10 +215,7 @@ impl State {
         // What is known of agents and money has changed, or somebody's prerequisite is done.
         let general = matches!(
             recorded.event,
-            Event::StepSkipped { .. }
-                | Event::AttemptEnded { .. }
-                | Event::AgentLimited { .. }
-                | Event::BudgetRequested { .. }
+            Event::AttemptEnded { .. } | Event::AgentLimited { .. } | Event::BudgetRequested { .. }
         );
         if general && self.may_never_go_on() {
             (0..self.tasks.len()).for_each(|task| self.give_up_perhaps(task));
@@ -258,11 +254,6 @@ impl State {
                 self.supervisor = Some(*pid);
                 (self.draining, self.halting) = (false, false);
                 self.finished = None;
-            }
-            Event::StepSkipped { task, step, reason } => {
-                if let Some(step) = self.step_mut(task, step) {
-                    step.state = StepState::Skipped(reason.clone());
-                }
             }
             Event::AttemptStarting { attempt, agent } => {
                 self.start_attempt(attempt, agent.as_ref(), at);
@@ -310,6 +301,7 @@ impl State {
             }
             // What keeps new work from starting is kept in one place: see [`Holds`].
             Event::RunCreated { .. }
+            | Event::StepSkipped { .. }
             | Event::PauseRequested
             | Event::ContinueRequested
             | Event::JobsRequested { .. }
@@ -524,7 +516,7 @@ impl State {
     fn rewind(&mut self, task: usize, step: usize, state: StepState) {
         let steps = &mut self.tasks[task].steps;
         for later in &mut steps[step..] {
-            if !matches!(later.state, StepState::Skipped(_)) {
+            if !matches!(later.state, StepState::Skipped) {
                 later.state = StepState::Pending;
                 later.next = Beginning::default();
             }
@@ -551,7 +543,7 @@ impl State {
             return;
         }
         progress.snapshot = snapshot.cloned();
-        let is_done = |s: &Step| matches!(s.state, StepState::Done | StepState::Skipped(_));
+        let is_done = |s: &Step| matches!(s.state, StepState::Done | StepState::Skipped);
         let done = !progress.steps.is_empty() && progress.steps.iter().all(is_done);
         let was_cancelled = std::mem::take(&mut progress.cancelled);
         let was_cleaned = std::mem::take(&mut progress.cleaned);

@@ -206,7 +206,7 @@ fn step_view(spec: &StepSpec, step: &Step) -> StepView {
         StepState::Waiting(until) => ("pending", Some(format!("tried again at {until}"))),
         StepState::Running => ("running", None),
         StepState::Done => ("done", None),
-        StepState::Skipped(reason) => ("skipped", Some(reason.clone())),
+        StepState::Skipped => ("skipped", spec.skip.clone()),
         StepState::Failed => ("failed", None),
     };
     let seconds = step.attempts.last().and_then(|attempt| {

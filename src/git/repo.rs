@@ -4,6 +4,7 @@ use super::GitError;
 use super::executable::{git_line, git_with_stdin};
 use crate::model::shell_word;
 use git2::RepositoryOpenFlags;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Once;
@@ -105,6 +106,19 @@ impl Repo {
     /// Where `orch` keeps its journal, logs and bookkeeping: `orch/` in the common git directory.
     pub fn state_dir(&self) -> PathBuf {
         self.common_dir.join("orch")
+    }
+
+    /// Waits for the file of that name in [`Repo::state_dir`] and locks it, until it is dropped. Processes that
+    /// start meanwhile do not inherit it.
+    pub(crate) fn lock_state(&self, name: &str) -> Result<File, GitError> {
+        let path = self.state_dir().join(name);
+        let open = || {
+            std::fs::create_dir_all(self.state_dir())?;
+            let file = File::options().write(true).create(true).truncate(false).open(&path)?;
+            file.lock()?;
+            Ok(file)
+        };
+        open().map_err(GitError::io(format!("lock {}", path.display())))
     }
 
     /// Where worktrees are made: `.worktrees` in the main work tree; for a bare repository in its

@@ -3,7 +3,9 @@
 //! A snapshot is one commit: its tree is the worktree as it is, its parent the commit HEAD is at. Only
 //! the latest of a task is kept, until the task has landed.
 //! Promise: the worktree, its index and its locks are only read; no hook runs; git's configuration
-//! is not written. Where nothing changed since the last look, nothing is written at all.
+//! is not written. Where nothing changed since the last look, nothing is written at all. Whoever writes these
+//! refs holds `orch/snapshots.lock`, so that a lock of git's on one of them, found by the next to hold it, was
+//! left by a process that was killed.
 
 use super::changes::oid;
 use super::checkout::{Checkout, run};
@@ -15,7 +17,7 @@ use super::{GitError, Repo, names};
 use git2::build::TreeUpdateBuilder;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs::Metadata;
+use std::fs::{File, Metadata};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
@@ -110,8 +112,34 @@ impl Repo {
             (Some(repo), Some(head)) => by_library(repo, head, &found)?,
             _ => by_executable(&checkout, &found)?,
         };
+        let _turn = self.snapshots_turn()?;
         looked.taken = self.write_snapshot(&refname, task, &tree, head.as_deref(), &found)?;
         Ok(looked)
+    }
+
+    /// Removes the locks that killed processes of `orch` left on snapshots.
+    ///
+    /// # Errors
+    /// What the file system refuses.
+    pub fn unlock_snapshots(&self) -> Result<(), GitError> {
+        self.snapshots_turn().map(drop)
+    }
+
+    /// Waits until nobody else writes snapshots; what locks there are then are nobody's.
+    fn snapshots_turn(&self) -> Result<File, GitError> {
+        let turn = self.lock_state("snapshots.lock")?;
+        for prefix in [SNAPSHOTS, RETRIES] {
+            let dir = std::fs::read_dir(self.common_dir.join(prefix));
+            for entry in dir.into_iter().flatten().flatten() {
+                let path = entry.path();
+                // No ref may be called so.
+                if path.extension().is_some_and(|extension| extension == "lock") {
+                    let doing = || format!("remove {}, left by a killed process", path.display());
+                    std::fs::remove_file(&path).map_err(GitError::io(doing()))?;
+                }
+            }
+        }
+        Ok(turn)
     }
 
     /// Writes the commit and moves the ref; `false` if that is what the ref has already.
@@ -221,6 +249,7 @@ impl Repo {
         let none = || GitError::InTheWay(format!("no snapshot is kept of {task}"));
         let kept = self.ref_target(&named(SNAPSHOTS, task)?)?.ok_or_else(none)?;
         let refname = named(RETRIES, task)?;
+        let _turn = self.snapshots_turn()?;
         let before = self.ref_target(&refname)?;
         if before.as_deref() != Some(&kept) {
             self.move_ref(&refname, &kept, before.as_deref())?;
@@ -233,6 +262,7 @@ impl Repo {
     /// # Errors
     /// When a ref cannot be deleted; one that moved meanwhile is such a ref.
     pub fn forget_snapshot(&self, task: &str, commit: Option<&str>) -> Result<(), GitError> {
+        let _turn = self.snapshots_turn()?;
         for (refname, known) in [(named(SNAPSHOTS, task)?, commit), (named(RETRIES, task)?, None)] {
             let Some(found) = self.ref_target(&refname)? else { continue };
             let args = ["-c", "core.hooksPath=/dev/null", "update-ref", "-d", &refname];

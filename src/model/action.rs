@@ -1,19 +1,10 @@
 //! What the engine wants done. The supervisor does it and reports what happened as events.
 
-use super::{AttemptId, RunState, StepId, StopReason, TaskId, Timestamp};
+use super::{AttemptId, RunState, StopReason, Timestamp};
 
 /// Something to do. Deciding it twice is harmless: its intent is in the state before it happens.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
-    /// Record that a step cannot apply.
-    Skip {
-        /// The task.
-        task: TaskId,
-        /// The step.
-        step: StepId,
-        /// Why.
-        reason: String,
-    },
     /// Start an attempt.
     Start {
         /// Which one.

@@ -109,7 +109,7 @@ pub enum Event {
         /// Its process id.
         pid: u32,
     },
-    /// A step cannot apply.
+    /// A step cannot apply, which its specification says already: only older journals tell it once more.
     StepSkipped {
         /// The task.
         task: TaskId,

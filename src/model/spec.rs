@@ -188,7 +188,7 @@ pub struct StepSpec {
     pub kind: StepKind,
     /// Steps that must have ended well (or been skipped) before.
     pub needs: Vec<StepId>,
-    /// Set when it cannot apply: it is journalled as skipped with this reason.
+    /// Set when it cannot apply: it is skipped for this reason.
     pub skip: Option<String>,
     /// Limit of one attempt, milliseconds.
     pub timeout_ms: Option<u64>,

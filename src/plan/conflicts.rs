@@ -22,7 +22,13 @@ use std::ops::Bound;
 /// Paths named per pair; the rest is counted.
 const MAX_PATHS: usize = 100;
 
-/// Confidence below which a conflict is not even a note.
+/// Paths named in a reason; the rest is counted.
+const SHOWN: usize = 3;
+
+/// Confidence from which a conflict is said to be there: it is more likely than not.
+const LIKELY: f64 = 0.5;
+
+/// Confidence below which a conflict is not even a note, and a path not named beside surer ones.
 const NOTE_FROM: f64 = 0.15;
 /// Notes kept per task, the surest.
 const MAX_NOTES: usize = 5;
@@ -35,6 +41,7 @@ pub(super) struct Pair {
     pub kind: ConflictKind,
     /// For what is not write-write: who writes.
     pub writer: usize,
+    /// The surest first; those that are a mere possibility only where nothing else is shared.
     pub paths: Vec<String>,
     pub path_count: usize,
     pub confidence: f64,
@@ -42,8 +49,8 @@ pub(super) struct Pair {
     pub hard: f64,
     /// Paths that merge by themselves.
     pub merges: Vec<String>,
-    /// Whether both make a file that does not exist yet.
-    pub creates: bool,
+    /// Those of `paths` that both make and that do not exist yet, from the front.
+    pub creates: usize,
     /// For an import: the file that imports, and its line.
     pub import: Option<(String, u32)>,
 }
@@ -51,14 +58,30 @@ pub(super) struct Pair {
 impl Pair {
     /// One line for whoever waits.
     pub(super) fn reason(&self) -> String {
-        let shown = self.paths.iter().take(3).map(String::as_str).collect::<Vec<_>>().join(", ");
-        let said = match (self.kind, &self.import) {
-            (ConflictKind::Import, Some((by, line))) => format!("{by}:{line} imports {shown}"),
-            (ConflictKind::WriteWrite, _) if self.creates => format!("both create {shown}"),
-            (ConflictKind::WriteWrite, _) => format!("both write {shown}"),
-            _ => format!("one reads what the other writes: {shown}"),
+        let shown = |paths: &[String]| paths.join(", ");
+        let paths = &self.paths[..self.paths.len().min(SHOWN)];
+        let (made, written) = paths.split_at(self.creates.min(paths.len()));
+        let may = if self.confidence < LIKELY { "may " } else { "" };
+        let said = match (self.kind, &self.import, paths) {
+            (ConflictKind::Import, Some((by, line)), [first, ..]) => {
+                let said = format!("{by}:{line} imports {first}");
+                return match self.path_count.saturating_sub(1) {
+                    0 => said,
+                    more => format!("{said}, and {more} more like that"),
+                };
+            }
+            (ConflictKind::WriteWrite, ..) if made.is_empty() => {
+                format!("both {may}write {}", shown(written))
+            }
+            (ConflictKind::WriteWrite, ..) if written.is_empty() => {
+                format!("both {may}create {}", shown(made))
+            }
+            (ConflictKind::WriteWrite, ..) => {
+                format!("both {may}create {} and write {}", shown(made), shown(written))
+            }
+            _ => format!("one reads what the other writes: {}", shown(paths)),
         };
-        match self.path_count.saturating_sub(3) {
+        match self.path_count.saturating_sub(paths.len()) {
             0 => said,
             more => format!("{said} and {more} more"),
         }
@@ -259,7 +282,8 @@ fn nested(scopes: &[(Pattern, Vec<Use>)]) -> Vec<(usize, usize)> {
 }
 
 struct Meeting<'a> {
-    paths: Vec<&'a str>,
+    paths: Vec<Shared<'a>>,
+    /// How many are worth naming.
     count: usize,
     /// The chance that none is shared.
     none: f64,
@@ -268,8 +292,53 @@ struct Meeting<'a> {
     /// How surely both are after the same files.
     common: f64,
     merges: Vec<&'a str>,
-    creates: usize,
     import: Option<(&'a str, u32)>,
+}
+
+/// A path that both use.
+#[derive(Clone, Copy)]
+struct Shared<'a> {
+    path: &'a str,
+    /// The product of both sides' confidence.
+    confidence: f64,
+    /// Whether both make it.
+    created: bool,
+    /// Whether it merges by itself.
+    merges: bool,
+}
+
+impl<'a> Meeting<'a> {
+    /// Keeps the surest of very many.
+    fn keep(&mut self, shared: Shared<'a>) {
+        self.count += usize::from(shared.confidence >= NOTE_FROM);
+        if self.paths.len() < MAX_PATHS {
+            self.paths.push(shared);
+            return;
+        }
+        let least = self.paths.iter_mut().min_by(|a, b| a.confidence.total_cmp(&b.confidence));
+        if let Some(least) = least.filter(|least| least.confidence < shared.confidence) {
+            *least = shared;
+        }
+    }
+
+    /// What is worth naming: what both create first, then what does not merge by itself, the surest.
+    fn named(&self) -> Vec<Shared<'a>> {
+        let mut named = self.paths.clone();
+        named.sort_by(|a, b| {
+            b.created
+                .cmp(&a.created)
+                .then(a.merges.cmp(&b.merges))
+                .then(b.confidence.total_cmp(&a.confidence))
+                .then(a.path.cmp(b.path))
+        });
+        named.dedup_by(|a, b| a.path == b.path);
+        if named.iter().any(|shared| shared.confidence >= NOTE_FROM) {
+            named.retain(|shared| shared.confidence >= NOTE_FROM);
+        } else {
+            named.truncate(SHOWN);
+        }
+        named
+    }
 }
 
 impl Default for Meeting<'_> {
@@ -281,7 +350,6 @@ impl Default for Meeting<'_> {
             none_hard: 1.0,
             common: 0.0,
             merges: Vec::new(),
-            creates: 0,
             import: None,
         }
     }
@@ -356,23 +424,21 @@ impl<'a> Pairs<'a> {
             (Access::Read, Access::Write) => ((y.task, x.task), &mut self.reads),
         };
         let meeting = kind.entry(key).or_default();
-        if meeting.paths.last() == Some(&path) {
+        if meeting.paths.last().is_some_and(|last| last.path == path) {
             return;
         }
-        meeting.count += 1;
-        let apart = 1.0 - x.confidence * y.confidence;
+        let confidence = x.confidence * y.confidence;
+        let apart = 1.0 - confidence;
         meeting.none *= apart;
-        let created = |task: usize| self.inputs[task].creates.contains(path);
-        let both_create = created(x.task) && created(y.task);
-        meeting.creates += usize::from(both_create);
-        if self.mergeable.contains(path) && !both_create {
+        let creates = |task: usize| self.inputs[task].creates.contains(path);
+        let both_create = creates(x.task) && creates(y.task);
+        let merges = self.mergeable.contains(path) && !both_create;
+        if merges {
             meeting.merges.push(path);
         } else {
             meeting.none_hard *= apart;
         }
-        if meeting.paths.len() < MAX_PATHS {
-            meeting.paths.push(path);
-        }
+        meeting.keep(Shared { path, confidence, created: both_create, merges });
     }
 
     /// What others write that the files of `task` import.
@@ -391,17 +457,20 @@ impl<'a> Pairs<'a> {
             let writers = uses.get(import.path.as_str()).into_iter().flatten();
             for writer in writers.filter(|u| u.access == Access::Write && u.task != task) {
                 let meeting = self.imports.entry((writer.task, task)).or_default();
-                let apart = 1.0 - own * writer.confidence;
+                let confidence = own * writer.confidence;
+                let apart = 1.0 - confidence;
+                let shared =
+                    Shared { path: &import.path, confidence, created: false, merges: false };
                 if meeting.import.is_none() || apart < meeting.none {
                     (meeting.none, meeting.none_hard) = (apart, apart);
                     meeting.import = Some((&import.by, import.line));
                     // The first path is the one that the line imports.
-                    meeting.paths.retain(|path| *path != import.path);
-                    meeting.paths.insert(0, &import.path);
+                    meeting.paths.retain(|other| other.path != import.path);
+                    meeting.paths.insert(0, shared);
                 } else if meeting.paths.len() < MAX_PATHS
-                    && !meeting.paths.contains(&import.path.as_str())
+                    && !meeting.paths.iter().any(|other| other.path == import.path)
                 {
-                    meeting.paths.push(&import.path);
+                    meeting.paths.push(shared);
                 }
             }
         }
@@ -410,11 +479,9 @@ impl<'a> Pairs<'a> {
     fn finish(self, options: &PlanOptions) -> Found {
         let thresholds = &options.thresholds;
         let pair = |(a, b): (usize, usize), meeting: Meeting<'_>, kind| {
-            let mut paths: Vec<String> = meeting.paths.iter().map(|&p| p.to_owned()).collect();
-            if kind != ConflictKind::Import {
-                paths.sort_unstable();
-                paths.dedup();
-            }
+            let is_import = kind == ConflictKind::Import;
+            let named = if is_import { meeting.paths.clone() } else { meeting.named() };
+            let paths: Vec<String> = named.iter().map(|shared| shared.path.to_owned()).collect();
             let path_count = meeting.count.max(paths.len());
             let mut merges: Vec<String> = meeting.merges.iter().map(|&p| p.to_owned()).collect();
             merges.sort_unstable();
@@ -432,7 +499,7 @@ impl<'a> Pairs<'a> {
                     0.0
                 },
                 merges,
-                creates: meeting.creates == path_count,
+                creates: named.iter().take_while(|shared| shared.created).count(),
                 import: meeting.import.map(|(by, line)| (by.to_owned(), line)),
             }
         };

@@ -113,10 +113,17 @@ pub(super) fn judge(path: &str, facts: &HotFacts) -> Option<HotFile> {
     let (mergeable, reason) = if facts.union {
         (true, "git merges it line by line (merge=union)".to_owned())
     } else if facts.pairs < enough {
-        (false, format!("only {} of its changes could be tried side by side", facts.pairs))
+        let reason = match facts.pairs {
+            0 => "no two of its changes could be tried side by side".to_owned(),
+            pairs => format!("only {pairs} pairs of its changes could be tried side by side"),
+        };
+        (false, reason)
     } else {
         let mergeable = share(facts.clean, facts.pairs) >= CLEAN;
-        (mergeable, format!("{} of {} changes to it merged cleanly", facts.clean, facts.pairs))
+        (
+            mergeable,
+            format!("{} of {} pairs of its changes merged cleanly", facts.clean, facts.pairs),
+        )
     };
     let kind = kind.unwrap_or("often changed");
     Some(HotFile { path: path.to_owned(), kind, mergeable, reason })

@@ -72,8 +72,12 @@ pub fn build(base: &str, inputs: Vec<PlanInput>, options: &PlanOptions) -> Resul
     let order = order::order(&inputs, &resolved.declared, &found.pairs, &seconds, options);
     let durations = schedule::of_plan(&inputs, &seconds, &order, options.jobs);
     let groups = groups::groups(&inputs, &order);
-    let hot_files: Vec<HotFile> =
-        options.hot.iter().filter_map(|(path, facts)| hot::judge(path, facts)).collect();
+    let hot_files: Vec<HotFile> = options
+        .hot
+        .iter()
+        .filter(|(path, _)| !ignored.is_match(path))
+        .filter_map(|(path, facts)| hot::judge(path, facts))
+        .collect();
 
     let names: Vec<String> = inputs.iter().map(|input| input.name.clone()).collect();
     let name = |task: usize| names[task].clone();

@@ -1,3 +1,5 @@
+mod wording;
+
 use super::*;
 use crate::model::{Access, Complexity, Target, Threshold, WorkType};
 use proptest::prelude::*;

@@ -99,6 +99,8 @@ pub fn human(plan: &Plan, columns: usize) -> String {
 const MIN_COLUMNS: usize = 40;
 /// Paths shown of a task or a conflict.
 const PATHS_SHOWN: usize = 4;
+/// Tasks shown of the longest chain.
+const CHAIN_SHOWN: usize = 12;
 /// Conflicts shown that order nothing.
 const LOOSE_SHOWN: usize = 10;
 
@@ -171,9 +173,14 @@ fn waves(out: &mut String, plan: &Plan, columns: usize) {
         }
     }
     if plan.critical_path.len() > 1 {
-        let path: Vec<String> = plan.critical_path.iter().map(|name| one_line(name)).collect();
+        let path: Vec<String> =
+            plan.critical_path.iter().take(CHAIN_SHOWN).map(|name| one_line(name)).collect();
+        let rest = match plan.critical_path.len() - path.len() {
+            0 => String::new(),
+            rest => format!(" > {rest} more"),
+        };
         out.push('\n');
-        wrapped(out, &format!("* longest chain: {}", path.join(" > ")), 2, columns);
+        wrapped(out, &format!("* longest chain: {}{rest}", path.join(" > ")), 2, columns);
     }
 }
 

@@ -59,8 +59,8 @@ pub(super) struct Job {
     pub(super) previous: Option<Failure>,
     /// Where the command's output is that failed before this attempt.
     pub(super) failed_command: Option<PathBuf>,
-    /// Paths that other tasks of the run are expected to write, by their names.
-    pub(super) others: Vec<(String, Vec<String>)>,
+    /// Paths that other tasks of the run are expected to write, by their names. Only while it starts.
+    pub(super) others: Arc<[(String, Vec<String>)]>,
 }
 
 impl Job {
@@ -68,9 +68,6 @@ impl Job {
     pub(super) fn of(world: &World, state: &State, id: &AttemptId) -> Option<Self> {
         let (task, step) = state.step_spec(&id.task, &id.step)?;
         let position = state.position(&id.task)?;
-        let others = state.spec.tasks.iter().zip(&state.tasks).filter(|(other, _)| {
-            other.id != id.task && other.skip.is_none() && !other.writes.is_empty()
-        });
         let beginning = state.attempt(id).map(|a| a.beginning.clone()).unwrap_or_default();
         let agent = beginning.agent.as_ref().unwrap_or(&task.agent);
         Some(Self {
@@ -88,8 +85,62 @@ impl Job {
             failed_command: failed_command(state, position)
                 .map(|failed| world.layout.attempt(&state.spec.id, &failed)),
             beginning,
-            others: others.map(|(other, _)| (other.name.clone(), other.writes.clone())).collect(),
+            others: Arc::default(),
         })
+    }
+
+    /// An agent that is asked something about a task, beside its steps.
+    pub(super) fn asked(
+        world: &World,
+        state: &State,
+        position: usize,
+        id: AttemptId,
+        profile: Option<&AgentProfile>,
+        start: &str,
+    ) -> Self {
+        let mut task = state.spec.tasks[position].clone();
+        if profile.is_some_and(|profile| profile.name != task.agent) {
+            // What the task's own agent calls a model is no name to another.
+            task.model = None;
+        }
+        let step = StepSpec {
+            id: id.step.clone(),
+            phase: Phase::Review,
+            kind: StepKind::Agent,
+            needs: Vec::new(),
+            skip: None,
+            timeout_ms: None,
+            idle_timeout_ms: None,
+            retries: 0,
+        };
+        Self {
+            dir: world.layout.attempt(&state.spec.id, &id),
+            id,
+            task,
+            step,
+            run: state.spec.id.clone(),
+            start: start.to_owned(),
+            profile: profile.cloned(),
+            grace_ms: state.spec.grace_ms,
+            log_cap: state.spec.log_cap,
+            snapshot: None,
+            beginning: Beginning::default(),
+            previous: None,
+            failed_command: None,
+            others: Arc::default(),
+        }
+    }
+
+    /// As [`Job::of`], with what only its start needs to know.
+    pub(super) fn to_start(world: &World, state: &State, id: &AttemptId) -> Option<Self> {
+        let mut job = Self::of(world, state, id)?;
+        if matches!(job.step.kind, StepKind::Agent) {
+            let others = state.spec.tasks.iter().filter(|other| {
+                other.id != id.task && other.skip.is_none() && !other.writes.is_empty()
+            });
+            job.others = others.map(|other| (other.name.clone(), other.writes.clone())).collect();
+        }
+        Some(job)
     }
 }
 

@@ -213,31 +213,10 @@ impl<'a> Witness<'a> {
                 self.task(&task)?;
             }
         }
-        self.skip();
         if let [Action::Finish { state }] = engine::decide(&self.state, clock::now()).as_slice() {
             self.add(clock::now(), Event::RunFinished { state: *state });
         }
         Ok(())
-    }
-
-    /// Steps that cannot apply, as far as it is their turn.
-    pub(super) fn skip(&mut self) {
-        loop {
-            let decided = engine::decide(&self.state, clock::now()).into_iter();
-            let skipped = decided.filter_map(|action| match action {
-                Action::Skip { task, step, reason } => {
-                    Some(Event::StepSkipped { task, step, reason })
-                }
-                _ => None,
-            });
-            let skipped: Vec<Event> = skipped.collect();
-            if skipped.is_empty() {
-                return;
-            }
-            for event in skipped {
-                self.add(clock::now(), event);
-            }
-        }
     }
 
     fn task(&mut self, task: &TaskSpec) -> Result<(), SupervisorError> {
@@ -249,7 +228,7 @@ impl<'a> Witness<'a> {
         for (index, step) in task.steps.iter().enumerate() {
             let later = task.steps[index..].iter().any(|s| attempts.contains_key(s.id.as_str()));
             let step_state = self.state.tasks[position].steps[index].state.clone();
-            let open = !matches!(step_state, StepState::Done | StepState::Skipped(_));
+            let open = !matches!(step_state, StepState::Done | StepState::Skipped);
             match &step.kind {
                 StepKind::BuiltIn { action: BuiltIn::Branch } if open && later => {
                     let Some(start) = start_of(&attempts) else { return Ok(()) };
@@ -283,7 +262,7 @@ impl<'a> Witness<'a> {
     fn is_ready(&self, position: usize, index: usize) -> bool {
         let specs = self.state.spec.tasks[position].steps[..index].iter();
         specs.zip(&self.state.tasks[position].steps).all(|(spec, step)| {
-            spec.skip.is_some() || matches!(step.state, StepState::Done | StepState::Skipped(_))
+            spec.skip.is_some() || matches!(step.state, StepState::Done | StepState::Skipped)
         })
     }
 

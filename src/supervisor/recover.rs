@@ -45,6 +45,10 @@ fn open(world: &World, state: &State, only: Option<&[TaskId]>) -> Vec<Open> {
 /// of the machine and to keep what is in a worktree; each is told to the loop as it is found, where
 /// [`take_over`] is for it. Until then it counts as at work.
 pub(super) fn begin(supervisor: &Supervisor<'_>) {
+    if let Err(error) = supervisor.world.repo.unlock_snapshots() {
+        // No work is lost by it, only what snapshots would have kept.
+        tracing::warn!(%error, "snapshots may not be written");
+    }
     for open in open(&supervisor.world, supervisor.ledger.state(), None) {
         let (world, sender) = (Arc::clone(&supervisor.world), supervisor.sender.clone());
         let by_itself = open.job.is_none();

@@ -208,7 +208,7 @@ impl<'o> Supervisor<'o> {
                     stopper.stop(Stop::Gracefully);
                 }
             }
-            Action::Skip { .. } | Action::ScheduleRetry { .. } | Action::Finish { .. } => {}
+            Action::ScheduleRetry { .. } | Action::Finish { .. } => {}
         }
     }
 
@@ -225,7 +225,7 @@ impl<'o> Supervisor<'o> {
                 let end = builtin::perform(world, job).await;
                 let _ = sender.send(Observation::Ended { attempt: id, end: Box::new(end) });
             });
-        } else if let Some(job) = attempt::Job::of(&self.world, state, &id) {
+        } else if let Some(job) = attempt::Job::to_start(&self.world, state, &id) {
             let git = Arc::clone(&self.git);
             tokio::spawn(attempt::start(world, job, git, sender));
         }
@@ -434,7 +434,6 @@ fn failures(state: &State, id: &AttemptId) -> u32 {
 /// What is recorded before an action begins.
 fn intent(state: &State, action: &Action) -> Event {
     match action.clone() {
-        Action::Skip { task, step, reason } => Event::StepSkipped { task, step, reason },
         Action::Start { attempt, agent } => Event::AttemptStarting { attempt, agent },
         Action::Stop { attempt, reason } => Event::AttemptStopping { attempt, reason },
         Action::Finish { state } => Event::RunFinished { state },

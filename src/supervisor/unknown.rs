@@ -106,10 +106,6 @@ pub fn take_up(
         for (task, unknown) in &found {
             witness.learn(task, unknown)?;
         }
-        if !found.is_empty() {
-            // A task of which nothing else is left to do is done.
-            witness.skip();
-        }
         let history = witness.history;
         if ledger.append(&history)? {
             return Ok(told.attempts);
@@ -204,12 +200,7 @@ impl Witness<'_> {
         }
         for (index, step) in task.steps[..next.step].iter().enumerate() {
             let now = &self.state.tasks[position].steps[index].state;
-            if matches!(now, StepState::Done | StepState::Skipped(_)) {
-                continue;
-            }
-            if let Some(reason) = step.skip.clone() {
-                let (task, step) = (task.id.clone(), step.id.clone());
-                self.add(at, Event::StepSkipped { task, step, reason });
+            if matches!(now, StepState::Done | StepState::Skipped) {
                 continue;
             }
             match &step.kind {

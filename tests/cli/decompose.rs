@@ -66,6 +66,25 @@ fn what_does_not_come_apart_stays_one_and_says_why() {
     );
 }
 
+#[test]
+fn how_it_is_tested_is_said_to_every_part() {
+    let sandbox = Sandbox::new();
+    let body = "# Work\n\n## Count\nChange src/count.txt.\n\n## Read me\nChange README.md.\n\n## Testing\nRun the tests.\n";
+    sandbox.prompt("work", &[], body);
+    let plan = sandbox.orch("plan --json --all-prompts --decompose auto").exits(0).json();
+    assert_eq!(names(&plan), ["work.1-count", "work.2-read-me"]);
+    // Tests that are to be written are a part like any other.
+    sandbox.prompt("work", &[], &body.replace("Run the tests.", "Change src/deep/er/list.txt."));
+    let plan = sandbox.orch("plan --json --all-prompts --decompose auto").exits(0).json();
+    assert_eq!(names(&plan), ["work.1-count", "work.2-read-me", "work.3-testing"]);
+    // A part that takes from a file does not write it.
+    let body = "1. Change src/count.txt\n2. Change src/deep/er/list.txt\n3. Update README.md from src/count.txt\n";
+    sandbox.prompt("work", &[], body);
+    let plan = sandbox.orch("plan --json --all-prompts --decompose auto").exits(0).json();
+    assert_eq!(plan["waves"].as_array().unwrap().len(), 2, "{plan}");
+    assert_eq!(plan["waves"][0].as_array().unwrap().len(), 2, "{plan}");
+}
+
 /// A planner that prints `answer`.
 fn planner(sandbox: &Sandbox, answer: &str) {
     let file = sandbox.root.join("answer");

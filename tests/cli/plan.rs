@@ -46,6 +46,54 @@ fn two_tasks_that_write_one_file_conflict_and_are_ordered() {
 }
 
 #[test]
+fn a_new_file_that_two_prompts_ask_for_is_said_to_be_created_by_both() {
+    let sandbox = Sandbox::new();
+    sandbox.prompt("a", &[], "Create src/tracing.txt with a list of spans.\n");
+    sandbox.prompt("b", &[], "Add a new file src/tracing.txt. Change README.md.\n");
+    let found = plan(&sandbox, "--tasks prompts/a.md prompts/b.md");
+    let conflict = &found["conflicts"][0];
+    assert_eq!(conflict["reason"], "both create src/tracing.txt");
+    assert_eq!((&conflict["kind"], &conflict["orders"]), (&json!("write-write"), &json!(true)));
+    sandbox.orch("execute --conflict-check --all-prompts").exits(3).complains("src/tracing.txt");
+}
+
+#[test]
+fn names_and_verbs_of_any_language_are_understood() {
+    let sandbox = Sandbox::new();
+    sandbox.write("src/a.py", "class 日本クラス:\n    pass\n");
+    sandbox.write("src/b.py", "x = 1\n");
+    sandbox.commit_all("Add code");
+    for (name, body) in [
+        ("ja", "日本クラスにログを追加する"),
+        ("fr", "Ne modifie pas src/a.py, corrige src/b.py"),
+        ("es", "No modifiques src/a.py; arregla src/b.py"),
+        ("ko", "src/a.py를 보고 src/b.py를 개선해줘"),
+    ] {
+        sandbox.prompt(name, &[], body);
+    }
+    let found = plan(&sandbox, "--all-prompts");
+    assert_eq!(target(&found, "ja", "src/a.py").unwrap()["access"], "write");
+    for name in ["fr", "es", "ko"] {
+        assert_eq!(target(&found, name, "src/b.py").unwrap()["access"], "write", "{name}");
+        let other = target(&found, name, "src/a.py");
+        assert!(other.is_none_or(|other| other["access"] == "read"), "{name}: {found}");
+    }
+}
+
+#[test]
+fn two_tasks_that_move_one_submodule_conflict() {
+    let sandbox = Sandbox::new();
+    let head = sandbox.git(["rev-parse", "HEAD"]);
+    let entry = format!("160000,{head},vendor/lib");
+    sandbox.git(["update-index", "--add", "--cacheinfo", &entry]);
+    sandbox.git(["commit", "-qm", "Add a submodule"]);
+    sandbox.prompt("a", &[], "Update vendor/lib to its newest commit.\n");
+    sandbox.prompt("b", &[], "Change vendor/lib back to the last release.\n");
+    let found = plan(&sandbox, "--tasks prompts/a.md prompts/b.md");
+    assert_eq!(found["conflicts"][0]["paths"], json!(["vendor/lib"]), "{found}");
+}
+
+#[test]
 fn files_named_in_the_text_are_found_with_their_line() {
     let sandbox = Sandbox::new();
     let body = "# Look around\n\nChange `src/count.txt`.\n\n- and list.txt\n\n```sh\nsed -i s/a/b/ README.md\n```\n\nNot src/nothing.txt.\n";

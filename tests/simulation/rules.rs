@@ -69,13 +69,16 @@ const BEFORE_A_START: [(&str, Rule); 9] = [
 
 impl Books {
     pub fn new(spec: RunSpec) -> Self {
+        let steps = spec.tasks.iter().flat_map(|t| t.steps.iter().map(move |step| (t, step)));
+        let skipped = steps.filter(|(_, step)| step.skip.is_some());
+        let good = skipped.map(|(t, step)| ((t.id.clone(), step.id.clone()), true)).collect();
         Self {
             ground: Ground::new(&spec),
             limited: BTreeMap::new(),
             spec,
             open: BTreeSet::new(),
             numbers: BTreeMap::new(),
-            good: BTreeMap::new(),
+            good,
             stopping: BTreeMap::new(),
             cancelled: BTreeSet::new(),
             charged: BTreeMap::new(),
@@ -147,9 +150,6 @@ impl Books {
                     let charged = self.charged.entry(attempt.task.clone()).or_default();
                     *charged = charged.saturating_sub(1);
                 }
-            }
-            Event::StepSkipped { task, step, .. } => {
-                self.good.insert((task.clone(), step.clone()), true);
             }
             Event::RetryScheduled { attempt, .. } => {
                 let steps = &self.task(&attempt.task).steps;

@@ -210,7 +210,6 @@ impl World<'_> {
 
     fn intent(&mut self, action: &Action) -> Event {
         match action.clone() {
-            Action::Skip { task, step, reason } => Event::StepSkipped { task, step, reason },
             Action::Start { attempt, agent } => {
                 if self.books.was_paused(&attempt) {
                     self.tally.count("went on after another");
@@ -247,7 +246,7 @@ impl World<'_> {
         match action {
             Action::Start { attempt, .. } => self.start(attempt),
             Action::Stop { attempt, .. } => self.tell_to_stop(&attempt),
-            Action::Skip { .. } | Action::ScheduleRetry { .. } | Action::Finish { .. } => {}
+            Action::ScheduleRetry { .. } | Action::Finish { .. } => {}
         }
     }
 

@@ -14,6 +14,9 @@ pub struct Manifest {
     /// Names of packages it needs, with the directory where it says one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub needs: Vec<(String, Option<String>)>,
+    /// What the code calls a package that it needs, and the name of that, where the two differ.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub renamed: Vec<(String, String)>,
     /// Files that stand for the package as a whole, relative to the manifest, the likeliest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub entries: Vec<String>,
@@ -44,12 +47,13 @@ fn cargo(text: &str) -> Option<Manifest> {
     let table: toml::Table = text.parse().ok()?;
     let text = |value: Option<&toml::Value>| value.and_then(|v| v.as_str()).map(str::to_owned);
     let package = table.get("package")?;
-    let mut needs = Vec::new();
+    let (mut needs, mut names) = (Vec::new(), Vec::new());
     let mut add = |table: &toml::Table| {
         for section in ["dependencies", "dev-dependencies", "build-dependencies"] {
             for (name, value) in table.get(section).and_then(|s| s.as_table()).into_iter().flatten()
             {
                 let renamed = text(value.get("package"));
+                names.extend(renamed.clone().map(|package| (name.replace('-', "_"), package)));
                 needs.push((renamed.unwrap_or_else(|| name.clone()), text(value.get("path"))));
             }
         }
@@ -60,7 +64,8 @@ fn cargo(text: &str) -> Option<Manifest> {
     }
     let lib = table.get("lib").and_then(|lib| text(lib.get("path")));
     let entries = lib.into_iter().chain(["src/lib.rs".into(), "src/main.rs".into()]).collect();
-    Some(Manifest { name: text(package.get("name"))?, needs, entries, ..Manifest::default() })
+    let name = text(package.get("name"))?;
+    Some(Manifest { name, needs, renamed: names, entries, ..Manifest::default() })
 }
 
 fn npm(package: &Value) -> Option<Manifest> {

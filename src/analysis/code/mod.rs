@@ -33,7 +33,7 @@ use std::rc::Rc;
 
 /// What is computed from the content of a file may change with `orch`: it is kept under this number.
 /// Raise it with every change of [`sketch`] or [`outline`].
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// Larger files are generated or data, bytes.
 pub const LARGEST: usize = 1 << 20;

@@ -1,6 +1,7 @@
 //! The packages of a tree and which needs which: Cargo, npm (with yarn and pnpm), Go.
 
 use super::super::Tree;
+use super::super::tree::file_name;
 use super::resolve::{directory, join};
 use super::{Language, Outline};
 use std::collections::{BTreeSet, HashMap};
@@ -16,6 +17,8 @@ pub struct Package {
     /// `Cargo`, `Npm` or `GoMod`.
     pub language: Language,
     pub(super) entries: Vec<String>,
+    /// What its code calls others, and their names.
+    pub(super) renamed: Vec<(String, String)>,
     /// What its own manifest says paths mean: `exports`, `imports`.
     pub(super) paths: Vec<(String, Vec<String>)>,
     /// Places of the packages it needs.
@@ -61,6 +64,7 @@ impl Packages {
                 dir,
                 language,
                 entries: manifest.entries.clone(),
+                renamed: manifest.renamed.clone(),
                 paths: manifest.paths.clone(),
                 needs: Vec::new(),
             });
@@ -136,15 +140,39 @@ impl Packages {
                 needed_by[needed].push(place);
             }
         }
-        let start = paths.into_iter().filter_map(|path| self.of(path));
-        let mut open: Vec<usize> =
-            start.filter_map(|package| self.in_dir(&package.dir, package.language)).collect();
+        let mut open: Vec<usize> = paths.into_iter().flat_map(|path| self.holding(path)).collect();
         let mut found: BTreeSet<usize> = open.iter().copied().collect();
         while let Some(place) = open.pop() {
             open.extend(needed_by[place].iter().copied().filter(|other| found.insert(*other)));
         }
         let names: BTreeSet<&str> = found.into_iter().map(|p| self.all[p].name.as_str()).collect();
         names.into_iter().map(str::to_owned).collect()
+    }
+
+    /// The places of the packages that a change of `path` is a change of: the one it belongs to, or, where it is
+    /// a workspace's own manifest, all below it.
+    fn holding(&self, path: &str) -> Vec<usize> {
+        let dir = directory(path);
+        let workspace = match file_name(path) {
+            "Cargo.toml" => Some(Language::Cargo),
+            "package.json" => Some(Language::Npm),
+            _ => None,
+        };
+        let of_all = match file_name(path) {
+            "go.work" => Some(Language::GoMod),
+            "pnpm-workspace.yaml" => Some(Language::Npm),
+            _ => workspace.filter(|language| self.in_dir(dir, *language).is_none()),
+        };
+        let Some(language) = of_all else {
+            let package = self.of(path);
+            return package.and_then(|p| self.in_dir(&p.dir, p.language)).into_iter().collect();
+        };
+        let is_below = |package: &Package| {
+            package.language == language
+                && (dir.is_empty()
+                    || package.dir.strip_prefix(dir).is_some_and(|p| p.starts_with('/')))
+        };
+        (0..self.all.len()).filter(|&place| is_below(&self.all[place])).collect()
     }
 
     /// The packages that `package` needs directly.

@@ -126,9 +126,6 @@ impl Run {
             }
             for action in actions {
                 let (words, event) = match action {
-                    Action::Skip { task, step, reason } => {
-                        (format!("skip {task}/{step}"), Event::StepSkipped { task, step, reason })
-                    }
                     Action::Start { attempt, agent } => {
                         (format!("start {attempt}"), Event::AttemptStarting { attempt, agent })
                     }

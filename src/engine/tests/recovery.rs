@@ -174,7 +174,7 @@ fn a_view_says_what_each_step_is_at() {
     run.ok("a/branch.1");
     run.fail("a/agent.1", FailureClass::Crashed);
     let shown: Vec<String> = run.view("a").steps.into_iter().map(|s| s.state).collect();
-    assert_eq!(shown, ["done", "pending", "pending", "pending", "pending"]);
+    assert_eq!(shown, ["done", "pending", "pending", "pending", "skipped"]);
     let view = run.view("a");
     assert_eq!(view.attempts[0].outcome.as_deref(), Some("crashed"));
     assert!(view.steps[1].reason.as_ref().is_some_and(|r| r.contains("tried again")));

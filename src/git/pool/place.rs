@@ -7,7 +7,7 @@
 use super::super::GitError;
 use super::super::worktree::{Admin, Lock, TRASH, Worktrees, decode, files_in, is_whole};
 use super::{PoolEntry, PoolLock, refresh};
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -48,15 +48,7 @@ impl Worktrees {
     }
 
     pub(in crate::git) fn lock_pool(&self) -> Result<PoolLock, GitError> {
-        let path = self.repo.state_dir().join("pool.lock");
-        let open = || {
-            fs::create_dir_all(self.repo.state_dir())?;
-            let file = File::options().write(true).create(true).truncate(false).open(&path)?;
-            file.lock()?;
-            Ok(file)
-        };
-        let file = open().map_err(GitError::io(format!("lock {}", path.display())))?;
-        Ok(PoolLock { _file: file })
+        Ok(PoolLock { _file: self.repo.lock_state("pool.lock")? })
     }
 
     /// The entries that are vouched for.

@@ -166,3 +166,32 @@ fn a_snapshot_is_laid_over_the_start_and_let_go_of() {
     assert_eq!(f.git(&["for-each-ref", "refs/orch/snapshots", "refs/orch/retries"]), "");
     assert!(matches!(f.repo.hold_snapshot("t"), Err(GitError::InTheWay(_))));
 }
+
+#[test]
+fn a_lock_left_by_a_killed_process_hinders_nothing_and_goes() {
+    let f = Fixture::new();
+    let w = f.worktree("t");
+    let start = f.oid("main");
+    let locked = |name: &str| {
+        let lock = format!(".git/refs/orch/{name}.lock");
+        write(&f.root, &lock, "");
+        f.root.join(lock)
+    };
+    let (mine, held, other) = (locked("snapshots/t"), locked("retries/t"), locked("snapshots/u"));
+    write(&w, "a.txt", "uncommitted\n");
+    assert!(f.repo.take_snapshot("t", &w, &start, None).unwrap().taken);
+    assert!(!mine.exists() && !held.exists() && !other.exists());
+    for name in ["snapshots/t", "retries/t"] {
+        let lock = locked(name);
+        let kept = f.repo.hold_snapshot("t").unwrap();
+        assert!(!lock.exists());
+        let lock = locked(name);
+        f.repo.forget_snapshot("t", Some(&kept)).unwrap();
+        assert!(!lock.exists());
+        f.repo.take_snapshot("t", &w, &start, None).unwrap();
+    }
+    let left = locked("snapshots/gone");
+    f.repo.unlock_snapshots().unwrap();
+    assert!(!left.exists());
+    assert_ne!(f.oid(REF), start);
+}

@@ -72,6 +72,9 @@ pub fn about(plan: &Plan, name: &str, columns: usize) -> Option<String> {
         _ => String::new(),
     };
     say(&format!("estimate {about}: {}{spread}", task.estimate_from));
+    if !task.packages.is_empty() {
+        say(&format!("packages affected: {}", task.packages.join(", ")));
+    }
     for before in &task.depends_on {
         say(&format!("waits for {} ({}): {}", before.task, before.kind, before.reason));
     }

@@ -240,7 +240,7 @@ fn what_is_worth_a_look_is_said_once() {
     for line in [
         "   api | log: both may write CHANGELOG.md (merges by itself: CHANGELOG.md: git merges it line by",
         "   api: find out more first: something is open: the format is TBD; line 3 names 'postgres', which is",
-        "   src/mod.rs: module list that several tasks write; only 0 of its changes could be tried side by",
+        "   src/mod.rs: module list that several tasks write; no two of its changes could be tried side by",
         "   m into m1, m2: 2 parts write different files",
         "   api, log stay one: it has neither sections nor a list of more than one part",
     ] {
@@ -279,4 +279,11 @@ fn durations_read_easily() {
     let shown: Vec<String> =
         [0.0, 59.0, 60.0, 3_569.0, 3_599.0, 3_600.0, 90_000.0].map(duration).to_vec();
     assert_eq!(shown, ["0s", "59s", "1m", "59m", "1h00m", "1h00m", "25h00m"]);
+}
+
+#[test]
+fn a_long_chain_is_cut() {
+    let inputs = (0..30).map(|i| input(&format!("t{i}"), &[("x.rs", 1.0)], &[])).collect();
+    let text = human(&build("0", inputs, &PlanOptions::default()).unwrap(), 200);
+    assert!(text.contains("t11 > 18 more\n") && !text.contains("> t12"), "{text}");
 }

@@ -12,6 +12,22 @@ use std::ops::Range;
 
 /// More parts than this are a list of remarks and no list of tasks.
 const MAX_PARTS: usize = 20;
+/// What the heading of a section about checks begins with, lower case.
+const CHECKS: &[&str] = &[
+    "test",
+    "run the test",
+    "run test",
+    "validat",
+    "check",
+    "how to test",
+    "prüf",
+    "vérifi",
+    "prueba",
+    "テスト",
+    "検証",
+    "测试",
+    "验证",
+];
 /// Words that begin a part that goes on from the one before it, lower case.
 const THEN: &[&str] = &[
     "then ",
@@ -52,7 +68,12 @@ pub(super) fn split(tree: &Tree, prompt: Prompt) -> Verdict {
         );
     }
     let mut why_not = None;
-    for way in ways {
+    for mut way in ways {
+        way.retain(|part| !is_check(tree, &prompt, part));
+        if way.len() < 2 {
+            why_not.get_or_insert_with(|| "only one of its parts is a change".to_owned());
+            continue;
+        }
         match groups(tree, &prompt, &way) {
             Ok(groups) => {
                 let reason = format!("{} parts write different files", groups.len());
@@ -64,6 +85,18 @@ pub(super) fn split(tree: &Tree, prompt: Prompt) -> Verdict {
         }
     }
     (Err(prompt), why_not.unwrap_or_default())
+}
+
+/// Whether a part only says how the work is checked, which holds for all of it: `## Testing`, and no file to write.
+fn is_check(tree: &Tree, prompt: &Prompt, part: &analysis::Part) -> bool {
+    let title = part.title.to_lowercase();
+    let title = title.trim_start_matches(|c: char| c.is_ascii_digit() || ". )".contains(c));
+    let focus = only(&prompt.body, std::slice::from_ref(&part.lines));
+    let writes = || {
+        let found = analysis::analyse(Sources::new(tree), &[request(prompt, &part.title, &focus)]);
+        found.is_ok_and(|found| found.iter().any(|found| found.targets.iter().any(is_written)))
+    };
+    CHECKS.iter().any(|word| title.starts_with(word)) && !writes()
 }
 
 /// Parts that become one task.

@@ -6,12 +6,9 @@
 //! `refs/orch/graveyard/`. What it made is tested like any other work before it lands.
 
 use super::{LandOptions, Landing, Outcome};
-use crate::engine::{Beginning, RESOLVE, State};
+use crate::engine::{RESOLVE, State};
 use crate::git::{Concluded, WorktreeSpec};
-use crate::model::{
-    AgentProfile, AttemptEnd, AttemptId, Dialect, Event, Phase, StepKind, StepSpec, TaskId,
-    shell_word,
-};
+use crate::model::{AgentProfile, AttemptEnd, AttemptId, Dialect, Event, TaskId, shell_word};
 use crate::process::{Finished, ShimResult};
 use crate::supervisor::attempt::Job;
 use crate::supervisor::builtin::subject;
@@ -173,35 +170,10 @@ impl Conflict<'_> {
         tip: &str,
         number: u32,
     ) -> Job {
-        let task = state.spec.tasks[self.position].clone();
-        let id = attempt(&task.id, number);
-        let own = profile.name == task.agent;
-        let model = task.model.clone().filter(|_| own);
-        Job {
-            dir: world.layout.attempt(&state.spec.id, &id),
-            step: StepSpec {
-                id: id.step.clone(),
-                phase: Phase::Review,
-                kind: StepKind::Agent,
-                needs: Vec::new(),
-                skip: None,
-                timeout_ms: options.timeout_ms,
-                idle_timeout_ms: None,
-                retries: 0,
-            },
-            task: crate::model::TaskSpec { model, ..task },
-            id,
-            run: state.spec.id.clone(),
-            start: tip.to_owned(),
-            profile: Some(profile.clone()),
-            grace_ms: state.spec.grace_ms,
-            log_cap: state.spec.log_cap,
-            snapshot: None,
-            beginning: Beginning::default(),
-            previous: None,
-            failed_command: None,
-            others: Vec::new(),
-        }
+        let id = attempt(&state.spec.tasks[self.position].id, number);
+        let mut job = Job::asked(world, state, self.position, id, Some(profile), tip);
+        job.step.timeout_ms = options.timeout_ms;
+        job
     }
 
     async fn run(

@@ -26,6 +26,8 @@ const MAX_PASSED_ON: usize = 4;
 pub(super) struct Places<'a> {
     /// Python: for each package at the top, the directories it is in.
     python: OnceCell<HashMap<&'a str, BTreeSet<&'a str>>>,
+    /// Java: the directories with classes, by their last part.
+    java: OnceCell<HashMap<&'a str, BTreeSet<&'a str>>>,
     /// What `tsconfig.json` says for a directory.
     scripts: RefCell<HashMap<String, Rc<Vec<script::Mapping>>>>,
 }

@@ -181,6 +181,9 @@ fn root(from: &From<'_, '_>) -> Module {
 /// Another crate of the tree, or this file's own from its tests.
 fn other_crate(from: &From<'_, '_>, name: &str) -> Option<Module> {
     let packages = from.code.packages();
+    let own = from.code.package_of(from.path());
+    let renamed = own.and_then(|own| own.renamed.iter().find(|(here, _)| here == name));
+    let name = renamed.map_or(name, |(_, package)| package);
     let package = packages.named(Language::Cargo, name).or_else(|| {
         name.contains('_').then(|| packages.named(Language::Cargo, &name.replace('_', "-")))?
     })?;

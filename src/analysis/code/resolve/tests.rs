@@ -244,6 +244,8 @@ fn java_classes_are_at_the_end_of_their_packages_path() {
         ("core/src/main/java/org/app/all/deep/B.java", ""),
         ("other/src/main/java/net/app/db/Store.java", ""),
         ("core/src/main/java/util/List.java", ""),
+        ("core/src/test/java/org/app/db/StoreTest.java", ""),
+        ("web/src/main/java/org/web/Page.java", "import org.app.db.*;\nimport org.none.*;\n"),
     ]);
     let root = "core/src/main/java/org/app";
     assert_eq!(
@@ -253,6 +255,11 @@ fn java_classes_are_at_the_end_of_their_packages_path() {
             format!("3 {root}/Limits.java"),
             format!("4 {root}/all/A.java")
         ]
+    );
+    // A package of another module of the build.
+    assert_eq!(
+        place.imports("web/src/main/java/org/web/Page.java"),
+        [format!("1 {root}/db/Store.java")]
     );
 }
 
@@ -315,7 +322,25 @@ fn packages_know_who_needs_them() {
     assert_eq!(affected(&["a/index.js", "ui/x.css"]), "a-js cyclic ui web");
     assert_eq!(affected(&["cyclic/x.js"]), "cyclic web");
     assert_eq!(affected(&["README.md", "broken/x.js"]), "");
+    // The manifest of a workspace is everybody's.
+    assert_eq!(affected(&["Cargo.toml"]), "a b c");
+    assert_eq!(affected(&["pnpm-workspace.yaml"]), "a-js cyclic ui web");
+    assert_eq!(affected(&["c/Cargo.toml"]), "c");
     assert_eq!(code.package_of("a/src/lib.rs").unwrap().name, "a");
+}
+
+#[test]
+fn rust_knows_a_crate_by_the_name_it_was_given() {
+    let place = place(&[
+        ("a/Cargo.toml", "[package]\nname = \"long-name\"\n"),
+        ("a/src/lib.rs", "pub struct Tool;\n"),
+        (
+            "b/Cargo.toml",
+            "[package]\nname = \"b\"\n[dependencies]\nshort-one = { package = \"long-name\", path = \"../a\" }\n",
+        ),
+        ("b/src/lib.rs", "use short_one::Tool;\n"),
+    ]);
+    assert_eq!(place.imports("b/src/lib.rs"), ["1 a/src/lib.rs"]);
 }
 
 #[test]

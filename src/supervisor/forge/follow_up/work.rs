@@ -6,7 +6,7 @@
 
 use super::prompt::{self, Before};
 use crate::agent::{self, Briefing, Neighbour};
-use crate::engine::{Beginning, FOLLOW_UP_VERIFY, State};
+use crate::engine::{FOLLOW_UP_VERIFY, State};
 use crate::git::WorktreeSpec;
 use crate::model::{
     AgentProfile, AttemptEnd, AttemptId, Dialect, Ending, Event, Failure, FailureClass, FollowUp,
@@ -397,35 +397,14 @@ impl Workshop<'_> {
         profile: Option<&AgentProfile>,
     ) -> Job {
         let state = self.state();
-        let task = state.spec.tasks[position].clone();
+        let task = &state.spec.tasks[position];
         let id = AttemptId { task: task.id.clone(), step: StepId::from(step), number };
-        let own = profile.is_none_or(|profile| profile.name == task.agent);
-        let like = agent_step(&task.steps);
-        Job {
-            dir: self.world.layout.attempt(&state.spec.id, &id),
-            step: StepSpec {
-                id: id.step.clone(),
-                phase: Phase::Review,
-                kind: StepKind::Agent,
-                needs: Vec::new(),
-                skip: None,
-                timeout_ms: like.and_then(|step| step.timeout_ms),
-                idle_timeout_ms: like.and_then(|step| step.idle_timeout_ms),
-                retries: 0,
-            },
-            task: crate::model::TaskSpec { model: task.model.clone().filter(|_| own), ..task },
-            id,
-            run: state.spec.id.clone(),
-            start: start.to_owned(),
-            profile: profile.cloned(),
-            grace_ms: state.spec.grace_ms,
-            log_cap: state.spec.log_cap,
-            snapshot: None,
-            beginning: Beginning::default(),
-            previous: None,
-            failed_command: None,
-            others: Vec::new(),
+        let mut job = Job::asked(self.world, state, position, id, profile, start);
+        if let Some(like) = agent_step(&task.steps) {
+            job.step.timeout_ms = like.timeout_ms;
+            job.step.idle_timeout_ms = like.idle_timeout_ms;
         }
+        job
     }
 }
 
