@@ -213,7 +213,9 @@ fn step_view(spec: &StepSpec, step: &Step) -> StepView {
         let (end, at) = attempt.ended.as_ref()?;
         seconds(end).or_else(|| Some(at.since(attempt.started_at).as_secs_f64()))
     });
+    let under_way = step.attempts.last().filter(|attempt| attempt.ended.is_none());
     StepView {
+        started_at: under_way.map(|attempt| attempt.started_at),
         id: spec.id.to_string(),
         phase: spec.phase,
         state: state.to_owned(),

@@ -206,6 +206,9 @@ pub struct StepView {
     /// Seconds of its last attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconds: Option<f64>,
+    /// When the attempt began that is under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
 }
 
 /// An attempt of a step.

@@ -49,7 +49,7 @@ pub struct ShimResult {
     pub lost: bool,
     /// Why it failed, added by whoever judged it. Nothing is decided by it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<Failure>,
+    pub error: Option<Box<Failure>>,
 }
 
 impl ShimResult {
@@ -96,7 +96,7 @@ pub fn annotate(dir: &Path, error: &Failure) -> Result<(), ProcessError> {
     }
     let result = durable::read_if_whole(&path)?
         .unwrap_or_else(|| ShimResult { lost: true, ..ShimResult::begun(now()) });
-    let (part, error) = (path.with_extension("error.part"), Some(error.clone()));
+    let (part, error) = (path.with_extension("error.part"), Some(Box::new(error.clone())));
     durable::replace(&part, &path, &ShimResult { error, ..result })
 }
 

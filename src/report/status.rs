@@ -125,7 +125,12 @@ pub(super) fn line(view: &TaskView, width: usize, now: Timestamp, style: Style) 
     let state = view.state.to_string();
     let time = match (view.started_at, view.finished_at) {
         (Some(_), Some(_)) => duration(super::run::work_time(view)),
-        (Some(from), None) if !view.state.is_final() => duration(now.since(from)),
+        // Its clock stands while it waits.
+        (Some(_), None) if !view.state.is_final() => {
+            let under_way = view.steps.iter().filter_map(|step| step.started_at);
+            let running: Duration = under_way.map(|from| now.since(from)).sum();
+            duration(super::run::work_time(view) + running)
+        }
         _ => String::new(),
     };
     // The name gives way first on a narrow terminal, then the details.
@@ -394,6 +399,19 @@ pub(super) mod tests {
             "error": error, "steps": [], "started_at": null, "finished_at": null,
         }))
         .unwrap()
+    }
+
+    #[test]
+    fn the_clock_of_a_task_stands_while_it_waits() {
+        let mut waits = task("a", TaskState::Queued, None);
+        waits.started_at = Some(Timestamp(0));
+        let step = json!({"id": "s", "phase": "implementation", "state": "done", "seconds": 4.0});
+        waits.steps = vec![serde_json::from_value(step).unwrap()];
+        let shown = |view: &TaskView| line(view, 1, Timestamp(3_600_000), Style::PLAIN);
+        assert!(shown(&waits).contains(" 4.0s"), "{}", shown(&waits));
+        let mut runs = TaskView { state: TaskState::Running, ..waits };
+        runs.steps[0].started_at = Some(Timestamp(3_598_000));
+        assert!(shown(&runs).contains(" 6.0s"), "{}", shown(&runs));
     }
 
     #[test]

@@ -51,6 +51,7 @@ fn what_succeeded_is_told_with_the_time_of_its_steps() {
     done.attempts =
         vec![attempt("implement", 0, Some(2_000)), attempt("implement", 9_000, Some(10_500))];
     let step = |id: &str, seconds| StepView {
+        started_at: None,
         id: id.into(),
         phase: Phase::Testing,
         state: "done".into(),

@@ -261,7 +261,7 @@ impl Attempt<'_> {
         let ended = self.status.is_some() || self.drained;
         match self.phase {
             Phase::Running if ended => {
-                let spaces = [self.dir, &self.spec.cwd].map(|place| disk_space(place));
+                let spaces = [self.dir, &self.spec.cwd].map(disk_space);
                 self.free_disk = spaces.into_iter().flatten().map(|space| space.free).min();
                 self.phase = Phase::Lingering { until: now + LINGER };
             }
