@@ -188,6 +188,12 @@ pub fn defined(signals: &Signals, share: f64) -> f64 {
     DEFINES * share * (signals.get(Factor::Symbol) / one).min(1.0)
 }
 
+/// How certain it is, 0 to 1, that a file is meant by its best mention that may mean writing.
+#[must_use]
+pub fn named(signals: &Signals) -> f64 {
+    SAID.iter().map(|&(factor, _)| signals.get(factor)).fold(0.0, f64::max)
+}
+
 /// What the text says outright of a file, 0 to 1: of its best mention that may mean writing.
 #[must_use]
 pub fn said(signals: &Signals) -> f64 {
