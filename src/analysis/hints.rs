@@ -16,6 +16,8 @@ use std::collections::{BTreeMap, HashMap};
 const MOST_SIMILAR: usize = 30;
 /// Most similar changes of the past that are looked at.
 const MOST_CHANGES: usize = 20;
+/// Changes of other files that are assumed beyond those seen: one that is alike is no certainty.
+const UNSEEN: f64 = 2.0;
 /// Files of a directory that is named and holds no more are candidates for that alone.
 const SMALL_PLACE: usize = 12;
 /// Terms shown.
@@ -108,10 +110,10 @@ fn places(tree: &Tree, evidence: &mut Evidences) {
     }
 }
 
-/// The share of the changes most alike that changed each file. The more alike, the more they count.
+/// How many of the changes most alike changed each file, 0 to 1. The more alike, the more they count.
 fn by_changes(past: &Past, changes: &[(u32, f64)]) -> Vec<(u32, f64)> {
     let mut files: BTreeMap<u32, f64> = BTreeMap::new();
-    let mut all = 0.0;
+    let mut all = UNSEEN;
     for &(change, likeness) in changes {
         let weight = likeness * likeness;
         all += weight;
@@ -119,7 +121,7 @@ fn by_changes(past: &Past, changes: &[(u32, f64)]) -> Vec<(u32, f64)> {
             *files.entry(file).or_default() += weight;
         }
     }
-    files.into_iter().map(|(file, sum)| (file, sum / all)).collect()
+    files.into_iter().map(|(file, sum)| (file, (1.0 + 9.0 * sum / all).log10())).collect()
 }
 
 /// The best `most` as shares of the best.
