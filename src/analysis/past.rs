@@ -156,4 +156,32 @@ mod tests {
         assert!(of_b[0].confidence > of_a[0].confidence);
         assert!(past.coupled(2).is_empty());
     }
+
+    #[test]
+    fn changes_are_alike_by_their_words_and_by_their_files() {
+        let tree = Tree::new(["a", "b", "c", "d", "e"].map(str::to_owned).to_vec());
+        let change = |message: &str, paths: &[&str]| PastChange {
+            tasks: Vec::new(),
+            message: message.into(),
+            paths: paths.iter().map(|&p| p.to_owned()).collect(),
+        };
+        let past = Past::new(
+            &tree,
+            &[
+                change("bump", &["e"]),
+                change("paging of the list", &["d"]),
+                change("one", &["a", "c"]),
+                change("two", &["a", "b"]),
+                change("three", &["a", "b", "c", "d", "e"]),
+            ],
+        );
+        let mut question = Question::default();
+        question.add("fix the paging", 1);
+        let order = |named: &[(u32, f64)]| -> Vec<u32> {
+            past.alike(&question, named, 3).into_iter().map(|(change, _)| change).collect()
+        };
+        assert_eq!(order(&[]), [1]);
+        // The change of just the files that are named is as like as one with the same words.
+        assert_eq!(order(&[(0, 1.0), (1, 1.0)]), [1, 3, 4]);
+    }
 }

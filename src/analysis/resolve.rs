@@ -415,6 +415,13 @@ mod tests {
     }
 
     #[test]
+    fn the_only_file_of_a_stem_needs_no_extension() {
+        assert_eq!(on("pkg/bot/live"), Some(Found::File("pkg/bot/live.py".into(), 0.9)));
+        assert_eq!(on("src/tui"), Some(Found::Directory("src/tui/".into())));
+        assert_eq!(on("pkg/bot/li"), None);
+    }
+
+    #[test]
     fn several_meanings_are_told_apart() {
         assert_eq!(on("src/tui/"), Some(Found::Directory("src/tui/".into())));
         assert_eq!(on("src/tui"), Some(Found::Directory("src/tui/".into())));
