@@ -430,7 +430,8 @@ fn last_cjk(left: &str) -> Option<(usize, Cue)> {
 
 fn negated_cjk(text: &str, at: usize, verb: &str, cue: Cue) -> Cue {
     let after: String = text[at + verb.len()..].chars().take(6).collect();
-    let not = CJK_NOT.iter().any(|n| after.contains(n))
+    // "変更なしで返す" is said of a value, not of the file.
+    let not = (CJK_NOT.iter().any(|n| after.contains(n)) && !after.starts_with("なしで"))
         || CJK_NOT_BEFORE.iter().any(|n| text[..at].ends_with(n));
     if not && cue != Read { Cue::Not } else { cue }
 }

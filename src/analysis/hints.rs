@@ -1,10 +1,11 @@
 //! What speaks for a file without naming it: definitions, likeness, directories.
 
 use super::evidence::{Evidences, excerpt};
+use super::expand::{Expansion, expand, is_glob, parse};
 use super::neighbours::{self, Anchor};
 use super::reading::Trail;
-use super::score::Signals;
-use super::similar::Question;
+use super::score::{self, Signals};
+use super::similar::{Question, best};
 use super::survey::{Place, Survey};
 use super::symbols::{Names, Used};
 use super::{Past, Tree};
@@ -15,6 +16,8 @@ use std::collections::{BTreeMap, HashMap};
 const MOST_SIMILAR: usize = 30;
 /// Most similar changes of the past that are looked at.
 const MOST_CHANGES: usize = 20;
+/// Changes of other files that are assumed beyond those seen: one that is alike is no certainty.
+const UNSEEN: f64 = 2.0;
 /// Files of a directory that is named and holds no more are candidates for that alone.
 const SMALL_PLACE: usize = 12;
 /// Terms shown.
@@ -44,12 +47,25 @@ pub(super) fn add(
         evidence.signal(tree.path(file as usize), Factor::Words, share);
     }
     let Some(past) = survey.sources.past else { return Trail::default() };
-    let changes = best(past.messages().scores(&said.question), MOST_CHANGES);
-    let files = by_changes(past, &changes).into_iter().collect();
-    for (file, share) in shares(files, MOST_SIMILAR) {
+    let changes = past.alike(&said.question, &named(tree, evidence), MOST_CHANGES);
+    for (file, share) in best(by_changes(past, &changes), MOST_SIMILAR) {
         evidence.signal(tree.path(file as usize), Factor::Past, share);
     }
     Trail { changes, ..Trail::default() }
+}
+
+/// The files that the prompt names as if to write them, each with how certain it is that it is meant.
+fn named(tree: &Tree, evidence: &Evidences) -> Vec<(u32, f64)> {
+    let mut named: Vec<(u32, f64)> = evidence
+        .iter()
+        .filter_map(|(path, findings)| {
+            let certainty = score::named(&findings.signals);
+            Some((tree.index(path).filter(|_| certainty > 0.0)?, certainty))
+        })
+        .collect();
+    // Sums of floating point numbers depend on their order.
+    named.sort_unstable_by_key(|(file, _)| *file);
+    named
 }
 
 fn symbols(names: &Names<'_>, definitions: &Definitions, evidence: &mut Evidences) {
@@ -75,11 +91,16 @@ fn symbols(names: &Names<'_>, definitions: &Definitions, evidence: &mut Evidence
 fn places(tree: &Tree, evidence: &mut Evidences) {
     let named: Vec<String> = evidence
         .iter()
-        .filter(|(path, _)| path.ends_with('/'))
+        .filter(|(path, _)| path.ends_with('/') || is_glob(path) && !tree.contains(path))
         .map(|(path, _)| path.to_owned())
         .collect();
-    for folder in named {
-        let files = tree.under(&folder);
+    for place in named {
+        let globbed =
+            (!place.ends_with('/')).then(|| match parse(&place).map(|g| expand(tree, &g)) {
+                Ok(Expansion::Files(files)) => files,
+                _ => Vec::new(),
+            });
+        let files = globbed.as_deref().unwrap_or_else(|| tree.under(&place));
         let share = 1.0 / (files.len().max(1) as f64).sqrt();
         for file in files {
             if files.len() <= SMALL_PLACE || evidence.has(file) {
@@ -89,16 +110,18 @@ fn places(tree: &Tree, evidence: &mut Evidences) {
     }
 }
 
-/// What the changes described most alike changed; each change counts less the more files it has.
-fn by_changes(past: &Past, changes: &[(u32, f64)]) -> HashMap<u32, f64> {
-    let mut files: HashMap<u32, f64> = HashMap::new();
-    for &(change, score) in changes {
-        let all = past.files(change);
-        for &file in all {
-            *files.entry(file).or_default() += score / (all.len() as f64).sqrt();
+/// How many of the changes most alike changed each file, 0 to 1. The more alike, the more they count.
+fn by_changes(past: &Past, changes: &[(u32, f64)]) -> Vec<(u32, f64)> {
+    let mut files: BTreeMap<u32, f64> = BTreeMap::new();
+    let mut all = UNSEEN;
+    for &(change, likeness) in changes {
+        let weight = likeness * likeness;
+        all += weight;
+        for &file in past.files(change) {
+            *files.entry(file).or_default() += weight;
         }
     }
-    files
+    files.into_iter().map(|(file, sum)| (file, (1.0 + 9.0 * sum / all).log10())).collect()
 }
 
 /// The best `most` as shares of the best.
@@ -106,17 +129,6 @@ fn shares(scores: Vec<(u32, f64)>, most: usize) -> Vec<(u32, f64)> {
     let best = best(scores, most);
     let top = best.first().map_or(1.0, |(_, score)| *score);
     best.iter().map(|(file, score)| (*file, score / top)).collect()
-}
-
-/// The best `most`, the best first. Few of thousands: the others need no order.
-fn best(mut scores: Vec<(u32, f64)>, most: usize) -> Vec<(u32, f64)> {
-    let order = |a: &(u32, f64), b: &(u32, f64)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
-    if scores.len() > most {
-        scores.select_nth_unstable_by(most, order);
-        scores.truncate(most);
-    }
-    scores.sort_unstable_by(order);
-    scores
 }
 
 /// What evidence is told from.

@@ -4,7 +4,7 @@ use super::asked::{self, Tests};
 use super::cue::{self, Cue};
 use super::evidence::{Evidences, Said, excerpt};
 use super::lines::{Line, Place, lines};
-use super::resolve::{Found, Resolver};
+use super::resolve::{Found, MAX_IN_TEXT, Resolver};
 use super::tokens::{self, Token};
 use super::tree::extension;
 use super::{Request, Tree, hints, neighbours, shell};
@@ -170,25 +170,33 @@ impl Mention<'_> {
         }
         let from_above = said == Said::Heading;
         let says_write = matches!(cue, Some(Cue::Create | Cue::Write));
+        // `src/x/*` is mostly the place of the work; all of it where a verb acts on it, or it is a list.
+        let all_meant = || {
+            token.text.contains('{')
+                || cue::is_object(line.text, token.start, token.end())
+                || (is_item && is_last(line.text, token.end()))
+        };
         match found {
             Found::File(path, certainty) => all.path(path, said, *certainty, evidence),
             Found::Files(files) if !from_above => {
-                // `src/x/*` is mostly the place of the work; all of it where a verb acts on it, or it is a list.
-                let all_meant = token.text.contains('{')
-                    || cue::is_object(line.text, token.start, token.end())
-                    || (is_item && is_last(line.text, token.end()));
-                let share = if all_meant { 1.0 } else { 1.0 / (files.len() as f64).sqrt() };
+                let share = if all_meant() { 1.0 } else { share_of(files.len()) };
                 for file in files {
                     all.path(file, said, certainty::WIDE * share, evidence);
                 }
-                all.scope(token.text, said, 1.0, evidence);
+                all.scope(token.text, said, share, evidence);
             }
-            Found::Files(_) => place(all, [token.text, token.text], said, says_write, evidence),
-            Found::Pattern(glob) if !from_above => {
+            Found::Files(files) => {
+                let share = says_write.then(|| share_of(files.len()));
+                place(all, [token.text, token.text], said, share, evidence);
+            }
+            Found::Pattern(glob) if !from_above && all_meant() => {
                 all.wide(glob, said, certainty::WIDE, evidence);
                 all.scope(glob, said, 1.0, evidence);
             }
-            Found::Pattern(glob) => place(all, [glob, glob], said, says_write, evidence),
+            Found::Pattern(glob) => {
+                let share = (says_write || said.writes()).then(|| share_of(MAX_IN_TEXT));
+                place(all, [glob, glob], said, share, evidence);
+            }
             Found::Directory(path) => {
                 let glob = format!("{}**", globset::escape(path));
                 let worked_on = says_write
@@ -199,7 +207,8 @@ impl Mention<'_> {
                     all.wide(path, said, certainty::WIDE, evidence);
                     all.scope(&glob, said, 1.0, evidence);
                 } else {
-                    place(all, [path, &glob], said, says_write, evidence);
+                    let share = says_write.then(|| share_of(self.tree.under(path).len()));
+                    place(all, [path, &glob], said, share, evidence);
                 }
             }
             Found::Ambiguous(files) => {
@@ -229,7 +238,7 @@ impl Mention<'_> {
                 if new || all.has(path) {
                     all.path(path, if said.writes() { said } else { Said::Named }, 1.0, evidence);
                     all.signal(path, Factor::Created, f64::from(u8::from(new)));
-                } else if says_write && self.has_parent(path) {
+                } else if says_write && self.has_root(path) {
                     all.path(path, said, certainty::UNSAID_NEW, evidence);
                 }
             }
@@ -243,24 +252,30 @@ impl Mention<'_> {
         is_said.then(|| asked::tests(line.text, token.start, token.end(), cue)).flatten()
     }
 
-    fn has_parent(&self, path: &str) -> bool {
-        path.rsplit_once('/').is_some_and(|(parent, _)| self.tree.has_directory(parent))
+    /// Whether the directory in which it begins exists.
+    fn has_root(&self, path: &str) -> bool {
+        path.split_once('/').is_some_and(|(root, _)| self.tree.has_directory(root))
     }
 }
 
 /// A directory or glob that says where things are: as a whole it is read, and some file
-/// inside it may be written.
+/// inside it may be written, each with certainty `share`.
 fn place(
     all: &mut Evidences,
     [path, glob]: [&str; 2],
     said: Said,
-    says_write: bool,
+    share: Option<f64>,
     evidence: impl Fn() -> Evidence,
 ) {
     all.wide(path, Said::Read, 1.0, &evidence);
-    if says_write {
-        all.scope(glob, said, certainty::PLACE, &evidence);
+    if let Some(share) = share {
+        all.scope(glob, said, share.min(certainty::PLACE), &evidence);
     }
+}
+
+/// How certain it is that one of so many files is meant where all of them are named together.
+fn share_of(files: usize) -> f64 {
+    1.0 / (files.max(1) as f64).sqrt()
 }
 
 /// Whether the list item is this path, with nothing before it and at most a remark behind it.

@@ -6,7 +6,7 @@
 //! "Mining version histories to guide software changes" (ICSE 2004).
 
 use super::Tree;
-use super::similar::Index;
+use super::similar::{Index, Question, best};
 use crate::model::PastChange;
 
 /// Fewer common changes than this are chance.
@@ -73,9 +73,29 @@ impl Past {
         &self.subjects[change as usize]
     }
 
-    /// The messages, as documents to compare with.
-    pub(super) fn messages(&self) -> &Index {
-        &self.messages
+    /// The `most` changes that are most like a task, the likest first: by what was said about them (the
+    /// share of the best message) and by how many of the files that it names they changed (the cosine of
+    /// the two sets).
+    pub(super) fn alike(
+        &self,
+        question: &Question,
+        named: &[(u32, f64)],
+        most: usize,
+    ) -> Vec<(u32, f64)> {
+        let messages = self.messages.scores(question);
+        let top = messages.iter().map(|(_, score)| *score).fold(f64::MIN_POSITIVE, f64::max);
+        let mut alike = vec![0.0; self.changes.len()];
+        for (change, score) in messages {
+            alike[change as usize] = score / top;
+        }
+        let length = named.iter().map(|(_, certainty)| certainty * certainty).sum::<f64>().sqrt();
+        for &(file, certainty) in named {
+            for &change in &self.of_file[file as usize] {
+                let size = (self.files(change).len() as f64).sqrt();
+                alike[change as usize] += certainty / (length * size);
+            }
+        }
+        best((0..).zip(alike).filter(|(_, likeness)| *likeness > 0.0).collect(), most)
     }
 
     /// What changes with `file`.
@@ -135,5 +155,33 @@ mod tests {
         let of_b = past.coupled(1);
         assert!(of_b[0].confidence > of_a[0].confidence);
         assert!(past.coupled(2).is_empty());
+    }
+
+    #[test]
+    fn changes_are_alike_by_their_words_and_by_their_files() {
+        let tree = Tree::new(["a", "b", "c", "d", "e"].map(str::to_owned).to_vec());
+        let change = |message: &str, paths: &[&str]| PastChange {
+            tasks: Vec::new(),
+            message: message.into(),
+            paths: paths.iter().map(|&p| p.to_owned()).collect(),
+        };
+        let past = Past::new(
+            &tree,
+            &[
+                change("bump", &["e"]),
+                change("paging of the list", &["d"]),
+                change("one", &["a", "c"]),
+                change("two", &["a", "b"]),
+                change("three", &["a", "b", "c", "d", "e"]),
+            ],
+        );
+        let mut question = Question::default();
+        question.add("fix the paging", 1);
+        let order = |named: &[(u32, f64)]| -> Vec<u32> {
+            past.alike(&question, named, 3).into_iter().map(|(change, _)| change).collect()
+        };
+        assert_eq!(order(&[]), [1]);
+        // The change of just the files that are named is as like as one with the same words.
+        assert_eq!(order(&[(0, 1.0), (1, 1.0)]), [1, 3, 4]);
     }
 }

@@ -50,7 +50,7 @@ const BUDGET: usize = 5_000_000;
 
 /// A glob in the text that matches more files than this says where things are rather than what is
 /// changed: it stays a pattern.
-const MAX_IN_TEXT: usize = 32;
+pub(super) const MAX_IN_TEXT: usize = 32;
 
 /// Longest path, bytes; what git and most file systems can hold is less.
 const MAX_PATH: usize = 4_096;
@@ -150,6 +150,7 @@ impl<'t> Resolver<'t> {
         self.directory(text)
             .or_else(|| self.glob(text))
             .or_else(|| self.by_end(text, quoted))
+            .or_else(|| self.without_extension(text))
             .or_else(|| self.without_start(text, absolute))
             .or_else(|| module::dotted(self.tree, text))
             .or_else(|| self.missing(text, absolute, quoted))
@@ -200,6 +201,19 @@ impl<'t> Resolver<'t> {
                 Some(Found::File((*one).to_owned(), if text.contains('/') { 0.97 } else { 0.93 }))
             }
             several => Some(Found::Ambiguous(several.iter().map(|&p| p.to_owned()).collect())),
+        }
+    }
+
+    /// `src/web/state` for the only `src/web/state.*`.
+    fn without_extension(&self, text: &str) -> Option<Found> {
+        let (folder, name) = text.rsplit_once('/')?;
+        if name.is_empty() || name.contains('.') || !self.tree.has_directory(folder) {
+            return None;
+        }
+        let start = format!("{text}.");
+        match self.tree.under(&start) {
+            [only] if !only[start.len()..].contains('/') => Some(Found::File(only.clone(), 0.9)),
+            _ => None,
         }
     }
 
@@ -398,6 +412,13 @@ mod tests {
         ] {
             assert_eq!(on(raw), None, "{raw}");
         }
+    }
+
+    #[test]
+    fn the_only_file_of_a_stem_needs_no_extension() {
+        assert_eq!(on("pkg/bot/live"), Some(Found::File("pkg/bot/live.py".into(), 0.9)));
+        assert_eq!(on("src/tui"), Some(Found::Directory("src/tui/".into())));
+        assert_eq!(on("pkg/bot/li"), None);
     }
 
     #[test]

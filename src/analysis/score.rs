@@ -20,7 +20,8 @@
 //! | symbol | ln(1 + sum over the names it defines of 1 / number of files that define it) |
 //! | coupled | N times the probability that one of its neighbours in history is changed and takes it along |
 //! | test, registry | probability that the file it belongs to is changed |
-//! | words, past | similarity with the prompt, as a share of the most similar file's |
+//! | words | similarity of its path with the prompt, as a share of the most similar file's |
+//! | past | log10(1 + 9 times the share of the earlier changes most like the task that changed it) |
 //! | others | N if it is not named itself: the more files a prompt names, the surer those are all |
 //!
 //! N is ln(1 + number of files the prompt names as if to write them).
@@ -66,21 +67,21 @@ pub struct Odds {
 /// The weights in use.
 pub const WEIGHTS: Weights = Weights {
     named: Odds {
-        bias: -3.5,
+        bias: -4.0,
         of: [
-            2.5,   // verb
-            2.2,   // heading
-            2.2,   // named
-            2.2,   // code
-            1.0,   // created
-            2.6,   // place
-            1.2,   // symbol
-            1.9,   // coupled
-            2.0,   // test
-            0.6,   // registry
-            1.0,   // words
-            0.6,   // past
-            -0.75, // others
+            2.7,  // verb
+            1.9,  // heading
+            2.2,  // named
+            2.2,  // code
+            1.0,  // created
+            3.7,  // place
+            1.1,  // symbol
+            1.2,  // coupled
+            2.3,  // test
+            0.4,  // registry
+            0.8,  // words
+            2.4,  // past
+            -0.5, // others
         ],
     },
     unnamed: Odds {
@@ -92,12 +93,12 @@ pub const WEIGHTS: Weights = Weights {
             0.0, // code
             0.0, // created
             0.0, // place
-            2.7, // symbol
+            2.5, // symbol
             0.0, // coupled
-            2.5, // test
+            1.3, // test
             0.0, // registry
-            1.5, // words
-            4.0, // past
+            1.0, // words
+            7.2, // past
             0.0, // others
         ],
     },
@@ -173,6 +174,10 @@ const SAID: [(Factor, f64); 4] =
 /// Of 47 such files of four repositories 21 were (`docs/prediction.md`).
 const DEFINES: f64 = 0.5;
 
+/// A file that is only like what the prompt says is never more likely than this: two tasks do not wait for each
+/// other because of words alone (0.65 * 0.65 < 0.45), which in a young history often point at the one file there is.
+const ONLY_ALIKE: f64 = 0.65;
+
 /// How likely the test of a file is changed where the text asks for tests of that file. Not measured: as sure as
 /// a file under a heading of writing (`SAID`), since tests may also go into a new file.
 pub const TESTS_ASKED: f64 = 0.75;
@@ -188,6 +193,12 @@ pub fn defined(signals: &Signals, share: f64) -> f64 {
     DEFINES * share * (signals.get(Factor::Symbol) / one).min(1.0)
 }
 
+/// How certain it is, 0 to 1, that a file is meant by its best mention that may mean writing.
+#[must_use]
+pub fn named(signals: &Signals) -> f64 {
+    SAID.iter().map(|&(factor, _)| signals.get(factor)).fold(0.0, f64::max)
+}
+
 /// What the text says outright of a file, 0 to 1: of its best mention that may mean writing.
 #[must_use]
 pub fn said(signals: &Signals) -> f64 {
@@ -198,8 +209,11 @@ impl Weights {
     /// The probability, 0 to 1, that a file with these signals is changed, by the weights alone.
     #[must_use]
     pub fn score(&self, signals: &Signals) -> f64 {
-        let odds = if signals.is_unnamed() { &self.unnamed } else { &self.named };
-        odds.chance(signals)
+        if !signals.is_unnamed() {
+            return self.named.chance(signals);
+        }
+        let is_only_alike = signals.get(Factor::Symbol) <= 0.0 && signals.get(Factor::Test) <= 0.0;
+        self.unnamed.chance(signals).min(if is_only_alike { ONLY_ALIKE } else { 1.0 })
     }
 }
 
@@ -226,7 +240,9 @@ mod tests {
     #[test]
     fn what_is_named_is_listed_and_what_is_only_alike_is_not() {
         for factor in [Factor::Verb, Factor::Heading, Factor::Named, Factor::Code] {
-            assert!(chance(&[(factor, 1.0)]) >= WRITE_FROM, "{factor:?}");
+            let mut signals = Signals::default();
+            signals.set(factor, 1.0);
+            assert!(WEIGHTS.score(&signals).max(said(&signals)) >= WRITE_FROM, "{factor:?}");
         }
         let others = (Factor::Others, std::f64::consts::LN_2);
         for factor in [Factor::Words, Factor::Past, Factor::Symbol, Factor::Test] {
@@ -236,10 +252,13 @@ mod tests {
 
     #[test]
     fn where_no_file_is_named_what_is_alike_says_more() {
-        let alike = [(Factor::Past, 1.0), (Factor::Words, 1.0)];
+        let alike = [(Factor::Past, 0.7), (Factor::Words, 1.0)];
         assert!(chance(&alike) >= WRITE_FROM);
         let others = (Factor::Others, std::f64::consts::LN_2);
         assert!(chance(&[alike[0], alike[1], others]) < WRITE_FROM);
+        // Words alone make no two tasks wait for each other.
+        let order = crate::model::Thresholds::default().writes.order;
+        assert!(chance(&[(Factor::Past, 1.0), (Factor::Words, 1.0)]).powi(2) < order);
         // That a name of the prompt points at a file counts by its share in all that they point at.
         let mut signals = Signals::default();
         signals.set(Factor::Symbol, 1.0);

@@ -115,6 +115,17 @@ impl Index {
     }
 }
 
+/// The best `most`, the best first. Few of thousands: the others need no order.
+pub(super) fn best(mut scores: Vec<(u32, f64)>, most: usize) -> Vec<(u32, f64)> {
+    let order = |a: &(u32, f64), b: &(u32, f64)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
+    if scores.len() > most {
+        scores.select_nth_unstable_by(most, order);
+        scores.truncate(most);
+    }
+    scores.sort_unstable_by(order);
+    scores
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
