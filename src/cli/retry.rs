@@ -3,7 +3,7 @@
 use super::context::{self, Place};
 use super::error::CliError;
 use super::execute::{Form, dollars, supervise};
-use crate::engine::State;
+use crate::engine::{Standings, State};
 use crate::journal::{Journal, JournalError};
 use crate::model::{Event, RunId, TaskId, TaskState, shell_word};
 use crate::report::money;
@@ -83,7 +83,7 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
                     Some(root) if now_is == TaskState::Blocked => {
                         format!("; it follows by itself after: orch retry {}", shell_word(root))
                     }
-                    _ => go_on(state, lock.is_some()),
+                    _ => go_on(state, &standings, lock.is_some()),
                 };
                 return Err(CliError::usage(format!(
                     "{} is {now_is}; only a task that has ended and has not landed can run again{go_on}",
@@ -94,7 +94,7 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
         }
     }
     if again.is_empty() {
-        let go_on = go_on(state, lock.is_some());
+        let go_on = go_on(state, &standings, lock.is_some());
         eprintln!("nothing to retry{go_on}");
         // What nobody works on will not succeed by itself.
         return Ok(ExitCode::from(u8::from(!go_on.is_empty())));
@@ -143,8 +143,9 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
 }
 
 /// What there is to do instead in a run that is not over and that nobody works on.
-fn go_on(state: &State, nobody_works: bool) -> String {
-    if nobody_works && state.finished.is_none() {
+fn go_on(state: &State, standings: &Standings, nobody_works: bool) -> String {
+    let is_open = (0..state.tasks.len()).any(|task| !standings.is_settled(task));
+    if nobody_works && is_open && state.finished.is_none() {
         format!(
             "; {0} is not finished and nobody works on it, go on with: orch resume {0}",
             state.spec.id

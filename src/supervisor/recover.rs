@@ -223,6 +223,8 @@ pub async fn cancel_without_supervisor(
             None => break,
         }
     }
+    // Nobody may come after: a worktree that the dead supervisor was making ahead goes as well.
+    world.worktrees.sweep_once();
     let actions = crate::engine::decide(ledger.state(), super::now());
     if let [crate::model::Action::Finish { state }] = actions.as_slice() {
         ledger.record(vec![Event::RunFinished { state: *state }])?;

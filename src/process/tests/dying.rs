@@ -361,11 +361,11 @@ async fn a_daemon_that_emptied_its_environment_does_not_outlive_its_shim() {
         if both {
             let mut supervisor = elsewhere(&trial);
             let daemon = trial.process("daemon").await;
+            let agent = trial.process("agent").await;
             supervisor.kill().unwrap();
             supervisor.wait().unwrap();
             let shim = adopt(&trial).await;
             sigkill(shim.pid());
-            let agent = trial.process("agent").await;
             eventually("the parent-death signal", || !agent.is_alive()).await;
             assert!(left_over(&trial.dir()).unwrap().contains(&daemon));
             let recovery = recover(&trial.dir()).unwrap();
