@@ -211,24 +211,7 @@ impl Mention<'_> {
                     place(all, [path, &glob], said, share, evidence);
                 }
             }
-            Found::Ambiguous(files) => {
-                let known = files.iter().filter(|file| all.has(file)).count();
-                if known == 1 {
-                    for file in files
-                        .iter()
-                        .filter(|file| all.has(file))
-                        .take(1)
-                        .cloned()
-                        .collect::<Vec<_>>()
-                    {
-                        all.path(&file, said, 1.0, evidence);
-                    }
-                } else if known == 0 && files.len() <= MAX_AMBIGUOUS {
-                    for file in files {
-                        all.path(file, Said::OneOf, 1.0 / files.len() as f64, evidence);
-                    }
-                }
-            }
+            Found::Ambiguous(files) => ambiguous(all, files, said, evidence),
             Found::Missing(path) => {
                 let new = matches!(cue, Some(Cue::Create))
                     || cue::is_marked_new(line.text, token.end())
@@ -270,6 +253,20 @@ fn place(
     all.wide(path, Said::Read, 1.0, &evidence);
     if let Some(share) = share {
         all.scope(glob, said, share.min(certainty::PLACE), &evidence);
+    }
+}
+
+/// One of several files of a name: the one that is known already, if it is only one.
+fn ambiguous(all: &mut Evidences, files: &[String], said: Said, evidence: impl Fn() -> Evidence) {
+    let mut known = files.iter().filter(|file| all.has(file));
+    match (known.next(), known.next()) {
+        (Some(only), None) => all.path(only, said, 1.0, &evidence),
+        (None, _) if files.len() <= MAX_AMBIGUOUS => {
+            for file in files {
+                all.path(file, Said::OneOf, 1.0 / files.len() as f64, &evidence);
+            }
+        }
+        _ => {}
     }
 }
 
