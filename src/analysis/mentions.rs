@@ -68,7 +68,11 @@ impl<'b> Reader<'_, 'b, '_> {
                 let found = Found::File(path.to_owned(), 1.0);
                 Mention { tree, line, token }.note(&found, evidence);
             } else if line.place == Place::Prose && is_spaced(tree, path) && taken.take(&token) {
-                Mention { tree, line, token }.note(&Found::Missing(path.to_owned()), evidence);
+                let (_, times) = seen.entry((token.text, true)).or_insert((None, 0));
+                *times += 1;
+                if *times <= MAX_TIMES {
+                    Mention { tree, line, token }.note(&Found::Missing(path.to_owned()), evidence);
+                }
             }
         }
         for token in tokens::tokens(text) {
