@@ -521,7 +521,10 @@ impl State {
                 later.next = Beginning::default();
             }
         }
-        steps[step].state = state;
+        // A workflow without a branch of its own has nothing to start again there.
+        if !matches!(steps[step].state, StepState::Skipped) {
+            steps[step].state = state;
+        }
     }
 
     /// What supervisors worked on the run so far.
