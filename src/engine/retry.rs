@@ -8,8 +8,8 @@ use crate::model::{
     StopReason, Timestamp,
 };
 
-/// An attempt lost to a dead shim, or killed by somebody, is started again without counting against `retries`, but not for
-/// ever: something kills it each time (three, as systemd's default burst is five and an agent costs more).
+/// So many attempts lost to a dead shim, or killed by somebody, do not count against `retries`. More of them do: something
+/// kills it each time (three, as systemd's default burst is five and an agent costs more).
 pub(super) const MAX_LOST: usize = 3;
 
 /// Waiting for a limit to lift does not count either. An agent that names another time each time is not
@@ -110,7 +110,7 @@ fn wanted(state: &State, task: usize) -> Option<Again> {
     if is_lost {
         again.session = session().filter(|_| is_agent(failed));
         again.keep = again.session.is_some();
-        if tally.lost > MAX_LOST {
+        if tally.lost > MAX_LOST && !tries_left {
             return None;
         }
     } else if class == FailureClass::SessionGone {
@@ -199,6 +199,7 @@ impl Tally {
                 tally.add(state, attempt, matches!(spec.kind, StepKind::Agent));
             }
         }
+        tally.counted += tally.lost.saturating_sub(MAX_LOST);
         tally.counted += tally.limited.saturating_sub(MAX_LIMITED);
         tally
     }

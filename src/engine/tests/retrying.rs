@@ -190,6 +190,17 @@ fn an_attempt_lost_to_a_dead_shim_does_not_count_as_a_failure_but_not_for_ever()
 }
 
 #[test]
+fn more_attempts_lost_than_are_forgiven_cost_a_retry_each() {
+    let mut run = at_its_agent(2);
+    for n in 1..=5 {
+        let class = if n % 2 == 0 { C::Killed } else { C::Interrupted };
+        assert_eq!(run.fail(&format!("a/agent.{n}"), class), [format!("again a/agent.{}", n + 1)]);
+        run.later(100);
+    }
+    assert_eq!(run.fail("a/agent.6", C::Killed), ["finish failed"]);
+}
+
+#[test]
 fn an_attempt_interrupted_on_purpose_starts_again_at_once_and_never_counts() {
     let mut run = at_its_agent(0);
     for n in 1..=9 {
