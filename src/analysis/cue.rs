@@ -23,8 +23,8 @@ mod tests;
 
 use super::chinese;
 use super::words::{
-    CJK, CJK_NOT, CJK_NOT_BEFORE, ENDINGS, MODELS, NOT_AT_END, NOT_BEHIND, READ_BEFORE, STEMS,
-    WHOLE,
+    CJK, CJK_NOT, CJK_NOT_BEFORE, ENDINGS, MODELS, NOT_AT_END, NOT_BEHIND, READ_BEFORE,
+    READ_BEFORE_OTHERS, STEMS, WHOLE,
 };
 use Cue::{Create, Read, Write};
 
@@ -39,11 +39,13 @@ const RIGHT_REACH: usize = 48;
 pub(super) fn around(line: &str, start: usize, end: usize) -> Option<Cue> {
     let [left, right] = sentence(line, start, end);
     // What is run is not what is written; the verb behind that is said of whatever runs it.
-    if right.trim_start_matches(['`', '」']).starts_with("を実行")
-        || part::is_looked_at(right)
-        || part::is_source(left)
-        || part::is_run(left)
+    if right.trim_start_matches(['`', '」']).starts_with("を実行") || part::is_looked_at(right)
     {
+        return Some(Read);
+    }
+    // Where no other name is, there is nothing else that could be changed.
+    let is_alone = !has_name(left) && !has_name(right);
+    if !is_alone && (part::is_source(left) || part::is_run(left) || part::is_copied(left, right)) {
         return Some(Read);
     }
     if part::is_copy(left) {
@@ -56,7 +58,7 @@ pub(super) fn around(line: &str, start: usize, end: usize) -> Option<Cue> {
     }
     let nearest = [
         beside(left, right),
-        last_phrase(left).filter(|(far, _)| part::reaches(left, *far)),
+        last_phrase(left, is_alone).filter(|(far, _)| part::reaches(left, *far)),
         first_phrase(left, right),
         last_word(left).filter(|(far, cue)| *cue != Read || part::reaches(left, *far)),
         last_cjk(left).map(|(d, cue)| (d + WRONG_SIDE, cue)),
@@ -317,9 +319,12 @@ fn lists_only_names(text: &str) -> bool {
     })
 }
 
-fn last_phrase(left: &str) -> Option<(usize, Cue)> {
+fn last_phrase(left: &str, is_alone: bool) -> Option<(usize, Cue)> {
     let lower = left.to_ascii_lowercase();
-    let ends = READ_BEFORE.iter().filter_map(|phrase| {
+    // "The steps documented in x.md" are what is to be changed where nothing else is named.
+    let tells = |phrase: &&&str| !(is_alone && READ_BEFORE_OTHERS.contains(*phrase));
+    let all = READ_BEFORE.iter().chain(READ_BEFORE_OTHERS).filter(tells);
+    let ends = all.filter_map(|phrase| {
         let at = lower.rfind(phrase)?;
         let end = at + phrase.len();
         (!lower[..at].ends_with(is_word) && !lower[end..].starts_with(is_word)).then_some(end)

@@ -77,7 +77,7 @@ const BEFORE: &[&str] = &[
     "зависит от",
 ];
 
-/// The same where the name is marked as one: "needs" and "requires" are said of much else.
+/// The same where it is said of the prompt itself and ends with the name: "needs" and "requires" are said of much else.
 const NEEDS: &[&str] = &["requires", "needs"];
 
 /// What stands behind a name that comes first, in languages that write it so.
@@ -87,14 +87,10 @@ const BEHIND: &[&str] = &[
     "完了後",
     "が完了した後",
     "が終わった後",
-    "のあとに",
-    "の後に",
     "完成后",
     "完成之后",
-    "之后",
     "에 의존",
     "완료 후",
-    "이후에",
 ];
 
 /// What turns that around.
@@ -252,7 +248,12 @@ fn sentences(lower: &str, plain: &str, names: &BTreeSet<&str>, note: &mut impl F
         for (at, _) in lower.match_indices(cue) {
             let inside = lower[..at].chars().next_back().is_some_and(char::is_alphanumeric);
             let rest = &plain[at + cue.len()..];
-            if inside || !rest.starts_with(' ') || is_refused(&lower[..at]) {
+            let of_much_else = NEEDS.contains(cue);
+            if inside
+                || !rest.starts_with(' ')
+                || is_refused(&lower[..at])
+                || (of_much_else && !is_of_the_prompt(&lower[..at]))
+            {
                 continue;
             }
             let needs_done = WHEN.contains(cue);
@@ -268,7 +269,7 @@ fn sentences(lower: &str, plain: &str, names: &BTreeSet<&str>, note: &mut impl F
                 let ends = behind.trim_start().is_empty()
                     || behind.starts_with(['.', ',', ';', ':', ')', '!'])
                     || behind_lower.starts_with("and ");
-                let certain = marked || (ends && !NEEDS.contains(cue));
+                let certain = if of_much_else { marked && ends } else { marked || ends };
                 if !needs_done && done.is_none() && !certain {
                     break;
                 }
@@ -288,10 +289,20 @@ fn sentences(lower: &str, plain: &str, names: &BTreeSet<&str>, note: &mut impl F
 
 /// Whether what stands before says that it is not so: "no longer depends on".
 fn is_refused(before: &str) -> bool {
-    /// Words that may stand between.
+    /// Words that may stand between, and what they take at most, bytes.
     const NEAR: usize = 3;
+    const FAR: usize = 100;
+    let before = &before[before.ceil_char_boundary(before.len().saturating_sub(FAR))..];
     let clause = &before[before.rfind(['.', ',', ';', ':']).map_or(0, |at| at + 1)..];
     clause.split_whitespace().rev().take(NEAR).any(|word| NOT.contains(&word))
+}
+
+/// Whether what follows is said of the prompt: it opens a sentence or a line, or follows "this task".
+fn is_of_the_prompt(before: &str) -> bool {
+    let before = before.trim_end_matches(|c: char| c.is_whitespace() || "*_".contains(c));
+    before.is_empty()
+        || before.ends_with(['.', '-', '\n', ')'])
+        || ["this", "this task", "this prompt", "this change"].iter().any(|of| before.ends_with(of))
 }
 
 /// Names behind which it is said that they come first: `add-loginの完了後に`.
@@ -304,10 +315,18 @@ fn behind(plain: &str, names: &BTreeSet<&str>, note: &mut impl FnMut(&str, bool)
             let refused = NOT_BEHIND.iter().any(|not| plain[at + cue.len()..].starts_with(not));
             let left = plain[..at].trim_end_matches(|c| "`\"'」』* ".contains(c));
             let left = left.strip_suffix(".md").unwrap_or(left);
+            // "loginの完了後" is said of what users do; only a name that is no word of its own means a prompt.
+            let is_name = |name: &str| {
+                cue.contains("依存")
+                    || cue.contains("의존")
+                    || !name.is_ascii()
+                    || name.contains(|c: char| c.is_ascii_digit() || "-_".contains(c))
+            };
             let is_whole = |name: &&&str| {
-                left.strip_suffix(**name).is_some_and(|start| {
-                    !start.ends_with(|c: char| c.is_ascii_alphanumeric() || "-_".contains(c))
-                })
+                is_name(name)
+                    && left.strip_suffix(**name).is_some_and(|start| {
+                        !start.ends_with(|c: char| c.is_ascii_alphanumeric() || "-_/.".contains(c))
+                    })
             };
             let first = names.iter().filter(is_whole).max_by_key(|name| name.len());
             first.filter(|_| !refused).into_iter().for_each(|name| note(name, false));

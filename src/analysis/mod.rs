@@ -44,7 +44,7 @@ mod tests;
 
 pub use dependencies::{TextDependencies, TextDependency, dependencies};
 pub use error::AnalysisError;
-pub use parts::{Part, Parts, parts};
+pub use parts::{Part, Parts, is_about, parts};
 pub use past::Past;
 pub use risk::Risk;
 pub use size::Ground;

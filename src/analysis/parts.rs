@@ -196,17 +196,66 @@ fn sections(lines: &[Line<'_>], level: usize) -> Parts {
 }
 
 fn is_common(title: &str) -> bool {
-    is_aside(title) || begins(title, COMMON)
+    is_aside(title) || is_about(title, COMMON)
 }
 
 fn is_aside(title: &str) -> bool {
-    begins(title, ASIDE)
+    is_about(title, ASIDE)
 }
 
-fn begins(title: &str, words: &[&str]) -> bool {
+/// What may end a word that a heading of [`is_about`] begins with.
+const ENDINGS: &[&str] = &["", "s", "es", "ed", "ion", "ions", "ing"];
+/// What may stand behind it: "Test plan" is about tests, "Test harness" about something to do.
+const FURTHER: &[&str] = &[
+    "and",
+    "&",
+    "criteria",
+    "considered",
+    "plan",
+    "scope",
+    "work",
+    "spec",
+    "specs",
+    "code",
+    "file",
+    "files",
+    "change",
+    "changes",
+    "question",
+    "questions",
+    "note",
+    "notes",
+    "details",
+    "statement",
+    "solution",
+    "approach",
+    "areas",
+    "components",
+    "this",
+    "it",
+    "steps",
+    "goals",
+];
+
+/// Whether a heading is one of these words, lower case, and no more: a word in ASCII may be its beginning.
+#[must_use]
+pub fn is_about(title: &str, words: &[&str]) -> bool {
     let lower = title.to_lowercase();
     let lower = lower.trim_start_matches(|c: char| c.is_ascii_digit() || ". )#*".contains(c));
-    words.iter().any(|word| lower.starts_with(word))
+    words.iter().any(|word| {
+        let Some(rest) = lower.strip_prefix(word) else { return false };
+        if !word.is_ascii() {
+            return true;
+        }
+        let end = rest.find(|c: char| !c.is_alphanumeric()).unwrap_or(rest.len());
+        let (ending, behind) = rest.split_at(end);
+        let behind = behind.trim_matches(|c: char| c.is_whitespace() || "*#".contains(c));
+        let next = behind.split_whitespace().next().unwrap_or_default();
+        let ends = next.is_empty()
+            || next.starts_with([':', '(', '/', '–', '—'])
+            || FURTHER.contains(&next.trim_end_matches(':'));
+        ENDINGS.contains(&ending) && ends
+    })
 }
 
 /// The number in `1. Parser`, `Part 2: lexer`, `Step 3`.
@@ -300,6 +349,25 @@ mod tests {
             parts(body)[0].iter().map(|p| (p.number, p.lines.clone())).collect::<Vec<_>>(),
             [(1, 0..4), (2, 4..5)]
         );
+    }
+
+    #[test]
+    fn a_heading_is_about_the_work_only_as_a_whole() {
+        for title in [
+            "Impact",
+            "2. Risks",
+            "Affected code",
+            "Out of scope:",
+            "Alternatives considered",
+            "影響範囲",
+        ] {
+            assert!(is_common(title), "{title}");
+        }
+        for title in
+            ["Background jobs", "Risk report", "Alternative layout", "Designer", "Future dates"]
+        {
+            assert!(!is_common(title), "{title}");
+        }
     }
 
     #[test]

@@ -35,9 +35,6 @@ pub(super) const STEMS: &[(&str, Cue)] = &[
     ("implement", Write),
     ("improv", Write),
     ("insert", Write),
-    ("break", Write),
-    ("make", Write),
-    ("makes", Write),
     ("integrat", Write),
     ("migrat", Write),
     ("modif", Write),
@@ -61,8 +58,6 @@ pub(super) const STEMS: &[(&str, Cue)] = &[
     ("document", Write),
     ("delegat", Write),
     ("unif", Write),
-    ("copy", Read),
-    ("copies", Read),
     ("compar", Read),
     ("consult", Read),
     ("exampl", Read),
@@ -105,7 +100,8 @@ pub(super) const STEMS: &[(&str, Cue)] = &[
     ("lesen", Read),
     ("sieh", Read),
     ("vergleich", Read),
-    ("prüf", Read),
+    ("make", Write),
+    ("makes", Write),
     ("kopier", Read),
     ("созда", Create),
     ("добав", Write),
@@ -203,21 +199,14 @@ pub(super) const ENDINGS: &[&str] = &[
 
 /// Read without inflection: `according` is a word, `pers` is not.
 pub(super) const WHOLE: &[&str] = &[
-    "per", "see", "like", "new", "copy", "copies", "make", "makes", "ver", "voir", "siehe", "look",
-    "similar", "follow", "passe", "lies", "lese", "lesen", "sieh", "см", "mets", "mettre",
-    "mettez", "lire", "lis", "lisez", "regarde", "regarder", "regardez", "vois", "lee", "leer",
-    "mira", "mirar", "revisa", "revisar", "mejora", "mejorar", "quita", "quitar", "tocar", "toque",
-    "toques",
+    "per", "see", "like", "new", "make", "makes", "ver", "voir", "siehe", "look", "similar",
+    "follow", "passe", "lies", "lese", "lesen", "sieh", "см", "mets", "mettre", "mettez", "lire",
+    "lis", "lisez", "regarde", "regarder", "regardez", "vois", "lee", "leer", "mira", "mirar",
+    "revisa", "revisar", "mejora", "mejorar", "quita", "quitar", "tocar", "toque", "toques",
 ];
 
-/// What stands before a path that is looked at, lower-case.
-pub(super) const READ_BEFORE: &[&str] = &[
-    "based on",
-    "for context",
-    "for background",
-    "for reference",
-    "for comparison",
-    "explain how",
+/// What stands before a path that is looked at for the sake of another one, lower-case.
+pub(super) const READ_BEFORE_OTHERS: &[&str] = &[
     "described in",
     "documented in",
     "specified in",
@@ -225,6 +214,16 @@ pub(super) const READ_BEFORE: &[&str] = &[
     "beschrieben in",
     "décrit dans",
     "descrito en",
+];
+
+/// What stands before a path that is looked at, lower-case.
+pub(super) const READ_BEFORE: &[&str] = &[
+    "based on",
+    "explain how",
+    "for context",
+    "for background",
+    "for reference",
+    "for comparison",
     "wie in",
     "wie bei",
     "analog zu",
@@ -255,10 +254,6 @@ pub(super) const NOT_BEHIND: &[&str] = &[
     "remains the same",
     "remains unchanged",
     "stays unchanged",
-    "still work",
-    "still works",
-    "still pass",
-    "still passes",
     "bleibt unverändert",
     "bleiben unverändert",
     "in ruhe",

@@ -39,7 +39,9 @@ pub(super) fn run(place: &Place, args: &Args) -> Result<ExitCode, CliError> {
     }
     world.repo.sweep_scratch()?;
     world.repo.sweep_objects();
-    world.repo.unlock_snapshots()?;
+    if !args.dry_run {
+        world.repo.unlock_snapshots()?;
+    }
     world.worktrees.sweep_once();
     let wanted = if args.force.is_empty() {
         journal.uncleaned()?

@@ -95,10 +95,10 @@ impl State {
         }
     }
 
-    /// Every step ended well or was skipped.
+    /// Every step ended well or was skipped, and nobody had cancelled it by then.
     #[must_use]
     pub fn is_done(&self, task: usize) -> bool {
-        self.briefs[task].done
+        self.briefs[task].done && !self.tasks[task].cancelled
     }
 
     /// Its agent (in a workflow without one: any process) has been started since the task last began.

@@ -340,9 +340,10 @@ impl State {
 
     fn cancel(&mut self, tasks: &[TaskId]) {
         for task in tasks {
-            if let Some(task) = self.task_mut(task) {
-                (task.cancelled, task.again) = (true, false);
-            }
+            let Some(task) = self.position(task) else { continue };
+            // What is done is too late to cancel.
+            self.tasks[task].cancelled |= !self.briefs[task].done;
+            self.tasks[task].again = false;
         }
         // What was left to be done has changed, so it is judged anew whether anything is.
         if matches!(self.finished, Some((RunState::Interrupted, _))) {
@@ -547,8 +548,9 @@ impl State {
         }
         progress.snapshot = snapshot.cloned();
         let is_done = |s: &Step| matches!(s.state, StepState::Done | StepState::Skipped);
-        let done = !progress.steps.is_empty() && progress.steps.iter().all(is_done);
         let was_cancelled = std::mem::take(&mut progress.cancelled);
+        let done =
+            !was_cancelled && !progress.steps.is_empty() && progress.steps.iter().all(is_done);
         let was_cleaned = std::mem::take(&mut progress.cleaned);
         let gave_up = progress.given_up.take().is_some();
         // Done, but what came of it cannot land: it conflicts, or breaks what it is merged with. The

@@ -36,6 +36,9 @@ pub const LARGEST_FILE: u64 = 4 << 20;
 /// be taken: each one writes all of it that is not in the repository yet.
 pub const LARGEST_SNAPSHOT: u64 = 64 << 20;
 
+/// A lock on a ref that is older was left by a process that was killed.
+const LEFT: Duration = Duration::from_secs(1);
+
 /// A private index that is older than this belongs to nobody who lives: no snapshot takes so long.
 const ABANDONED: Duration = Duration::from_hours(1);
 
@@ -132,10 +135,14 @@ impl Repo {
             let dir = std::fs::read_dir(self.common_dir.join(prefix));
             for entry in dir.into_iter().flatten().flatten() {
                 let path = entry.path();
-                // No ref may be called so.
-                if path.extension().is_some_and(|extension| extension == "lock") {
-                    let doing = || format!("remove {}, left by a killed process", path.display());
-                    std::fs::remove_file(&path).map_err(GitError::io(doing()))?;
+                // No ref may be called so. A pack-refs of git's holds one for some milliseconds.
+                let is_left = path.extension().is_some_and(|extension| extension == "lock")
+                    && entry.metadata().is_ok_and(|lock| {
+                        let age = lock.modified().ok().and_then(|at| at.elapsed().ok());
+                        lock.is_file() && age.is_some_and(|age| age > LEFT)
+                    });
+                if is_left && let Err(error) = std::fs::remove_file(&path) {
+                    tracing::warn!(path = %path.display(), %error, "a lock of a killed process stays");
                 }
             }
         }

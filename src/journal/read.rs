@@ -183,6 +183,25 @@ impl Journal {
         self.views(&sql, [run.as_str()])
     }
 
+    /// The state of each task of a run as it is shown, by the task's position in the plan.
+    ///
+    /// # Errors
+    /// A damaged file.
+    pub fn task_states(&self, run: &RunId) -> Result<Vec<(usize, TaskState)>, JournalError> {
+        let sql = "SELECT idx, state FROM tasks INDEXED BY tasks_by_state
+                   WHERE run = (SELECT ord FROM runs WHERE id = ?1)";
+        let mut query = self.connection.prepare(sql).map_err(|e| self.sql(e))?;
+        let rows: Vec<(i64, String)> = query
+            .query_map([run.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+            .and_then(Iterator::collect)
+            .map_err(|e| self.sql(e))?;
+        let read = |(task, state): (i64, String)| {
+            let state = self.parse(&format!("\"{state}\""), "a task's state")?;
+            Ok((usize::try_from(task).unwrap_or(usize::MAX), state))
+        };
+        rows.into_iter().map(read).collect()
+    }
+
     /// How many tasks of a run are in each state.
     ///
     /// # Errors

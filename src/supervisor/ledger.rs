@@ -62,7 +62,13 @@ impl Ledger {
         let version = journal.data_version()?;
         let state = replay(&journal, run)?;
         clock::not_before(state.latest);
-        let shown = shown(&state);
+        let mut shown = shown(&state);
+        // What an earlier version concluded from the same events may be something else.
+        for (task, stored) in journal.task_states(run)? {
+            if let Some((state, _)) = shown.get_mut(task) {
+                *state = stored;
+            }
+        }
         Ok(Self { journal, state, shown, version, crash: CrashPoint::from_environment() })
     }
 

@@ -31,7 +31,9 @@ pub(super) fn is_source(left: &str) -> bool {
         (_, Some(before)) => (before, false),
         _ => return false,
     };
-    let takes = |word: &str| TAKE.iter().any(|verb| word.eq_ignore_ascii_case(verb));
+    let is_take = |word: &str| TAKE.iter().any(|verb| word.eq_ignore_ascii_case(verb));
+    // "Remove the unused imports" takes nothing: the verb opens its clause.
+    let takes = |at: usize, word: &str| is_take(word) && opens(&before[..at]);
     let fills = |word: &str| {
         let word = word.to_ascii_lowercase();
         FILL.iter().any(|verb| word.starts_with(verb))
@@ -43,13 +45,35 @@ pub(super) fn is_source(left: &str) -> bool {
     };
     let verb = plain_words(before).rev().find(|(at, word)| {
         let rest = &before[at + word.len()..];
-        (takes(word) && !is_noun(rest))
+        (takes(*at, word) && !is_noun(rest))
             || fills(word)
             || matches!(cue_of(word), Some(Create | Write))
     });
     verb.is_some_and(|(at, word)| {
-        takes(word) || (is_from && fills(word) && has_name(&before[at..]))
+        takes(at, word) || (is_from && fills(word) && has_name(&before[at..]))
     })
+}
+
+/// Whether a verb that follows opens a clause.
+fn opens(before: &str) -> bool {
+    let before = before.trim_end();
+    let last = plain_words(before).next_back().map(|(_, word)| word);
+    let place = before.split_whitespace().next_back();
+    before.is_empty()
+        || place.is_some_and(has_name)
+        || before.ends_with([',', ';', ':', '-', '*', '('])
+        || last.is_some_and(|word| {
+            ["and", "then", "to", "please", "can", "should", "must", "also", "und"]
+                .iter()
+                .any(|w| word.eq_ignore_ascii_case(w))
+        })
+}
+
+/// Whether this one is copied to another: `copy x.rs to b.rs`.
+pub(super) fn is_copied(left: &str, right: &str) -> bool {
+    let before = left.trim_end_matches(AROUND);
+    let verb = plain_words(before).next_back();
+    has_name(right) && verb.is_some_and(|(at, word)| is_copying(word) && opens(&before[..at]))
 }
 
 /// Whether something is copied into this one, which reads where it comes from.
@@ -84,6 +108,10 @@ pub(super) fn is_run(left: &str) -> bool {
         "formatter",
         "black",
         "prettier",
+        "isort",
+        "ruff",
+        "eslint",
+        "sed",
         "rustfmt",
         "gofmt",
         "on",
@@ -123,7 +151,23 @@ pub(super) fn reaches(left: &str, far: usize) -> bool {
     let others = words(rest).any(|(_, word)| !joins(word));
     let parts = name.ends_with([',', ';'])
         || rest.contains([',', ';'])
-        || words(rest).any(|(_, w)| matches!(w, "and" | "und" | "et" | "y" | "then" | "и"));
+        || words(rest).any(|(_, w)| {
+            matches!(
+                w,
+                "and"
+                    | "und"
+                    | "et"
+                    | "y"
+                    | "then"
+                    | "и"
+                    | "to"
+                    | "in"
+                    | "into"
+                    | "nach"
+                    | "dans"
+                    | "en"
+            )
+        });
     !(others && parts)
 }
 

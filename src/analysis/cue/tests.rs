@@ -101,8 +101,7 @@ fn what_is_looked_at_is_read() {
         "In b.rs call `start` of x.rs",
         "Run pytest x.rs and fix b.rs until it passes",
         "Explain how x.rs works",
-        "Fix the bug described in x.rs",
-        "Prüfe x.rs und ändere b.rs",
+        "Fix the bug described in x.rs, in b.rs",
         "See b.rs, c.rs and x.rs",
         "Generate `b.rs` from `x.rs`",
         "смотри x.rs",
@@ -144,8 +143,6 @@ fn what_is_refused_is_left_alone() {
         "Fasse x.rs nicht an",
         "Ändere b.rs und lass x.rs in Ruhe",
         "Change b.rs, not x.rs",
-        "Don't break x.rs while you fix b.rs",
-        "Check that x.rs still works after you change b.rs",
         "Nur b.rs anpassen, x.rs bleibt unverändert",
         "No modifiques x.rs",
         "Sin tocar x.rs, mejora b.rs",
@@ -220,5 +217,28 @@ fn the_only_name_of_a_fix_is_where_the_bug_is() {
         "fix paging (see `x.rs` and `b.rs`)",
     ] {
         assert!(!is_place(line), "{line}");
+    }
+}
+
+#[test]
+fn what_is_to_be_changed_is_not_taken_for_what_is_looked_at() {
+    for line in [
+        "Clean up the imports from x.rs",
+        "Drop the unused imports from x.rs",
+        "Remove calls and imports from x.rs",
+        "Move all imports from x.rs to b.rs",
+        "x.rs should still work when the server is offline; add a fallback",
+        "x.rs must not break on empty input",
+        "When running x.rs on port 80 it crashes",
+        "Run isort on b.rs and x.rs",
+        "Fix the steps documented in x.rs",
+        "Add the flags listed in b.rs to x.rs",
+        "Implement what is described in b.rs in x.rs",
+        "Update the copy in x.rs",
+        "Verbessere die Prüfung der Eingaben in x.rs",
+    ] {
+        let at = line.find("x.rs").unwrap();
+        let cue = around(line, at, at + 4);
+        assert!(!matches!(cue, Some(Cue::Read | Cue::Not)), "{line}: {cue:?}");
     }
 }

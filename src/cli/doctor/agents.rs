@@ -69,7 +69,10 @@ pub(super) fn installed(found: &mut Findings, config: &Config) -> Result<(), Cli
         if version.is_none() && !asked.is_empty() {
             let text = format!("{} ({}) does not tell its version", profile.name, at.display());
             let by_hand = shell_word(&at.display().to_string());
-            let found = if profile.name == config.agent {
+            // A command of the user's own need not know the question.
+            let found = if profile.name == config.agent
+                && agent::find_builtin(&profile.name) == Some(profile)
+            {
                 found.problem("agent", text)
             } else {
                 found.note("agent", text)

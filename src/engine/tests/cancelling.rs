@@ -149,7 +149,28 @@ fn one_stopped_by_a_person_and_then_by_ctrl_c_stays_cancelled() {
 }
 
 #[test]
-fn an_agent_that_is_done_before_the_stop_reaches_it_is_done() {
+fn what_was_cancelled_is_not_done_though_its_last_step_ends_well() {
+    let mut last = task("a");
+    last.steps[3].skip = Some("no verification commands".into());
+    let mut run = Run::new(1, true, vec![last]);
+    run.act();
+    for step in ["branch", "agent"] {
+        run.ok(&format!("a/{step}.1"));
+    }
+    run.cancel("a");
+    run.end("a/commit.1", Ending::Succeeded);
+    assert_eq!(run.act(), ["finish cancelled"]);
+    // Asked for again, it is done: nothing of it is left to do.
+    run.apply(Event::RetryRequested {
+        tasks: vec!["a".into()],
+        onto: None,
+        snapshots: std::collections::BTreeMap::new(),
+        edited: Vec::new(),
+    });
+    assert_eq!(run.act(), ["finish succeeded"]);
+    run.cancel("a");
+    assert_eq!(run.task_state("a"), TaskState::Succeeded, "too late");
+
     let mut run = Run::new(1, true, vec![task("a")]);
     run.act();
     for step in ["branch", "agent", "commit"] {
@@ -157,5 +178,5 @@ fn an_agent_that_is_done_before_the_stop_reaches_it_is_done() {
     }
     assert_eq!(run.cancel("a"), ["stop a/verify.1"]);
     run.end("a/verify.1", Ending::Succeeded);
-    assert_eq!(run.act(), ["finish succeeded"]);
+    assert_eq!(run.act(), ["finish cancelled"]);
 }

@@ -175,7 +175,10 @@ fn a_lock_left_by_a_killed_process_hinders_nothing_and_goes() {
     let locked = |name: &str| {
         let lock = format!(".git/refs/orch/{name}.lock");
         write(&f.root, &lock, "");
-        f.root.join(lock)
+        let lock = f.root.join(lock);
+        let before = std::time::SystemTime::now() - std::time::Duration::from_secs(10);
+        std::fs::File::options().write(true).open(&lock).unwrap().set_modified(before).unwrap();
+        lock
     };
     let (mine, held, other) = (locked("snapshots/t"), locked("retries/t"), locked("snapshots/u"));
     write(&w, "a.txt", "uncommitted\n");

@@ -12,7 +12,7 @@ use std::ops::Range;
 
 /// More parts than this are a list of remarks and no list of tasks.
 const MAX_PARTS: usize = 20;
-/// What the heading of a section about checks begins with, lower case.
+/// What the heading of a section about checks is, lower case ([`analysis::is_about`]).
 const CHECKS: &[&str] = &[
     "test",
     "run the test",
@@ -129,9 +129,7 @@ fn decide(prompt: Prompt, ways: Vec<Way>) -> Verdict {
 
 /// Whether a part only says how the work is checked, which holds for all of it: `## Testing`, and no file to write.
 fn is_check(part: &analysis::Part, targets: &[Target]) -> bool {
-    let title = part.title.to_lowercase();
-    let title = title.trim_start_matches(|c: char| c.is_ascii_digit() || ". )".contains(c));
-    CHECKS.iter().any(|word| title.starts_with(word)) && !targets.iter().any(is_written)
+    analysis::is_about(&part.title, CHECKS) && !targets.iter().any(is_written)
 }
 
 /// Parts that become one task.
