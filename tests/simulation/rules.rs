@@ -157,7 +157,10 @@ impl Books {
                 self.rewind(&attempt.task.clone(), from);
             }
             Event::CancelRequested { tasks } => {
-                self.cancelled.extend(tasks.iter().cloned());
+                // What is done is too late to cancel.
+                let open = tasks.iter().filter(|task| !self.has_succeeded(task)).cloned();
+                let open: Vec<_> = open.collect();
+                self.cancelled.extend(open);
                 // An interrupted run is judged anew.
                 self.finished = false;
             }
@@ -168,10 +171,11 @@ impl Books {
                         matches!(s.kind, StepKind::BuiltIn { action: BuiltIn::Branch })
                     };
                     let branch = self.task(task).steps.iter().position(is_branch);
-                    if let Some(branch) = branch.filter(|_| self.has_succeeded(task)) {
+                    let was_cancelled = self.cancelled.remove(task);
+                    let again = !was_cancelled && self.has_succeeded(task);
+                    if let Some(branch) = branch.filter(|_| again) {
                         self.rewind(task, branch);
                     }
-                    let was_cancelled = self.cancelled.remove(task);
                     self.charged.remove(task);
                     self.limited.remove(task);
                     self.again.insert(task.clone());
