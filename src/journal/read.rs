@@ -196,10 +196,14 @@ impl Journal {
             .and_then(Iterator::collect)
             .map_err(|e| self.sql(e))?;
         let read = |(task, state): (i64, String)| {
-            let state = self.parse(&format!("\"{state}\""), "a task's state")?;
-            Ok((usize::try_from(task).unwrap_or(usize::MAX), state))
+            Ok((usize::try_from(task).unwrap_or(usize::MAX), self.state(&state)?))
         };
         rows.into_iter().map(read).collect()
+    }
+
+    /// A state as its column has it.
+    fn state(&self, word: &str) -> Result<TaskState, JournalError> {
+        self.parse(&format!("\"{word}\""), "a task's state")
     }
 
     /// How many tasks of a run are in each state.
@@ -215,10 +219,7 @@ impl Journal {
             .and_then(Iterator::collect)
             .map_err(|e| self.sql(e))?;
         rows.into_iter()
-            .map(|(state, count)| {
-                let state = self.parse(&format!("\"{state}\""), "a task's state")?;
-                Ok((state, u64::try_from(count).unwrap_or(0)))
-            })
+            .map(|(state, count)| Ok((self.state(&state)?, u64::try_from(count).unwrap_or(0))))
             .collect()
     }
 
